@@ -1,0 +1,52 @@
+// Package posts is where people show their rooms: posts with photos and pinned products, likes, saves and comments,
+// and the feed made of them.
+package posts
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/fault"
+)
+
+var (
+	// ErrNotFound: no such post, or one that the viewer may not see.
+	ErrNotFound = fault.NotFound("posts.not_found", "There is no such post.")
+	// ErrCommentNotFound: no such comment, or one below a post that the viewer may not see.
+	ErrCommentNotFound = fault.NotFound("posts.comment_not_found", "There is no such comment.")
+	// ErrInvalid: a value of a post or comment is wrong; its fields say which and why.
+	ErrInvalid = fault.Invalid("posts.invalid", "Something in the request is wrong.")
+	// ErrEditClosed: the comment is too old to be edited.
+	ErrEditClosed = fault.Conflict("posts.comment_edit_closed", "This comment is too old to be edited.")
+)
+
+// Who a post is for.
+const (
+	Public    = "public"    // everybody; of a private account: its followers
+	Followers = "followers" // those who follow the author
+	Private   = "private"   // the author
+)
+
+// Config is what can be set about posts. Clients find the two vocabularies in GET /v1/config.
+type Config struct {
+	Rooms         []string      `koanf:"rooms" validate:"min=1,unique,dive,min=1,max=40"`
+	Styles        []string      `koanf:"styles" validate:"min=1,unique,dive,min=1,max=40"`
+	UndoWindow    time.Duration `koanf:"undo_window" validate:"min=1s,max=24h"`         // how long a deleted post can be restored
+	CommentWindow time.Duration `koanf:"comment_edit_window" validate:"min=1s,max=24h"` // how long a comment can be edited
+}
+
+// Post is what other modules may know of a post.
+type Post struct {
+	ID         uuid.UUID
+	AuthorID   uuid.UUID
+	Caption    string
+	Visibility string // public, followers, private
+}
+
+// Reader looks posts up.
+type Reader interface {
+	// Visible returns those of the posts that the viewer (uuid.Nil: nobody) may see now.
+	Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Post, error)
+}

@@ -1,0 +1,97 @@
+// Package uploads takes photos in and keeps them: a presigned PUT to quarantine, a check, upright metadata-free variants,
+// URLs through the CDN. Other modules hold photo ids and ask the Library.
+package uploads
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/fault"
+	"atrium/platform/photo"
+)
+
+var (
+	// ErrNotFound: no such upload, or somebody else's.
+	ErrNotFound = fault.NotFound("uploads.not_found", "There is no such upload.")
+	// ErrNotUsable: an upload in a request body is foreign, not ready, or used already; its fields say which and why.
+	ErrNotUsable = fault.Invalid("uploads.not_usable", "A photo cannot be used.")
+	// ErrTypeNotAllowed: another type than JPEG, PNG, WebP, HEIC and HEIF.
+	ErrTypeNotAllowed = fault.New(fault.KindUnsupported, "uploads.type_not_allowed", "Only JPEG, PNG, WebP, HEIC and HEIF photos are taken.")
+	// ErrTooLarge: more bytes than Config.MaxBytes.
+	ErrTooLarge = fault.New(fault.KindTooLarge, "uploads.too_large", "The file is too large.")
+	// ErrQuota: more uploads than Config.PerHour.
+	ErrQuota = fault.New(fault.KindTooMany, "uploads.quota_exceeded", "That are many uploads. Try again later.")
+	// ErrNotUploaded: completed before the file was there.
+	ErrNotUploaded = fault.Conflict("uploads.not_uploaded", "The file is not there yet.")
+	// ErrMismatch: the file is not what was declared. It is deleted, and the upload has failed.
+	ErrMismatch = fault.Invalid("uploads.mismatch", "The file is not what was declared.")
+	// ErrCorrupt: the file's header cannot be read. It is deleted, and the upload has failed.
+	ErrCorrupt = fault.Invalid("uploads.corrupt", "The file is damaged.")
+	// ErrAnimated: the picture moves. It is deleted, and the upload has failed.
+	ErrAnimated = fault.Invalid("uploads.animated", "Moving pictures are not taken.")
+	// ErrTooManyPixels: the picture is larger than may be decoded. It is deleted, and the upload has failed.
+	ErrTooManyPixels = fault.Invalid("uploads.too_many_pixels", "The picture has too many pixels.")
+	// ErrOff answers while the module is off.
+	ErrOff = fault.Unavailable("uploads.off", "Photos are switched off.")
+)
+
+// Config is the section "uploads" of the configuration.
+type Config struct {
+	MaxBytes    int64         `koanf:"max_bytes" validate:"min=1"`           // of one file
+	PerHour     int           `koanf:"per_hour" validate:"min=1"`            // uploads that one person may begin
+	Expires     time.Duration `koanf:"expires" validate:"min=1s,max=10m"`    // of the signed PUT
+	URLTTL      time.Duration `koanf:"url_ttl" validate:"min=1m,max=1h"`     // of signed URLs; handed out with at least half of it left
+	Orphans     time.Duration `koanf:"orphans" validate:"min=1m"`            // after which a photo that nobody uses is removed
+	ImageTime   time.Duration `koanf:"image_time" validate:"min=1s,max=5m"`  // for all work on one picture
+	ImageMemory int64         `koanf:"image_memory" validate:"min=67108864"` // bytes of each child process that works on a picture
+	PixelBudget int64         `koanf:"pixel_budget" validate:"min=1000000"`  // pixels that one worker process has in work at a time
+	TempFolder  string        `koanf:"temp_folder" validate:"omitempty,dir"` // for files in work; empty: the system's
+	VipsFolder  string        `koanf:"vips_folder" validate:"omitempty,dir"` // of the programs vips and vipsthumbnail; empty: the PATH
+}
+
+// DefaultConfig is what PRODUCT.md promises, with the quota of the local stack.
+func DefaultConfig() Config {
+	return Config{
+		MaxBytes:    25 << 20,
+		PerHour:     500,
+		Expires:     10 * time.Minute,
+		URLTTL:      time.Hour,
+		Orphans:     24 * time.Hour,
+		ImageTime:   30 * time.Second,
+		ImageMemory: 320 << 20,
+		PixelBudget: 50_000_000,
+	}
+}
+
+// Audience says who may open a photo's files.
+type Audience string
+
+// The audiences. Everybody: plain CDN URLs. Some: signed URLs only, handed out to those who may see the photo.
+const (
+	Everybody Audience = "everybody"
+	Some      Audience = "some"
+)
+
+// Claim asks for uploads of one owner, to be used from now on.
+type Claim struct {
+	Owner    uuid.UUID
+	Uploads  []uuid.UUID
+	Alts     []string // beside Uploads; nil leaves the texts as they are
+	Audience Audience
+	Pointer  string // of the list in the request body, for ErrNotUsable: "/body/photos"; item i is named Pointer/i/upload_id
+}
+
+// Library is what other modules may do with photos. A photo's id is its upload's id.
+type Library interface {
+	// Claim marks ready, unused uploads of the owner as used, in the transaction open in ctx. All or nothing:
+	// ErrNotUsable names each one that is foreign, unready, failed or used.
+	Claim(ctx context.Context, c Claim) error
+	// Release gives photos up, in the transaction open in ctx: their files disappear soon. Unknown ids are no error.
+	Release(ctx context.Context, photos []uuid.UUID) error
+	// SetAudience changes who may open the photos' files, in the transaction open in ctx. Narrowing bites within seconds.
+	SetAudience(ctx context.Context, photos []uuid.UUID, audience Audience) error
+	// Photos returns what clients see, with URLs; photos that are gone are absent. Cached.
+	Photos(ctx context.Context, photos []uuid.UUID) (map[uuid.UUID]photo.Photo, error)
+}

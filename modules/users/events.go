@@ -1,0 +1,65 @@
+package users
+
+import "github.com/google/uuid"
+
+// Followed: Follower follows Followee from now on.
+type Followed struct {
+	Follower uuid.UUID `json:"follower"`
+	Followee uuid.UUID `json:"followee"`
+}
+
+// EventName is the event's name on the wire.
+func (Followed) EventName() string { return "users.followed.v1" }
+
+// Unfollowed: Follower follows Followee no more.
+type Unfollowed struct {
+	Follower uuid.UUID `json:"follower"`
+	Followee uuid.UUID `json:"followee"`
+}
+
+// EventName is the event's name on the wire.
+func (Unfollowed) EventName() string { return "users.unfollowed.v1" }
+
+// FollowRequested: Follower asks a private Followee.
+type FollowRequested struct {
+	Follower uuid.UUID `json:"follower"`
+	Followee uuid.UUID `json:"followee"`
+}
+
+// EventName is the event's name on the wire.
+func (FollowRequested) EventName() string { return "users.follow_requested.v1" }
+
+// Blocked: Blocker blocks Blocked; both have lost each other as followers.
+type Blocked struct {
+	Blocker uuid.UUID `json:"blocker"`
+	Blocked uuid.UUID `json:"blocked"`
+}
+
+// EventName is the event's name on the wire.
+func (Blocked) EventName() string { return "users.blocked.v1" }
+
+// Locked: the account was suspended or asked for its erasure; its sessions must end.
+type Locked struct {
+	UserID uuid.UUID `json:"user_id"`
+	Reason string    `json:"reason"` // suspended, erasure
+}
+
+// EventName is the event's name on the wire.
+func (Locked) EventName() string { return "users.locked.v1" }
+
+// Deleted: the account was erased; whoever keeps something of this person cleans up.
+type Deleted struct {
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// EventName is the event's name on the wire.
+func (Deleted) EventName() string { return "users.deleted.v1" }
+
+// RolesChanged: the person's roles are others than before; what was issued with the old ones must not be trusted.
+type RolesChanged struct {
+	UserID uuid.UUID `json:"user_id"`
+	Roles  []string  `json:"roles"`
+}
+
+// EventName is the event's name on the wire.
+func (RolesChanged) EventName() string { return "users.roles_changed.v1" }

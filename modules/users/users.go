@@ -1,0 +1,202 @@
+// Package users knows the people: accounts, profiles, who follows whom, who blocks whom, and what each of them agreed to.
+package users
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/fault"
+	"atrium/platform/photo"
+)
+
+// Config is the section "users" of the configuration.
+type Config struct {
+	Documents  []Document    `koanf:"documents" validate:"dive"`     // what people agree to before they post
+	EraseAfter time.Duration `koanf:"erase_after" validate:"min=1m"` // from the request for erasure to the erasure
+}
+
+// Document is the current version of something people agree to.
+type Document struct {
+	Name    string `koanf:"name" validate:"required"`    // "terms"
+	Version string `koanf:"version" validate:"required"` // "2026-01"
+	URL     string `koanf:"url" validate:"required"`     // {public_url} stands for the API's own URL
+}
+
+var (
+	// ErrNotFound: no such person, or one who is hidden from the viewer.
+	ErrNotFound = fault.NotFound("users.not_found", "There is no such person.")
+	// ErrTermsRequired: a current document was not agreed to yet.
+	ErrTermsRequired = fault.Forbidden("users.terms_required", "Please agree to the current terms first.")
+	// ErrSuspended: the account is suspended.
+	ErrSuspended = fault.Forbidden("auth.account_suspended", "This account is suspended.")
+	// ErrSelf: following, blocking or muting oneself.
+	ErrSelf = fault.Invalid("users.self", "That is you.")
+	// ErrHandleTaken: somebody has the handle, or one that looks like it.
+	ErrHandleTaken = fault.Conflict("users.handle_taken", "This handle is taken.")
+	// ErrHandleChanges: the handle was changed twice in 30 days; its detail retry_at says when it can be changed again.
+	ErrHandleChanges = fault.Conflict("users.handle_changed_often", "The handle was changed twice in the last 30 days.")
+	// ErrNoRequest: no such request to follow.
+	ErrNoRequest = fault.NotFound("users.no_such_request", "There is no such request.")
+)
+
+// Ref is a person in short, as posts, comments and notifications show them: the API's UserRef.
+type Ref struct {
+	ID          uuid.UUID    `json:"id"`
+	Handle      string       `json:"handle"`
+	DisplayName string       `json:"display_name"`
+	Avatar      *photo.Photo `json:"avatar"`
+}
+
+// Counts are a person's figures.
+type Counts struct {
+	Followers int64 `json:"followers"`
+	Following int64 `json:"following"`
+	Posts     int64 `json:"posts"`
+}
+
+// Viewer is how a person stands to the one who asks.
+type Viewer struct {
+	IsFollowing     bool `json:"is_following"`
+	FollowRequested bool `json:"follow_requested"`
+	FollowsMe       bool `json:"follows_me"`
+	IsBlockedByMe   bool `json:"is_blocked_by_me"`
+	IsMuted         bool `json:"is_muted"`
+}
+
+// User is a profile: the API's User.
+type User struct {
+	Ref
+	Bio       string `json:"bio"`
+	IsPrivate bool   `json:"is_private"`
+	Counts    Counts `json:"counts"`
+	Viewer    Viewer `json:"viewer"`
+}
+
+// PendingConsent is a document that a person has yet to agree to.
+type PendingConsent struct {
+	Document string `json:"document"`
+	Version  string `json:"version"`
+	URL      string `json:"url"`
+}
+
+// Me is a person's own view of themselves: the API's Me.
+type Me struct {
+	User
+	Email           string           `json:"email"`
+	Roles           []string         `json:"roles"`
+	PendingConsents []PendingConsent `json:"pending_consents"`
+	Version         int64            `json:"version"`
+	CreatedAt       time.Time        `json:"created_at"`
+}
+
+// Relation is how another person stands to a viewer, for deciding what the viewer may see.
+type Relation struct {
+	Following bool // the viewer follows them
+	Blocked   bool // either blocks the other
+	Muted     bool // the viewer muted them
+	Private   bool // their account is private
+	Gone      bool // deleted, suspended or unknown
+}
+
+// MaySee reports whether the viewer may see what the person shows to everybody ("public") or to followers ("followers");
+// own things are always seen and are not asked here.
+func (r Relation) MaySee(visibility string) bool {
+	switch {
+	case r.Gone, r.Blocked:
+		return false
+	case visibility == "public":
+		return !r.Private || r.Following
+	case visibility == "followers":
+		return r.Following
+	}
+	return false
+}
+
+// Contact is how to reach a person. Never log it.
+type Contact struct {
+	DisplayName   string
+	Email         string // empty where unknown
+	EmailVerified bool
+	Language      string // BCP 47
+}
+
+// Directory looks people up. Its answers are cached.
+type Directory interface {
+	// Refs returns the people in short; those who are gone are absent.
+	Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Ref, error)
+	// Resolve finds a person by id or handle (old handles too), or returns ErrNotFound. It does not look at blocks.
+	Resolve(ctx context.Context, idOrHandle string) (uuid.UUID, error)
+	// ByHandles finds people by handles, for mentions; unknown ones are absent.
+	ByHandles(ctx context.Context, handles []string) (map[string]uuid.UUID, error)
+	// Contacts returns how to reach people; those who are gone are absent.
+	Contacts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Contact, error)
+	// RequireConsents returns ErrTermsRequired while a current document waits for the person.
+	RequireConsents(ctx context.Context, id uuid.UUID) error
+}
+
+// Graph answers who follows and blocks whom.
+type Graph interface {
+	// Relations returns how each of others stands to viewer (uuid.Nil: nobody, who follows no one). Every id has an answer.
+	Relations(ctx context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]Relation, error)
+	// Viewers returns the flags that lists of people show beside each (viewer uuid.Nil: none is set). Every id has an answer.
+	Viewers(ctx context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]Viewer, error)
+	// Following returns up to limit ids that the user follows, ascending, after the one given (uuid.Nil: from the start).
+	Following(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
+	// Followers is the other direction.
+	Followers(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
+}
+
+// Tally keeps the figures that other modules know.
+type Tally interface {
+	// AddPosts moves the number of published posts on a profile, in the transaction open in ctx.
+	AddPosts(ctx context.Context, author uuid.UUID, delta int) error
+}
+
+// NewPerson is what sign-in knows about somebody who comes for the first time.
+type NewPerson struct {
+	Email         string
+	EmailVerified bool
+	Name          string
+	Language      string
+}
+
+// Standing is what sign-in must know about an account.
+type Standing struct {
+	Roles     []string
+	Suspended bool
+	Deleted   bool       // erased: it never comes back
+	EraseAt   *time.Time // asked to be erased; signing in before then restores it
+}
+
+// Accounts is for the auth module.
+type Accounts interface {
+	// SignUp makes a person in the transaction open in ctx, with a handle made from the name.
+	SignUp(ctx context.Context, p NewPerson) (uuid.UUID, error)
+	// Standing returns how the account stands, or ErrNotFound.
+	Standing(ctx context.Context, id uuid.UUID) (Standing, error)
+	// Restore takes a request for erasure back, in the transaction open in ctx.
+	Restore(ctx context.Context, id uuid.UUID) error
+	// Me returns the person's own view, or ErrNotFound.
+	Me(ctx context.Context, id uuid.UUID) (Me, error)
+	// Grant gives a role, in the transaction open in ctx. Granting twice is no error.
+	Grant(ctx context.Context, id uuid.UUID, role string) error
+}
+
+// Account is an account as the back office's command line sees it.
+type Account struct {
+	ID            uuid.UUID
+	Handle        string
+	EmailVerified bool
+}
+
+// Backoffice is for the command line.
+type Backoffice interface {
+	// FindByEmail returns every account with the e-mail, however it is capitalised; accounts that are gone are left out.
+	FindByEmail(ctx context.Context, email string) ([]Account, error)
+	// Find returns one account, or ErrNotFound.
+	Find(ctx context.Context, id uuid.UUID) (Account, error)
+	// Grant gives a role. Granting twice is no error.
+	Grant(ctx context.Context, id uuid.UUID, role string) error
+}

@@ -1,0 +1,30 @@
+// Package plug is how a module plugs into the application: thin names over fx's groups, which no one else spells.
+package plug
+
+import (
+	"go.uber.org/fx"
+)
+
+// The groups' names; app collects them.
+const (
+	RoutesGroup    = `group:"routes"`
+	HandlersGroup  = `group:"handlers"`
+	SchedulesGroup = `group:"schedules"`
+	BootstrapGroup = `group:"bootstrap"`
+)
+
+// Routes plugs in a constructor that returns httpserver.Routes.
+func Routes(constructor any) fx.Option { return group(constructor, `group:"routes"`) }
+
+// Handlers plugs in a constructor that returns []tasks.Handler: subscribers, effects and jobs.
+func Handlers(constructor any) fx.Option { return group(constructor, `group:"handlers,flatten"`) }
+
+// Schedules plugs in a constructor that returns []tasks.Schedule.
+func Schedules(constructor any) fx.Option { return group(constructor, `group:"schedules,flatten"`) }
+
+// Bootstrap plugs in a constructor that returns httpserver.Bootstrap: what the module tells clients in GET /v1/config.
+func Bootstrap(constructor any) fx.Option { return group(constructor, `group:"bootstrap"`) }
+
+func group(constructor any, tag string) fx.Option {
+	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(tag)))
+}
