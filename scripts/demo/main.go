@@ -1,5 +1,5 @@
 // Command demo is a client of Atrium: "seed" fills an empty stack with a small world, "walk" plays the product's main job
-// and checks every answer. Both speak only the public API, as the app does, and drive the local stack's stand-ins.
+// and checks every client.Answer. Both speak only the public API, as the app does, and drive the local stack's stand-ins.
 package main
 
 import (
@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"atrium/scripts/demo/client"
 )
 
 func main() {
@@ -22,16 +24,18 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say what: seed or walk")
+		return fmt.Errorf("say what: seed, walk or tokens")
 	}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	endpoints := flags.String("endpoints", ".local/endpoints.json", "where the running stack is")
 	atrium := flags.String("atrium", "bin/atrium", "the product's binary, for making the shop's owner an admin (seed)")
 	photo := flags.String("photo", "scripts/demo/room.jpg", "the photo to post (walk)")
+	count := flags.Int("count", 500, "how many people to sign in (tokens)")
+	out := flags.String("out", "", "the file for their tokens (tokens)")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	stack, err := readEndpoints(*endpoints)
+	stack, err := client.ReadEndpoints(*endpoints)
 	if err != nil {
 		return err
 	}
@@ -40,6 +44,8 @@ func run(ctx context.Context, args []string) error {
 		return seed(ctx, stack, *atrium)
 	case "walk":
 		return walk(ctx, stack, *photo)
+	case "tokens":
+		return tokens(ctx, stack, *count, *out)
 	}
-	return fmt.Errorf("%q is neither seed nor walk", args[0])
+	return fmt.Errorf("%q is none of seed, walk, tokens", args[0])
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"atrium/scripts/demo/client"
 )
 
 // thing is a product of the demo world.
@@ -58,7 +60,7 @@ var people = []someone{
 }
 
 // seed fills an empty stack: a shop with things, people with rooms, and who follows whom. Run again, it adds what is missing.
-func seed(ctx context.Context, stack endpoints, atrium string) error {
+func seed(ctx context.Context, stack client.Endpoints, atrium string) error {
 	if err := up(ctx, stack); err != nil {
 		return err
 	}
@@ -68,23 +70,23 @@ func seed(ctx context.Context, stack endpoints, atrium string) error {
 	}
 	ids := make([]string, len(things))
 	for i, t := range things {
-		if ids[i], err = shop.stock(ctx, t, uint64(i)); err != nil {
+		if ids[i], err = stock(ctx, shop, t, uint64(i)); err != nil {
 			return fmt.Errorf("product %s: %w", t.slug, err)
 		}
 	}
-	residents := make([]*person, len(people))
+	residents := make([]*client.Person, len(people))
 	for i, s := range people {
-		if residents[i], _, err = signIn(ctx, stack, s.sub, s.sub+"@atrium.test", s.name, s.sub); err != nil {
+		if residents[i], _, err = client.SignIn(ctx, stack, s.sub, s.sub+"@atrium.test", s.name, s.sub); err != nil {
 			return err
 		}
 	}
 	for i, s := range people {
 		for _, j := range s.follows {
-			if _, err := residents[i].call(ctx, http.MethodPut, "/users/"+residents[j].ID+"/follow", nil, nil); err != nil {
+			if _, err := residents[i].Call(ctx, http.MethodPut, "/users/"+residents[j].ID+"/follow", nil, nil); err != nil {
 				return err
 			}
 		}
-		if err := residents[i].furnish(ctx, s, ids, uint64(i)); err != nil {
+		if err := furnish(ctx, residents[i], s, ids, uint64(i)); err != nil {
 			return fmt.Errorf("rooms of %s: %w", s.name, err)
 		}
 	}
@@ -93,20 +95,20 @@ func seed(ctx context.Context, stack endpoints, atrium string) error {
 }
 
 // up waits until Atrium answers.
-func up(ctx context.Context, stack endpoints) error {
-	err := eventually(ctx, time.Minute, func() (bool, error) {
-		_, err := call(ctx, http.MethodGet, stack.API+"/readyz", "", nil, nil, nil)
+func up(ctx context.Context, stack client.Endpoints) error {
+	err := client.Eventually(ctx, time.Minute, func() (bool, error) {
+		_, err := client.Call(ctx, http.MethodGet, stack.API+"/readyz", "", nil, nil, nil)
 		return err == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("Atrium does not answer at %s: %w", stack.API, err)
+		return fmt.Errorf("Atrium does not client.Answer at %s: %w", stack.API, err)
 	}
 	return nil
 }
 
 // shopkeeper signs in the shop's owner and makes sure that they are an admin.
-func shopkeeper(ctx context.Context, stack endpoints, atrium string) (*person, error) {
-	shop, _, err := signIn(ctx, stack, "demo-shop", "shop@atrium.test", "Atrium Shop", "demo-shop")
+func shopkeeper(ctx context.Context, stack client.Endpoints, atrium string) (*client.Person, error) {
+	shop, _, err := client.SignIn(ctx, stack, "demo-shop", "shop@atrium.test", "Atrium Shop", "demo-shop")
 	if err != nil {
 		return nil, err
 	}
@@ -115,25 +117,25 @@ func shopkeeper(ctx context.Context, stack endpoints, atrium string) (*person, e
 	if err := grant.Run(); err != nil {
 		return nil, fmt.Errorf("making the shop's owner an admin: %w", err)
 	}
-	shop, _, err = signIn(ctx, stack, "demo-shop", "shop@atrium.test", "Atrium Shop", "demo-shop")
+	shop, _, err = client.SignIn(ctx, stack, "demo-shop", "shop@atrium.test", "Atrium Shop", "demo-shop")
 	return shop, err
 }
 
 // stock puts one thing on sale, unless it is there already, and returns its id.
-func (p *person) stock(ctx context.Context, t thing, seed uint64) (string, error) {
+func stock(ctx context.Context, p *client.Person, t thing, seed uint64) (string, error) {
 	var made struct {
 		ID string `json:"id"`
 	}
-	if _, err := p.call(ctx, http.MethodGet, "/products/"+t.slug, nil, &made); err == nil {
+	if _, err := p.Call(ctx, http.MethodGet, "/products/"+t.slug, nil, &made); err == nil {
 		return made.ID, nil
-	} else if f := (failure{}); !errors.As(err, &f) || f.status != http.StatusNotFound {
+	} else if f := (client.Failure{}); !errors.As(err, &f) || f.Status != http.StatusNotFound {
 		return "", err
 	}
-	picture, err := p.addPhoto(ctx, product(rgb(t.color), seed))
+	picture, err := p.AddPhoto(ctx, product(rgb(t.color), seed))
 	if err != nil {
 		return "", err
 	}
-	if _, err := p.call(ctx, http.MethodPost, "/admin/products", map[string]any{
+	if _, err := p.Call(ctx, http.MethodPost, "/admin/products", map[string]any{
 		"name": t.name, "brand": t.brand, "description": t.description, "category": t.category, "slug": t.slug, "photos": []string{picture},
 		"dimensions": map[string]int{"width_mm": t.width, "depth_mm": t.depth, "height_mm": t.height}}, &made); err != nil {
 		return "", err
@@ -141,25 +143,25 @@ func (p *person) stock(ctx context.Context, t thing, seed uint64) (string, error
 	var variant struct {
 		ID string `json:"id"`
 	}
-	if _, err := p.call(ctx, http.MethodPost, "/admin/products/"+made.ID+"/variants", map[string]any{
+	if _, err := p.Call(ctx, http.MethodPost, "/admin/products/"+made.ID+"/variants", map[string]any{
 		"sku": t.slug + "-1", "name": "Standard", "options": map[string]string{},
 		"price": map[string]any{"amount": t.cents, "currency": "EUR"}}, &variant); err != nil {
 		return "", err
 	}
-	_, err = p.call(ctx, http.MethodPost, "/admin/variants/"+variant.ID+"/stock", map[string]any{"delta": 1000, "reason": "demo world"}, nil)
+	_, err = p.Call(ctx, http.MethodPost, "/admin/variants/"+variant.ID+"/stock", map[string]any{"delta": 1000, "reason": "demo world"}, nil)
 	return made.ID, err
 }
 
 // furnish posts a person's rooms, unless they have posted already.
-func (p *person) furnish(ctx context.Context, s someone, products []string, seed uint64) error {
+func furnish(ctx context.Context, p *client.Person, s someone, products []string, seed uint64) error {
 	var posted struct {
 		Items []struct{} `json:"items"`
 	}
-	if _, err := p.call(ctx, http.MethodGet, "/users/"+p.ID+"/posts", nil, &posted); err != nil {
+	if _, err := p.Call(ctx, http.MethodGet, "/users/"+p.ID+"/posts", nil, &posted); err != nil {
 		return err
 	}
 	for i, r := range s.rooms[min(len(posted.Items), len(s.rooms)):] {
-		picture, err := p.addPhoto(ctx, room(palettes[r.palette], seed*10+uint64(i), 1600, 1200))
+		picture, err := p.AddPhoto(ctx, room(palettes[r.palette], seed*10+uint64(i), 1600, 1200))
 		if err != nil {
 			return err
 		}
@@ -167,7 +169,7 @@ func (p *person) furnish(ctx context.Context, s someone, products []string, seed
 		for j, pin := range r.pins {
 			pins[j] = map[string]any{"x": 0.5 + 0.15*float64(j), "y": 0.6, "product_id": products[pin]}
 		}
-		if _, err := p.call(ctx, http.MethodPost, "/posts", map[string]any{"caption": r.caption, "room": r.room,
+		if _, err := p.Call(ctx, http.MethodPost, "/posts", map[string]any{"caption": r.caption, "room": r.room,
 			"photos": []map[string]any{{"upload_id": picture, "alt": "A room with furniture", "pins": pins}}}, nil); err != nil {
 			return err
 		}

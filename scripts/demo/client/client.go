@@ -1,4 +1,5 @@
-package main
+// Package client is a client of Atrium that does what the app does, for the demo, the end-to-end tests and the load test.
+package client
 
 import (
 	"bytes"
@@ -15,8 +16,8 @@ import (
 	"time"
 )
 
-// endpoints are the URLs of .local/endpoints.json.
-type endpoints struct {
+// Endpoints are the URLs of .local/Endpoints.json.
+type Endpoints struct {
 	API    string `json:"api"`
 	Google string `json:"google"`
 	Stripe string `json:"stripe"`
@@ -25,8 +26,9 @@ type endpoints struct {
 	CDN    string `json:"cdn"`
 }
 
-func readEndpoints(path string) (endpoints, error) {
-	var e endpoints
+// ReadEndpoints reads the file.
+func ReadEndpoints(path string) (Endpoints, error) {
+	var e Endpoints
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return e, fmt.Errorf("%s is not there: start the stack with `make run` in another terminal", path)
@@ -39,35 +41,36 @@ func readEndpoints(path string) (endpoints, error) {
 
 var web = &http.Client{Timeout: 30 * time.Second}
 
-// answer is what came back: its status, its headers and its body.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
+// Answer is what came back: its status, its headers and its body.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
-// failure is an answer with another status than the one promised.
-type failure struct {
-	what   string
-	status int
-	body   string
+// Failure is an Answer with another status than the one promised.
+type Failure struct {
+	What   string
+	Status int
+	Body   string
 }
 
-func (f failure) Error() string { return fmt.Sprintf("%s answered %d: %s", f.what, f.status, f.body) }
+// Error says what came instead.
+func (f Failure) Error() string { return fmt.Sprintf("%s answered %d: %s", f.What, f.Status, f.Body) }
 
-// call sends a JSON request and decodes the answer into out (nil: not wanted). Any status of 400 and above is a failure.
-func call(ctx context.Context, method, url, token string, header map[string]string, body, out any) (answer, error) {
+// Call sends a JSON request and decodes the Answer into out (nil: not wanted). Any status of 400 and above is a Failure.
+func Call(ctx context.Context, method, url, token string, header map[string]string, body, out any) (Answer, error) {
 	var payload io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
-			return answer{}, err
+			return Answer{}, err
 		}
 		payload = bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, payload)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -81,19 +84,19 @@ func call(ctx context.Context, method, url, token string, header map[string]stri
 	return send(req, out)
 }
 
-func send(req *http.Request, out any) (answer, error) {
+func send(req *http.Request, out any) (Answer, error) {
 	res, err := web.Do(req)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 32<<20))
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
-	a := answer{status: res.StatusCode, header: res.Header, body: raw}
-	if a.status >= 400 {
-		return a, failure{req.Method + " " + req.URL.Path, a.status, strings.TrimSpace(string(raw))}
+	a := Answer{Status: res.StatusCode, Header: res.Header, Body: raw}
+	if a.Status >= 400 {
+		return a, Failure{req.Method + " " + req.URL.Path, a.Status, strings.TrimSpace(string(raw))}
 	}
 	if out != nil {
 		if err := json.Unmarshal(raw, out); err != nil {
@@ -103,36 +106,37 @@ func send(req *http.Request, out any) (answer, error) {
 	return a, nil
 }
 
-// person is somebody who uses the app.
-type person struct {
-	stack endpoints
+// Person is somebody who uses the app.
+type Person struct {
+	stack Endpoints
 	ID    string
 	Email string
-	token string
+	Token string
 }
 
-func (p *person) call(ctx context.Context, method, path string, body, out any, header ...string) (answer, error) {
+// Call sends a request below /v1 as this person; header holds names and values in turn.
+func (p *Person) Call(ctx context.Context, method, path string, body, out any, header ...string) (Answer, error) {
 	h := map[string]string{}
 	for i := 0; i+1 < len(header); i += 2 {
 		h[header[i]] = header[i+1]
 	}
-	return call(ctx, method, p.stack.API+"/v1"+path, p.token, h, body, out)
+	return Call(ctx, method, p.stack.API+"/v1"+path, p.Token, h, body, out)
 }
 
-// signIn takes a nonce, has the stand-in for Google mint an ID token with it, and exchanges that for a session.
-func signIn(ctx context.Context, stack endpoints, sub, email, name, installation string) (*person, answer, error) {
-	p := &person{stack: stack, Email: email}
+// SignIn takes a nonce, has the stand-in for Google mint an ID token with it, and exchanges that for a session.
+func SignIn(ctx context.Context, stack Endpoints, sub, email, name, installation string) (*Person, Answer, error) {
+	p := &Person{stack: stack, Email: email}
 	var nonce struct {
 		Nonce string `json:"nonce"`
 	}
-	if a, err := p.call(ctx, http.MethodPost, "/auth/nonce", nil, &nonce); err != nil {
+	if a, err := p.Call(ctx, http.MethodPost, "/auth/nonce", nil, &nonce); err != nil {
 		return nil, a, err
 	}
 	var minted struct {
 		IDToken string `json:"id_token"`
 	}
 	claims := map[string]any{"sub": sub, "email": email, "email_verified": true, "name": name, "nonce": nonce.Nonce}
-	if a, err := call(ctx, http.MethodPost, stack.Google+"/mint", "", nil, claims, &minted); err != nil {
+	if a, err := Call(ctx, http.MethodPost, stack.Google+"/mint", "", nil, claims, &minted); err != nil {
 		return nil, a, err
 	}
 	var session struct {
@@ -145,22 +149,22 @@ func signIn(ctx context.Context, stack endpoints, sub, email, name, installation
 			} `json:"pending_consents"`
 		} `json:"user"`
 	}
-	a, err := p.call(ctx, http.MethodPost, "/auth/google/token", map[string]any{"id_token": minted.IDToken,
+	a, err := p.Call(ctx, http.MethodPost, "/auth/google/token", map[string]any{"id_token": minted.IDToken,
 		"device": map[string]any{"installation_id": installation, "name": "Demo phone", "platform": "ios", "app_version": "1.0.0"}}, &session)
 	if err != nil {
 		return nil, a, err
 	}
-	p.ID, p.token = session.User.ID, session.AccessToken
+	p.ID, p.Token = session.User.ID, session.AccessToken
 	for _, consent := range session.User.PendingConsents {
-		if a, err := p.call(ctx, http.MethodPost, "/me/consents", consent, nil); err != nil {
+		if a, err := p.Call(ctx, http.MethodPost, "/me/consents", consent, nil); err != nil {
 			return nil, a, err
 		}
 	}
 	return p, a, nil
 }
 
-// upload is what the API says about one.
-type upload struct {
+// Upload is what the API says about one.
+type Upload struct {
 	ID     string `json:"id"`
 	Status string `json:"status"`
 	Reason string `json:"reason"`
@@ -169,10 +173,11 @@ type upload struct {
 		URL     string            `json:"url"`
 		Headers map[string]string `json:"headers"`
 	} `json:"upload"`
-	Photo *photo `json:"photo"`
+	Photo *Photo `json:"photo"`
 }
 
-type photo struct {
+// Photo is the API's Photo.
+type Photo struct {
 	Width    int      `json:"width"`
 	Height   int      `json:"height"`
 	Blurhash string   `json:"blurhash"`
@@ -184,26 +189,26 @@ type photo struct {
 	} `json:"palette"`
 }
 
-// url fills the photo's template with its largest size.
-func (p photo) url(format string) string {
+// URL fills the photo's template with its largest size.
+func (p Photo) URL(format string) string {
 	size := fmt.Sprint(p.Sizes[len(p.Sizes)-1])
 	return strings.NewReplacer("{size}", size, "{format}", format).Replace(p.Src)
 }
 
-// declare asks where to put a JPEG.
-func (p *person) declare(ctx context.Context, jpeg []byte) (upload, answer, error) {
+// Declare asks where to put a JPEG.
+func (p *Person) Declare(ctx context.Context, jpeg []byte) (Upload, Answer, error) {
 	sum := sha256.Sum256(jpeg)
-	var u upload
-	a, err := p.call(ctx, http.MethodPost, "/uploads", map[string]any{
+	var u Upload
+	a, err := p.Call(ctx, http.MethodPost, "/uploads", map[string]any{
 		"content_type": "image/jpeg", "bytes": len(jpeg), "sha256": base64.StdEncoding.EncodeToString(sum[:])}, &u)
 	return u, a, err
 }
 
-// put sends the file exactly as the answer says.
-func (u upload) put(ctx context.Context, jpeg []byte) (answer, error) {
+// Put sends the file exactly as the Answer says.
+func (u Upload) Put(ctx context.Context, jpeg []byte) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, u.Upload.Method, u.Upload.URL, bytes.NewReader(jpeg))
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	for name, value := range u.Upload.Headers {
 		if !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Host") {
@@ -213,13 +218,13 @@ func (u upload) put(ctx context.Context, jpeg []byte) (answer, error) {
 	return send(req, nil)
 }
 
-// ready waits until the variants are there.
-func (p *person) ready(ctx context.Context, id string) (upload, answer, error) {
-	var u upload
-	var last answer
-	err := eventually(ctx, 30*time.Second, func() (bool, error) {
+// Ready waits until the variants are there.
+func (p *Person) Ready(ctx context.Context, id string) (Upload, Answer, error) {
+	var u Upload
+	var last Answer
+	err := Eventually(ctx, 30*time.Second, func() (bool, error) {
 		var err error
-		if last, err = p.call(ctx, http.MethodGet, "/uploads/"+id, nil, &u); err != nil {
+		if last, err = p.Call(ctx, http.MethodGet, "/uploads/"+id, nil, &u); err != nil {
 			return false, err
 		}
 		if u.Status == "failed" {
@@ -230,24 +235,24 @@ func (p *person) ready(ctx context.Context, id string) (upload, answer, error) {
 	return u, last, err
 }
 
-// addPhoto takes a picture all the way to ready and returns its upload's id.
-func (p *person) addPhoto(ctx context.Context, jpeg []byte) (string, error) {
-	u, _, err := p.declare(ctx, jpeg)
+// AddPhoto takes a picture all the way to ready and returns its upload's id.
+func (p *Person) AddPhoto(ctx context.Context, jpeg []byte) (string, error) {
+	u, _, err := p.Declare(ctx, jpeg)
 	if err != nil {
 		return "", err
 	}
-	if _, err := u.put(ctx, jpeg); err != nil {
+	if _, err := u.Put(ctx, jpeg); err != nil {
 		return "", err
 	}
-	if _, err := p.call(ctx, http.MethodPost, "/uploads/"+u.ID+"/complete", nil, nil); err != nil {
+	if _, err := p.Call(ctx, http.MethodPost, "/uploads/"+u.ID+"/complete", nil, nil); err != nil {
 		return "", err
 	}
-	_, _, err = p.ready(ctx, u.ID)
+	_, _, err = p.Ready(ctx, u.ID)
 	return u.ID, err
 }
 
-// eventually asks again and again until the answer is yes, an error comes, or the time is up.
-func eventually(ctx context.Context, limit time.Duration, ask func() (bool, error)) error {
+// Eventually asks again and again until the Answer is yes, an error comes, or the time is up.
+func Eventually(ctx context.Context, limit time.Duration, ask func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The rules of the house, as HOUSE_STYLE and docs/ARCHITECTURE.md tell them:
+//   - platform knows no module;
+//   - a module's root package (its face) is a leaf: the standard library, uuid and platform's small ideas;
+//   - a module imports only the faces of other modules (their test fakes in tests);
+//   - each technology has its place.
+
+// smallIdeas are the platform packages that a face may import.
+var smallIdeas = []string{"fault", "identity", "page", "money", "photo", "etag", "secret"}
+
+// places say which packages may import a technology; a test file may use what it tests.
+var places = map[string]func(pkg, file string) bool{
+	"gorm.io/": func(pkg, file string) bool {
+		return inside(pkg, "platform/database", "platform/telemetry") || isInternal(pkg)
+	},
+	"github.com/gin-gonic/gin":      isEdge,
+	"github.com/danielgtaylor/huma": isEdge,
+	"github.com/hibiken/asynq":      func(pkg, _ string) bool { return inside(pkg, "platform/tasks", "app") },
+	"go.uber.org/fx": func(pkg, _ string) bool {
+		return inside(pkg, "app", "platform/plug") || strings.HasSuffix(pkg, "fx")
+	},
+}
+
+func isEdge(pkg, file string) bool {
+	name := filepath.Base(file)
+	return inside(pkg, "platform/httpserver", "platform/apptest", "platform/telemetry", "app") ||
+		isInternal(pkg) && (strings.HasPrefix(name, "http") || strings.HasSuffix(name, "_http.go"))
+}
+
+func isInternal(pkg string) bool { return strings.Contains(pkg+"/", "/internal/") }
+
+func inside(pkg string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return pkg == root || strings.HasPrefix(pkg, root+"/") })
+}
+
+// violation says what is wrong with one import of one file, or nothing. pkg is the package's folder from the top.
+func violation(pkg, file, imported string) string {
+	ours, isOurs := strings.CutPrefix(imported, "atrium/")
+	isTest := strings.HasSuffix(file, "_test.go")
+	if strings.HasPrefix(pkg, "platform") && strings.HasPrefix(ours, "modules/") && isOurs {
+		return "platform knows no module"
+	}
+	if owner, ok := moduleOf(pkg); ok && isOurs {
+		if other, isModule := moduleOf(ours); isModule && other != owner && ours != "modules/"+other && !(isTest && ours == "modules/"+other+"/"+other+"test") {
+			return "a module imports only the faces of other modules"
+		}
+		if isFace(pkg) && !isTest && !leafMayImport(ours) {
+			return "a face is a leaf: the standard library, uuid and platform's small ideas"
+		}
+	} else if ok && isFace(pkg) && !isTest && strings.Contains(strings.Split(imported, "/")[0], ".") && imported != "github.com/google/uuid" {
+		return "a face is a leaf: the standard library, uuid and platform's small ideas"
+	}
+	for technology, allowed := range places {
+		if strings.HasPrefix(imported, technology) && !isTest && !allowed(pkg, file) {
+			return technology + " has another place"
+		}
+	}
+	return ""
+}
+
+func moduleOf(pkg string) (string, bool) {
+	rest, ok := strings.CutPrefix(pkg, "modules/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name, ok && name != ""
+}
+
+func isFace(pkg string) bool {
+	return strings.HasPrefix(pkg, "modules/") && strings.Count(pkg, "/") == 1
+}
+
+func leafMayImport(ours string) bool {
+	idea, ok := strings.CutPrefix(ours, "platform/")
+	return ok && slices.Contains(smallIdeas, idea)
+}
+
+// violations walks a tree laid out like the repository and lists every import against the rules.
+func violations(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != root || entry.Name() == "testdata" && path != root || entry.Name() == "node_modules") {
+			if err == nil {
+				err = filepath.SkipDir
+			}
+			return err
+		}
+		if entry.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		relative, _ := filepath.Rel(root, path)
+		for _, spec := range source.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			if why := violation(filepath.ToSlash(filepath.Dir(relative)), relative, imported); why != "" {
+				found = append(found, relative+" imports "+imported+": "+why)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, violations(t, ".."))
+}
+
+// The fixture breaks each rule once, so a rule that stopped biting is noticed.
+func TestArchitecture_FindsEveryViolationOfTheFixture(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for path, imported := range map[string]string{
+		"platform/cache/bad.go":           "atrium/modules/posts",
+		"modules/posts/internal/bad.go":   "atrium/modules/users/internal",
+		"modules/posts/internal/wired.go": "atrium/modules/users/usersfx",
+		"modules/posts/bad.go":            "atrium/platform/database",
+		"modules/posts/heavy.go":          "github.com/gin-gonic/gin",
+		"modules/posts/internal/store.go": "github.com/hibiken/asynq",
+		"modules/posts/internal/tasks.go": "go.uber.org/fx",
+		"platform/mail/bad.go":            "gorm.io/gorm",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755))
+		source := "package x\n\nimport _ \"" + imported + "\"\n"
+		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(source), 0o600))
+	}
+	found := violations(t, root)
+	require.GreaterOrEqual(t, len(found), 8, "%v", found)
+	for _, path := range []string{"platform/cache/bad.go", "modules/posts/internal/bad.go", "modules/posts/internal/wired.go", "modules/posts/bad.go",
+		"modules/posts/heavy.go", "modules/posts/internal/store.go", "modules/posts/internal/tasks.go", "platform/mail/bad.go"} {
+		require.True(t, slices.ContainsFunc(found, func(v string) bool { return strings.HasPrefix(v, path) }), "%s passed unnoticed", path)
+	}
+}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+
+	"atrium/config"
+	"atrium/migrations"
+	"atrium/platform/database"
+	"atrium/platform/httpserver"
+	"atrium/platform/outbox"
+)
+
+// cli is what the commands share.
+type cli struct {
+	environ []string
+	file    string
+	out     io.Writer
+}
+
+// Main runs one command and returns the process's exit code. What goes wrong is one sentence on errOut.
+func Main(args, environ []string, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	c := &cli{environ: environ, out: out}
+	root := &cobra.Command{Use: "atrium", Short: "The backend of Atrium", SilenceErrors: true, SilenceUsage: true}
+	root.PersistentFlags().StringVar(&c.file, "config", environment(environ, "ATRIUM_CONFIG"), "a YAML file of settings")
+	root.AddCommand(c.serve(), c.migrate(), c.admin(), c.modules(), c.config(), c.openAPI(), c.outbox())
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(errOut, "atrium: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func environment(environ []string, name string) string {
+	for _, pair := range environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func (c *cli) load() (*config.Config, error) { return config.Load(moduleNames(), c.file, c.environ) }
+
+// with assembles the application, starts nothing, and runs fn with what it asks for: a function of anything that fx provides.
+func (c *cli) with(fn any) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	_, err = assemble(cfg, fx.Invoke(fn))
+	return err
+}
+
+func (c *cli) serve() *cobra.Command {
+	var roleName string
+	command := &cobra.Command{Use: "serve", Short: "Serve until told to stop", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		r, err := parseRole(roleName)
+		if err != nil {
+			return err
+		}
+		cfg, err := c.load()
+		if err != nil {
+			return err
+		}
+		app, err := assemble(cfg, serving(r))
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), app)
+	}}
+	command.Flags().StringVar(&roleName, "role", "all", "api, worker, scheduler or all")
+	return command
+}
+
+// run starts the application, waits for the end of ctx, and stops it.
+func run(ctx context.Context, app *fx.App) error {
+	start, cancel := context.WithTimeout(ctx, app.StartTimeout())
+	defer cancel()
+	if err := app.Start(start); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.StopTimeout())
+	defer cancel()
+	return app.Stop(stop)
+}
+
+func (c *cli) migrate() *cobra.Command {
+	return &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to this build", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		cfg, err := c.load()
+		if err != nil {
+			return err
+		}
+		if err := database.Migrate(cmd.Context(), cfg.Database, migrations.FS); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "the schema is at version %d\n", migrations.Latest())
+		return nil
+	}}
+}
+
+func (c *cli) modules() *cobra.Command {
+	return &cobra.Command{Use: "modules", Short: "Print which modules there are and which are on", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		cfg, err := config.LoadOffline(moduleNames(), c.file, c.environ)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(c.out, moduleTable(cfg.Modules))
+		return nil
+	}}
+}
+
+func (c *cli) config() *cobra.Command {
+	return &cobra.Command{Use: "config", Short: "Print the settings in force, secrets hidden", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		cfg, err := c.load()
+		if err != nil {
+			return err
+		}
+		return cfg.Print(c.out)
+	}}
+}
+
+func (c *cli) openAPI() *cobra.Command {
+	return &cobra.Command{Use: "openapi", Short: "Print the OpenAPI document of the modules that are on", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		cfg, err := config.LoadOffline(moduleNames(), c.file, c.environ)
+		if err != nil {
+			return err
+		}
+		_, err = assemble(cfg, fx.Invoke(func(server *httpserver.Server) error {
+			document, err := json.MarshalIndent(server.OpenAPI(), "", "  ")
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.out, string(document))
+			return err
+		}))
+		return err
+	}}
+}
+
+func (c *cli) outbox() *cobra.Command {
+	command := &cobra.Command{Use: "outbox", Short: "Look after events and tasks that are not finished"}
+	var filter outbox.Filter
+	list := &cobra.Command{Use: "list", Short: "List unfinished rows, newest first; of payloads only the ids", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return c.with(func(box *outbox.Outbox) error {
+			entries, err := box.List(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			for _, e := range entries {
+				line, err := json.Marshal(e)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(c.out, string(line))
+			}
+			return nil
+		})
+	}}
+	list.Flags().BoolVar(&filter.Dead, "dead", false, "only rows that a subscriber has given up")
+	list.Flags().StringVar(&filter.Name, "name", "", "only this event or task")
+	list.Flags().IntVar(&filter.Limit, "limit", 50, "at most so many")
+	replay := &cobra.Command{Use: "replay ID", Short: "Hand a row on again to those who are not done", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		id, err := uuid.Parse(args[0])
+		if err != nil {
+			return errors.New("the id is not a UUID: take one from `atrium outbox list`")
+		}
+		return c.with(func(box *outbox.Outbox) error { return box.Replay(cmd.Context(), id) })
+	}}
+	command.AddCommand(list, replay)
+	return command
+}

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"atrium/config"
+	"atrium/modules/auth"
+	"atrium/platform/blob"
+	"atrium/platform/cache"
+	"atrium/platform/database"
+	"atrium/platform/health"
+	"atrium/platform/httpserver"
+	"atrium/platform/idempotency"
+	"atrium/platform/keys"
+	"atrium/platform/logging"
+	"atrium/platform/mail"
+	"atrium/platform/outbox"
+	"atrium/platform/page"
+	"atrium/platform/payment"
+	"atrium/platform/plug"
+	"atrium/platform/push"
+	"atrium/platform/ratelimit"
+	"atrium/platform/tasks"
+	"atrium/platform/telemetry"
+)
+
+// idempotencyRetention is how long an answer is replayed.
+const idempotencyRetention = 24 * time.Hour
+
+// enabled names the modules that are on.
+type enabled []string
+
+// idempotencyPruner forgets old answers.
+type idempotencyPruner interface {
+	Prune(ctx context.Context, olderThan time.Duration) (int64, error)
+}
+
+// sections hands each part of the configuration to whom it belongs.
+func sections(cfg *config.Config) fx.Option {
+	return fx.Supply(cfg.HTTP, cfg.Database, cfg.Redis, cfg.Outbox, cfg.Tasks, cfg.S3, cfg.CDN, cfg.SQS, cfg.Mail, cfg.Push, cfg.Payment,
+		cfg.Log, cfg.Telemetry, cfg.Auth, cfg.Users, cfg.Uploads, cfg.Posts, cfg.Products, cfg.Orders)
+}
+
+// platform provides what every module stands on.
+var platform = fx.Options(
+	fx.Provide(
+		newLogger, newTelemetry, newDatabase, newRedis, newCache, newRelay, newServer, newLimiter,
+		health.New, outbox.New, idempotency.NewStore, push.NewFCM, payment.NewStripe, blob.NewCDN,
+		func(cfg blob.Config) (*blob.Store, error) { return blob.New(context.Background(), cfg) },
+		func(cfg mail.Config) (mail.Sender, error) { return mail.NewSMTP(cfg) },
+		func(cfg auth.Config) (*keys.Master, error) { return keys.NewMaster(cfg.MasterKey) },
+		func(m *keys.Master) *page.Signer { return page.NewSigner(m.Derive("page.cursors", 32)) },
+		func(s *idempotency.Store) idempotencyPruner { return s },
+		fx.Annotate(tasks.NewRunner, fx.ParamTags(``, ``, plug.HandlersGroup)),
+		fx.Annotate(tasks.NewScheduler, fx.ParamTags(``, plug.SchedulesGroup)),
+	),
+	plug.Schedules(retention),
+	fx.Invoke(fx.Annotate(mount, fx.ParamTags(``, plug.RoutesGroup)), mountDashboard, watch),
+)
+
+// parts are what serving starts.
+type parts struct {
+	fx.In
+
+	Log       *zap.Logger
+	DB        *database.DB
+	Cache     *cache.Cache
+	Relay     *outbox.Relay
+	Runner    *tasks.Runner
+	Scheduler *tasks.Scheduler
+	Server    *httpserver.Server
+	Health    *health.Registry
+	On        enabled
+}
+
+func newLogger(lc fx.Lifecycle, cfg logging.Config) (*zap.Logger, error) {
+	log, err := logging.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(func() { _ = log.Sync() })) // a terminal cannot be synced, which is no error of ours
+	return log, nil
+}
+
+func newTelemetry(lc fx.Lifecycle, cfg telemetry.Config) (*telemetry.Telemetry, error) {
+	t, err := telemetry.New(context.Background(), cfg, "atrium", Version)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(t.Close))
+	return t, nil
+}
+
+func newDatabase(lc fx.Lifecycle, cfg database.Config, log *zap.Logger, t *telemetry.Telemetry) (*database.DB, error) {
+	options := []database.Option{database.WithLogger(log)}
+	if t.Tracing() != nil {
+		options = append(options, database.WithPlugin(telemetry.GORMPlugin(t.Tracing())))
+	}
+	db, err := database.Open(cfg, options...)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(db.Close))
+	return db, nil
+}
+
+func newRedis(lc fx.Lifecycle, cfg config.Redis, t *telemetry.Telemetry) (redis.UniversalClient, error) {
+	options, err := redis.ParseURL(cfg.URL.Reveal())
+	if err != nil {
+		return nil, errors.New("redis.url is not a Redis URL (redis://host:port/0)") // the cause would show the password
+	}
+	client := redis.NewClient(options)
+	if t.Tracing() != nil {
+		if err := telemetry.InstrumentRedis(client, t.Tracing()); err != nil {
+			return nil, fmt.Errorf("trace redis: %w", err)
+		}
+	}
+	lc.Append(fx.StopHook(client.Close))
+	return client, nil
+}
+
+func newCache(rdb redis.UniversalClient, log *zap.Logger, t *telemetry.Telemetry) *cache.Cache {
+	c := cache.New(rdb, log)
+	t.Metrics.MustRegister(c)
+	return c
+}
+
+func newLimiter(rdb redis.UniversalClient, log *zap.Logger, t *telemetry.Telemetry) *ratelimit.Limiter {
+	l := ratelimit.New(rdb, log)
+	t.Metrics.MustRegister(l.Collector())
+	return l
+}
+
+func newRelay(db *database.DB, runner *tasks.Runner, log *zap.Logger, cfg outbox.Config) *outbox.Relay {
+	return outbox.NewRelay(db, runner.SubscribersOf, runner.Enqueue, log, cfg)
+}
+
+// serverParts are what the HTTP server needs.
+type serverParts struct {
+	fx.In
+
+	Config    httpserver.Config
+	Log       *zap.Logger
+	Verifier  auth.Verifier
+	Limiter   *ratelimit.Limiter
+	Keys      *idempotency.Store
+	Health    *health.Registry
+	Telemetry *telemetry.Telemetry
+	On        enabled
+	Bootstrap []httpserver.Bootstrap `group:"bootstrap"`
+}
+
+func newServer(p serverParts) (*httpserver.Server, error) {
+	return httpserver.New(p.Config, httpserver.Deps{
+		Log: p.Log, Authenticator: p.Verifier, Limiter: p.Limiter, Idempotency: p.Keys, Health: p.Health,
+		Metrics: p.Telemetry.Metrics, Tracing: p.Telemetry.Tracing(), Modules: p.On, Bootstrap: p.Bootstrap, Version: Version,
+	})
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+
+	"atrium/migrations"
+	"atrium/platform/blob"
+	"atrium/platform/database"
+	"atrium/platform/health"
+	"atrium/platform/outbox"
+	"atrium/platform/telemetry"
+)
+
+func latestMigration() int64 { return migrations.Latest() }
+
+// watch tells operators how things are: /readyz and /metrics. Only PostgreSQL and its schema make a process unavailable.
+func watch(registry *health.Registry, t *telemetry.Telemetry, db *database.DB, rdb redis.UniversalClient, files *blob.Store, box *outbox.Outbox) {
+	registry.Add(health.Check{Name: "postgres", Required: true, Run: db.Ping})
+	registry.Add(health.Check{Name: "schema", Required: true, Run: func(ctx context.Context) error {
+		return database.CheckSchema(ctx, db, latestMigration())
+	}})
+	registry.Add(health.Check{Name: "redis", Run: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }})
+	registry.Add(health.Check{Name: "s3", Run: files.Ping})
+	registry.Add(health.Check{Name: "queue", Run: func(ctx context.Context) error {
+		backlog, err := box.Backlog(ctx)
+		if err == nil && backlog.Lag > backlogLimit {
+			err = fmt.Errorf("the oldest row that is due has waited for %s", backlog.Lag)
+		}
+		return err
+	}})
+	t.Metrics.MustRegister(collectors.NewDBStatsCollector(db.Pool(), "atrium"), backlogCollector{box})
+}
+
+// backlogLimit is how long work may wait before the queue counts as degraded.
+const backlogLimit = 2 * time.Minute
+
+var (
+	backlogDead = prometheus.NewDesc("atrium_outbox_dead_letters", "Deliveries that a subscriber has given up.", nil, nil)
+	backlogAge  = prometheus.NewDesc("atrium_outbox_lag_seconds", "Age of the oldest row that waits.", nil, nil)
+)
+
+// backlogCollector asks the outbox at each scrape.
+type backlogCollector struct{ box *outbox.Outbox }
+
+// Describe names the figures.
+func (c backlogCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- backlogDead
+	out <- backlogAge
+}
+
+// Collect reads the figures; a database that does not answer leaves them out.
+func (c backlogCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	b, err := c.box.Backlog(ctx)
+	if err != nil {
+		return
+	}
+	out <- prometheus.MustNewConstMetric(backlogDead, prometheus.GaugeValue, float64(b.Dead))
+	out <- prometheus.MustNewConstMetric(backlogAge, prometheus.GaugeValue, b.Lag.Seconds())
+}

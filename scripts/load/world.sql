@@ -1,0 +1,75 @@
+-- The load test's world, straight into the tables: people who follow 50 others each, posts with 1-4 photos and a pin, likes,
+-- comments, products. Run by run.sh with psql: -v users=10000 -v posts=100000 -v products=5000
+\set ON_ERROR_STOP on
+SET synchronous_commit = off; -- only while filling
+
+-- An id of version 7 at a moment, the same for the same seed.
+CREATE FUNCTION pg_temp.v7(at timestamptz, seed text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid
+    FROM (SELECT md5(seed) AS h) s
+$$;
+CREATE FUNCTION pg_temp.person(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_temp.v7('2026-01-01'::timestamptz + n * interval '1 second', 'person ' || n)
+$$;
+CREATE FUNCTION pg_temp.thing(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_temp.v7('2026-01-02'::timestamptz + n * interval '1 second', 'thing ' || n)
+$$;
+CREATE FUNCTION pg_temp.post(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_temp.v7('2026-02-01'::timestamptz + n * interval '10 seconds', 'post ' || n)
+$$;
+CREATE FUNCTION pg_temp.picture(seed text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_temp.v7('2026-01-15'::timestamptz, 'picture ' || seed)
+$$;
+
+INSERT INTO users (id, handle, display_name, avatar_id, email, email_verified, followers, following)
+SELECT pg_temp.person(n), 'walker' || n, 'Walker ' || n, pg_temp.picture('avatar ' || n), 'walker' || n || '@atrium.test', true, 50, 50
+FROM generate_series(0, :users - 1) n;
+INSERT INTO identities (id, user_id, provider, subject, email, email_verified)
+SELECT pg_temp.v7('2026-01-01', 'identity ' || n), pg_temp.person(n), 'google', 'world-' || n, 'walker' || n || '@atrium.test', true
+FROM generate_series(0, :users - 1) n;
+INSERT INTO user_consents (user_id, document, version) SELECT pg_temp.person(n), 'terms', '2026-01' FROM generate_series(0, :users - 1) n;
+-- Everybody follows 50 others, spread over the whole.
+INSERT INTO user_follows (follower_id, followee_id)
+SELECT pg_temp.person(n), pg_temp.person((n + k * (:users / 53) + 1) % :users) FROM generate_series(0, :users - 1) n, generate_series(1, 50) k;
+
+INSERT INTO products (id, seller_id, slug, name, brand, description, category_slug, status, price_amount, price_currency, search, created_at, updated_at)
+SELECT pg_temp.thing(n), pg_temp.person(0), 'thing-' || n, name, brand, 'Well made.', category, 'active', 1000 + n % 9000, 'EUR',
+    setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', brand || ' ' || category), 'B'), now(), now()
+FROM (SELECT n, (ARRAY['Oak','Linen','Brass','Wool','Glass','Walnut','Paper','Clay'])[1 + n % 8] || ' ' ||
+        (ARRAY['lamp','chair','table','shelf','rug','vase','bench'])[1 + (n / 8) % 7] || ' ' || n AS name,
+        'Brand ' || n % 40 AS brand,
+        (ARRAY['lighting','seating','tables','storage','textiles','decor','outdoor'])[1 + (n / 8) % 7] AS category
+    FROM generate_series(0, :products - 1) n) p;
+INSERT INTO product_variants (id, product_id, sku, name, price_amount, price_currency, on_hand, created_at, updated_at)
+SELECT pg_temp.v7('2026-01-03', 'variant ' || n), pg_temp.thing(n), 'SKU-' || n, 'Standard', 1000 + n % 9000, 'EUR', 100000, now(), now()
+FROM generate_series(0, :products - 1) n;
+INSERT INTO product_words (word) SELECT unnest(ARRAY['oak','linen','brass','wool','glass','walnut','paper','clay','lamp','chair','table','shelf','rug','vase','bench'])
+ON CONFLICT DO NOTHING;
+
+INSERT INTO posts (id, author_id, caption, room, visibility, created_at, updated_at)
+SELECT pg_temp.post(n), pg_temp.person(n % :users), 'A room, number ' || n, (ARRAY['living','bedroom','kitchen','office'])[1 + n % 4], 'public', at, at
+FROM (SELECT n, '2026-02-01'::timestamptz + n * interval '10 seconds' AS at FROM generate_series(0, :posts - 1) n) p;
+UPDATE users u SET posts = c.n FROM (SELECT author_id, count(*) n FROM posts GROUP BY 1) c WHERE c.author_id = u.id;
+INSERT INTO post_images (post_id, position, photo_id)
+SELECT pg_temp.post(n), k, pg_temp.picture('post ' || n || ' ' || k) FROM generate_series(0, :posts - 1) n, LATERAL generate_series(0, n % 4) k;
+INSERT INTO post_product_tags (post_id, photo_id, position, x, y, product_id, label)
+SELECT pg_temp.post(n), pg_temp.picture('post ' || n || ' 0'), 0, 0.5, 0.5, pg_temp.thing(n % :products), 'this' FROM generate_series(0, :posts - 1) n;
+
+INSERT INTO uploads (id, owner_id, status, content_type, bytes, sha256, quarantine_key, photo_key, public_key, audience, width, height, blurhash,
+    palette, sizes, expires_at, ended_at, used_at)
+SELECT id, owner, 'ready', 'image/jpeg', 300000, sha256(id::text::bytea), 'quarantine/' || id, 'k' || id, 'p' || id, 'everybody', 1600, 1200,
+    'LEHV6nWB2yk8pyo0adR*.7kCMdnj', '[{"color": "#c9b79c", "weight": 0.6}, {"color": "#2f4f4f", "weight": 0.4}]', '[200, 640, 1080, 1600]', now(), now(), now()
+FROM (
+    SELECT pg_temp.picture('avatar ' || n) AS id, pg_temp.person(n) AS owner FROM generate_series(0, :users - 1) n
+    UNION ALL SELECT photo_id, p.author_id FROM post_images i JOIN posts p ON p.id = i.post_id
+) u;
+
+-- Two likes and one comment a post, on average.
+INSERT INTO post_likes (post_id, user_id)
+SELECT pg_temp.post(n % :posts), pg_temp.person((n * 7 + n / :posts) % :users) FROM generate_series(0, 2 * :posts - 1) n ON CONFLICT DO NOTHING;
+UPDATE posts p SET like_count = c.n FROM (SELECT post_id, count(*) n FROM post_likes GROUP BY 1) c WHERE c.post_id = p.id;
+INSERT INTO post_comments (id, post_id, author_id, text)
+SELECT pg_temp.v7('2026-03-01'::timestamptz + n * interval '1 second', 'comment ' || n), pg_temp.post(n), pg_temp.person((n * 3) % :users), 'How lovely!'
+FROM generate_series(0, :posts - 1) n;
+UPDATE posts SET comment_count = 1;
+VACUUM ANALYZE;
