@@ -58,7 +58,7 @@ if [ $with_browser = yes ]; then have_browser || want chromium "--cask chromium"
 
 [ -n "$reasons" ] || exit 0
 
-echo "Missing, and installed now:"
+echo "Missing:"
 printf '%s' "$reasons"
 
 if [ "$(uname -s)" = Darwin ]; then
@@ -141,6 +141,7 @@ apt() {
 	exit 1
 }
 
+echo "Installing with apt-get."
 apt update
 # Newer releases keep the HEIC decoder and encoder in packages of their own.
 case $debian in *libvips-tools* | *libheif-examples*)

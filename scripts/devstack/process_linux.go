@@ -1,0 +1,5 @@
+package main
+
+import "syscall"
+
+func dieWithParent(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.Pdeathsig = sig }
