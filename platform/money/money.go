@@ -3,6 +3,7 @@ package money
 
 import (
 	"errors"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func (m Money) Plus(other Money) (Money, error) {
 
 // Times multiplies by a quantity.
 func (m Money) Times(n int64) (Money, error) {
-	if n != 0 && (m.Amount*n)/n != m.Amount {
+	if n != 0 && (m.Amount*n)/n != m.Amount || n == -1 && m.Amount == math.MinInt64 {
 		return Money{}, ErrOverflow
 	}
 	return Money{m.Amount * n, m.Currency}, nil
@@ -67,7 +68,7 @@ func (m Money) IncludedTax(basisPoints int64) Money {
 }
 
 // Split shares the amount over weights by the largest remainder: the parts add up exactly,
-// and no part is off by more than one minor unit. Weights of all zero give all to the first.
+// and each is off by less than one minor unit. Weights are not negative; all zero give all to the first.
 func (m Money) Split(weights []int64) []Money {
 	parts := make([]Money, len(weights))
 	if len(weights) == 0 {
@@ -82,7 +83,7 @@ func (m Money) Split(weights []int64) []Money {
 	for i, w := range weights {
 		share, rem := new(big.Int), new(big.Int)
 		if total.Sign() > 0 {
-			share.QuoRem(new(big.Int).Mul(big.NewInt(m.Amount), big.NewInt(w)), total, rem)
+			share.DivMod(new(big.Int).Mul(big.NewInt(m.Amount), big.NewInt(w)), total, rem) // rounds down, so rest is never negative
 		}
 		parts[i] = Money{share.Int64(), m.Currency}
 		remainders[i] = rem

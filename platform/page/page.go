@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -60,7 +61,7 @@ func (s *Signer) Open(scope, cursor string, position any) (bool, error) {
 		return false, nil
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(sealed) <= macSize {
+	if err != nil || len(sealed) <= macSize || strings.ContainsAny(cursor, "\r\n") { // which base64 would overlook
 		return false, ErrInvalidCursor
 	}
 	mac, raw := sealed[:macSize], sealed[macSize:]

@@ -1,0 +1,189 @@
+// Package cache is Atrium's one cache: in this process, then Redis, then the loader. It may be wrong for at most
+// a second elsewhere after a Drop, and it works without Redis.
+//
+// No error of Redis reaches a caller. While Redis is out of use nobody waits for it, and it is used again only after
+// it has heard of every Drop that it missed.
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+)
+
+const (
+	channel = "cache.drops"
+	// deafTTL bounds how long this process trusts its own copies while it cannot hear the Drops of others.
+	deafTTL = time.Second
+	// silence is how long a subscription may say nothing before it is asked whether it still lives.
+	silence = time.Second
+	// relisten is the pause between two tries to subscribe.
+	relisten = 200 * time.Millisecond
+)
+
+// Cache is the two levels shared by all spaces. Redis may be down, or nil in tests. Safe for concurrent use.
+// It is a prometheus.Collector of lookups by space, level and outcome.
+type Cache struct {
+	instance string
+	remote   *remote
+	log      *zap.Logger
+	lookups  *prometheus.CounterVec
+	deaf     atomic.Bool // whether Drops of other instances pass unheard
+
+	mu     sync.RWMutex
+	spaces map[string]forgetter
+}
+
+// forgetter is a Space without its types.
+type forgetter interface {
+	forget(keys json.RawMessage) error
+	forgetAll()
+}
+
+// drop is what instances tell each other. Keys is a JSON list of the space's keys.
+type drop struct {
+	From  string          `json:"from"`
+	Space string          `json:"space"`
+	Keys  json.RawMessage `json:"keys"`
+}
+
+// New makes a cache. Start must run for Drops of other instances to arrive.
+// Redis must not be a cluster: several keys are asked for by one script.
+func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
+	c := &Cache{
+		instance: uuid.NewString(),
+		remote:   newRemote(rdb, log),
+		log:      log,
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "atrium_cache_lookups_total",
+			Help: "Keys looked up, by space, level (local, redis) and outcome (hit, miss).",
+		}, []string{"space", "level", "outcome"}),
+		spaces: map[string]forgetter{},
+	}
+	c.deaf.Store(rdb != nil)
+	return c
+}
+
+// Start listens for the Drops of other instances. It blocks until ctx ends and then returns nil.
+func (c *Cache) Start(ctx context.Context) error {
+	if c.remote.rdb == nil {
+		<-ctx.Done()
+		return nil
+	}
+	for ctx.Err() == nil {
+		err := c.listen(ctx)
+		if !c.deaf.Load() && ctx.Err() == nil {
+			c.log.Warn("cache: the subscription to Drops was lost", zap.Error(err))
+		}
+		c.setDeaf(true)
+		pause(ctx, relisten)
+	}
+	return nil
+}
+
+// listen subscribes and applies Drops until the subscription breaks.
+func (c *Cache) listen(ctx context.Context) error {
+	sub := c.remote.rdb.Subscribe(ctx, channel)
+	stop := context.AfterFunc(ctx, func() { _ = sub.Close() })
+	defer func() {
+		stop()
+		_ = sub.Close()
+	}()
+	for asked := false; ; {
+		message, err := sub.ReceiveTimeout(ctx, silence)
+		switch {
+		case isTimeout(err) && !asked:
+			asked = true
+			err = sub.Ping(ctx)
+		case err == nil:
+			asked = false
+		}
+		if err != nil {
+			return fmt.Errorf("cache: receive: %w", err)
+		}
+		c.hear(message)
+	}
+}
+
+func (c *Cache) hear(message any) {
+	switch m := message.(type) {
+	case *redis.Subscription:
+		c.setDeaf(false)
+	case *redis.Message:
+		if err := c.apply([]byte(m.Payload)); err != nil {
+			c.log.Error("cache: a Drop of another instance is not readable", zap.Error(err))
+		}
+	}
+}
+
+// setDeaf notes whether Drops arrive. Some may have been missed when they cease to, and when they do again.
+func (c *Cache) setDeaf(deaf bool) {
+	if was := c.deaf.Swap(deaf); was && deaf {
+		return
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, s := range c.spaces {
+		s.forgetAll()
+	}
+}
+
+func (c *Cache) apply(message []byte) error {
+	var d drop
+	if err := json.Unmarshal(message, &d); err != nil {
+		return err
+	}
+	if d.From == c.instance {
+		return nil
+	}
+	c.mu.RLock()
+	s, ok := c.spaces[d.Space]
+	c.mu.RUnlock()
+	if !ok {
+		return nil // another version of the application knows it
+	}
+	return s.forget(d.Keys)
+}
+
+func (c *Cache) register(name string, s forgetter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, taken := c.spaces[name]; taken {
+		panic("cache: the space " + name + " was opened twice")
+	}
+	c.spaces[name] = s
+}
+
+// Describe is for Prometheus.
+func (c *Cache) Describe(out chan<- *prometheus.Desc) {
+	c.lookups.Describe(out)
+	c.remote.inUse.Describe(out)
+}
+
+// Collect is for Prometheus.
+func (c *Cache) Collect(out chan<- prometheus.Metric) {
+	c.lookups.Collect(out)
+	c.remote.inUse.Collect(out)
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.As(err, &netErr) && netErr.Timeout()
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

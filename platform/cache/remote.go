@@ -1,0 +1,269 @@
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+)
+
+const (
+	opTimeout   = 50 * time.Millisecond
+	mendFirst   = 100 * time.Millisecond
+	mendLongest = time.Second
+	// leaseTTL is how long a load may take for its value to reach Redis.
+	leaseTTL = 10 * time.Second
+	// scriptKeys bounds the keys of one script: Lua cannot unpack many thousands.
+	scriptKeys = 1000
+	// leaseMark begins every lease and no JSON.
+	leaseMark = "\x00"
+)
+
+// A reader that finds nothing leaves a lease in the value's place, and its value is taken only while that lease
+// is still there. A Drop deletes the lease, so a value read before the Drop never arrives after it, on whatever
+// instance and however late.
+var (
+	readScript = redis.NewScript(`
+local values = redis.call('MGET', unpack(KEYS))
+for i, key in ipairs(KEYS) do
+  if not values[i] then redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
+end
+return values`)
+
+	writeScript = redis.NewScript(`
+for i, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then
+    redis.call('SET', key, ARGV[2*i], 'PX', ARGV[2*i+1])
+  end
+end
+return 0`)
+)
+
+// remote is the level in Redis. After a failure it is out of use until the Drops that it missed have been repeated:
+// before that it may hold what this process knows to be old.
+type remote struct {
+	rdb     redis.UniversalClient
+	log     *zap.Logger
+	inUse   prometheus.GaugeFunc
+	timeout time.Duration // of one round trip
+
+	mu     sync.Mutex
+	broken bool
+	missed []forgotten
+}
+
+// forgotten is a Drop as Redis gets it. It need not be repeated after until: then all copies have expired.
+type forgotten struct {
+	keys    []string
+	message []byte
+	until   time.Time
+}
+
+// entry is a value on its way to Redis.
+type entry struct {
+	key  string
+	text []byte
+	ttl  time.Duration
+}
+
+func newRemote(rdb redis.UniversalClient, log *zap.Logger) *remote {
+	r := &remote{rdb: rdb, log: log, timeout: opTimeout}
+	r.inUse = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "atrium_cache_redis_in_use",
+		Help: "1 while the cache uses Redis, 0 while it works without.",
+	}, func() float64 {
+		if r.usable() {
+			return 1
+		}
+		return 0
+	})
+	return r
+}
+
+func (r *remote) usable() bool {
+	if r.rdb == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.broken
+}
+
+// read returns the texts of keys ("" for each unknown one) and the lease to write those with.
+// Without an answer from Redis the lease is empty.
+func (r *remote) read(ctx context.Context, keys []string) ([]string, string) {
+	if !r.usable() {
+		return nil, ""
+	}
+	lease := leaseMark + rand.Text()
+	texts, err := within(ctx, r.timeout, func(ctx context.Context) ([]string, error) {
+		texts := make([]string, 0, len(keys))
+		for chunk := range slices.Chunk(keys, scriptKeys) {
+			values, err := readScript.Run(ctx, r.rdb, chunk, lease, leaseTTL.Milliseconds()).Slice()
+			if err != nil {
+				return nil, err
+			}
+			for _, value := range values {
+				texts = append(texts, known(value))
+			}
+		}
+		return texts, nil
+	})
+	if err != nil {
+		r.fail(err)
+		return nil, ""
+	}
+	return texts, lease
+}
+
+// known returns the text of a value, or "" for nothing and for somebody's lease.
+func known(value any) string {
+	text, _ := value.(string)
+	if text == "" || text[:1] == leaseMark {
+		return ""
+	}
+	return text
+}
+
+// write gives Redis the entries whose lease is still valid.
+func (r *remote) write(ctx context.Context, lease string, entries []entry) {
+	if len(entries) == 0 || !r.usable() {
+		return
+	}
+	_, err := within(ctx, r.timeout, func(ctx context.Context) (struct{}, error) {
+		for chunk := range slices.Chunk(entries, scriptKeys) {
+			keys, args := make([]string, 0, len(chunk)), []any{lease}
+			for _, e := range chunk {
+				keys = append(keys, e.key)
+				args = append(args, e.text, e.ttl.Milliseconds())
+			}
+			if err := writeScript.Run(ctx, r.rdb, keys, args...).Err(); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	if err != nil {
+		r.fail(err)
+	}
+}
+
+// drop deletes the keys and tells the other instances, now or as soon as Redis can be reached.
+func (r *remote) drop(ctx context.Context, f forgotten) {
+	if r.rdb == nil || r.postpone(f) {
+		return
+	}
+	if err := r.forget(ctx, []forgotten{f}); err != nil {
+		r.fail(err, f)
+	}
+}
+
+// postpone keeps a Drop for later if Redis is out of use.
+func (r *remote) postpone(f forgotten) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken {
+		r.missed = append(r.missed, f)
+	}
+	return r.broken
+}
+
+func (r *remote) forget(ctx context.Context, drops []forgotten) error {
+	_, err := within(ctx, r.timeout, func(ctx context.Context) (struct{}, error) {
+		_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, f := range drops {
+				p.Del(ctx, f.keys...)
+				p.Publish(ctx, channel, f.message)
+			}
+			return nil
+		})
+		return struct{}{}, err
+	})
+	return err
+}
+
+// fail takes Redis out of use and starts to mend it. The Drops have not arrived.
+func (r *remote) fail(err error, drops ...forgotten) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.missed = append(r.missed, drops...)
+	if r.broken {
+		return
+	}
+	r.broken = true
+	r.log.Warn("cache: works without Redis", zap.Error(err))
+	go r.mend()
+}
+
+// mend tries, ever more slowly, until Redis answers and has every Drop, or has been closed for good.
+func (r *remote) mend() {
+	for wait := mendFirst; ; wait = min(2*wait, mendLongest) {
+		pause(context.Background(), wait)
+		for {
+			done, err := r.catchUp()
+			if errors.Is(err, redis.ErrClosed) {
+				return
+			}
+			if done {
+				r.log.Info("cache: works with Redis again")
+				return
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+}
+
+// catchUp repeats some of the missed Drops. When none is left, Redis is in use again.
+func (r *remote) catchUp() (done bool, err error) {
+	r.mu.Lock()
+	now := time.Now()
+	r.missed = slices.DeleteFunc(r.missed, func(f forgotten) bool { return now.After(f.until) })
+	batch := slices.Clone(r.missed[:min(len(r.missed), 100)])
+	r.mu.Unlock()
+
+	if len(batch) == 0 {
+		_, err = within(context.Background(), r.timeout, func(ctx context.Context) (string, error) { return r.rdb.Ping(ctx).Result() })
+	} else {
+		err = r.forget(context.Background(), batch)
+	}
+	if err != nil {
+		return false, err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.missed = slices.Delete(r.missed, 0, len(batch)) // only appended to meanwhile
+	r.broken = len(r.missed) > 0
+	return !r.broken, nil
+}
+
+// within runs fn in at most limit, whatever the timeouts of the client are. It goes on when the caller's ctx ends:
+// that would say nothing about Redis.
+func within[T any](ctx context.Context, limit time.Duration, fn func(ctx context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		value, err := fn(ctx)
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}

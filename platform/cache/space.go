@@ -1,0 +1,237 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"atrium/platform/database"
+)
+
+// Space is a typed part of the cache: values of V by keys of K (uuid.UUID, string, ...), JSON in Redis.
+// Values are shared between callers: do not write into their slices and maps.
+type Space[K comparable, V any] struct {
+	cache *Cache
+	name  string
+	ttl   time.Duration
+
+	// local is replaced as a whole to forget everything: a load under way then fills the old one, which nobody reads.
+	// otter joins concurrent loads of a key, and throws away a loaded value whose key was invalidated meanwhile.
+	local    atomic.Pointer[otter.Cache[K, V]]
+	newLocal func() *otter.Cache[K, V]
+
+	localHit, localMiss, redisHit, redisMiss prometheus.Counter
+}
+
+// NewSpace opens the space called name ("users.ref"); values live about ttl (jittered by 10 %) in Redis and at most
+// localTTL in this process, which keeps at most localMax of them. Change the name when the shape of V changes.
+// A name can be opened once.
+func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Duration, localMax int) *Space[K, V] {
+	s := &Space[K, V]{
+		cache:     c,
+		name:      name,
+		ttl:       ttl,
+		localHit:  c.lookups.WithLabelValues(name, "local", "hit"),
+		localMiss: c.lookups.WithLabelValues(name, "local", "miss"),
+		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
+		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
+	}
+	expiry := otter.ExpiryWritingFunc(func(otter.Entry[K, V]) time.Duration {
+		if c.deaf.Load() {
+			return jitter(min(localTTL, deafTTL), 0.9, 1)
+		}
+		return jitter(localTTL, 0.9, 1)
+	})
+	s.newLocal = func() *otter.Cache[K, V] {
+		return otter.Must(&otter.Options[K, V]{MaximumSize: localMax, ExpiryCalculator: expiry})
+	}
+	s.forgetAll()
+	c.register(name, s)
+	return s
+}
+
+// Load returns the value of key, from the nearest level that has it; concurrent loads of one key are one load.
+// An error of load is returned and not cached. Inside a transaction the cache is passed by:
+// load sees what is not committed yet, and nobody else may.
+func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Context) (V, error)) (V, error) {
+	if database.InTransaction(ctx) {
+		return load(ctx)
+	}
+	local := s.local.Load()
+	if value, ok := local.GetIfPresent(key); ok {
+		s.localHit.Inc()
+		return value, nil
+	}
+	s.localMiss.Inc()
+	value, err := local.Get(ctx, key, otter.LoaderFunc[K, V](func(ctx context.Context, key K) (V, error) {
+		values, err := s.fill(ctx, []K{key}, func(ctx context.Context, _ []K) (map[K]V, error) {
+			value, err := load(ctx)
+			return map[K]V{key: value}, err
+		})
+		return values[key], err
+	}))
+	if errors.Is(err, otter.ErrNotFound) {
+		// We waited for a LoadMany that left the key out. What that means here, load knows.
+		return load(ctx)
+	}
+	return value, err
+}
+
+// LoadMany returns the values of keys in one round trip per level; load gets the keys that no level has.
+// A key that load leaves out is absent from the answer (and not cached). Inside a transaction it is load(ctx, keys).
+func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
+	if len(keys) == 0 {
+		return map[K]V{}, nil
+	}
+	if database.InTransaction(ctx) {
+		return load(ctx, keys)
+	}
+	local := s.local.Load()
+	found := make(map[K]V, len(keys))
+	var missing []K
+	for _, key := range keys {
+		if value, ok := local.GetIfPresent(key); ok {
+			found[key] = value
+		} else {
+			missing = append(missing, key)
+		}
+	}
+	s.localHit.Add(float64(len(keys) - len(missing)))
+	if len(missing) == 0 {
+		return found, nil
+	}
+	s.localMiss.Add(float64(len(missing)))
+	loaded, err := local.BulkGet(ctx, missing, otter.BulkLoaderFunc[K, V](func(ctx context.Context, keys []K) (map[K]V, error) {
+		return s.fill(ctx, keys, load)
+	}))
+	if err != nil {
+		return nil, err
+	}
+	for key, value := range loaded {
+		found[key] = value
+	}
+	return found, nil
+}
+
+// Drop forgets keys here at once, in Redis and on the other instances within a second (as soon as Redis can be
+// reached, where it cannot). Call it in db.AfterCommit. A load that began before the Drop does not bring the old
+// value back.
+func (s *Space[K, V]) Drop(ctx context.Context, keys ...K) {
+	if len(keys) == 0 {
+		return
+	}
+	s.forgetLocal(keys)
+	list, err := json.Marshal(keys)
+	if err != nil {
+		panic("cache: keys of " + s.name + " cannot be written as JSON: " + err.Error())
+	}
+	message, err := json.Marshal(drop{From: s.cache.instance, Space: s.name, Keys: list})
+	if err != nil {
+		panic("cache: " + err.Error())
+	}
+	s.cache.remote.drop(ctx, forgotten{
+		keys:    s.remoteKeys(keys),
+		message: message,
+		until:   time.Now().Add(s.ttl + s.ttl/10),
+	})
+}
+
+// fill asks Redis for keys, then load for the rest, and gives Redis what load found.
+func (s *Space[K, V]) fill(ctx context.Context, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
+	values := make(map[K]V, len(keys))
+	missing := keys
+	texts, lease := s.cache.remote.read(ctx, s.remoteKeys(keys))
+	if lease != "" {
+		missing = s.decode(keys, texts, values)
+	}
+	if len(missing) == 0 {
+		return values, nil
+	}
+	loaded, err := load(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]entry, 0, len(loaded))
+	for _, key := range missing {
+		value, ok := loaded[key]
+		if !ok {
+			continue
+		}
+		values[key] = value
+		if text, err := json.Marshal(value); err == nil {
+			entries = append(entries, entry{s.remoteKey(key), text, jitter(s.ttl, 0.9, 1.1)})
+		}
+	}
+	if lease != "" {
+		s.cache.remote.write(ctx, lease, entries)
+	}
+	return values, nil
+}
+
+// decode puts what Redis knew into values and returns the keys of the rest.
+// What is not readable (written by another version) counts as unknown.
+func (s *Space[K, V]) decode(keys []K, texts []string, values map[K]V) (missing []K) {
+	for i, key := range keys {
+		var value V
+		if texts[i] != "" && json.Unmarshal([]byte(texts[i]), &value) == nil {
+			values[key] = value
+		} else {
+			missing = append(missing, key)
+		}
+	}
+	s.redisHit.Add(float64(len(values)))
+	s.redisMiss.Add(float64(len(missing)))
+	return missing
+}
+
+func (s *Space[K, V]) forget(list json.RawMessage) error {
+	var keys []K
+	if err := json.Unmarshal(list, &keys); err != nil {
+		return err
+	}
+	s.forgetLocal(keys)
+	return nil
+}
+
+func (s *Space[K, V]) forgetLocal(keys []K) {
+	local := s.local.Load()
+	for _, key := range keys {
+		local.Invalidate(key)
+	}
+}
+
+func (s *Space[K, V]) forgetAll() { s.local.Store(s.newLocal()) }
+
+func (s *Space[K, V]) remoteKeys(keys []K) []string {
+	out := make([]string, len(keys))
+	for i, key := range keys {
+		out[i] = s.remoteKey(key)
+	}
+	return out
+}
+
+// remoteKey is the key's name in Redis: a string as it is, anything else as its JSON, without quotes.
+func (s *Space[K, V]) remoteKey(key K) string {
+	if text, ok := any(key).(string); ok {
+		return s.name + ":" + text
+	}
+	text, err := json.Marshal(key)
+	if err != nil {
+		panic("cache: a key of " + s.name + " cannot be written as JSON: " + err.Error())
+	}
+	if text[0] == '"' {
+		text = text[1 : len(text)-1]
+	}
+	return s.name + ":" + string(text)
+}
+
+// jitter spreads d evenly over low*d to high*d, so that what was filled together does not end together.
+func jitter(d time.Duration, low, high float64) time.Duration {
+	return time.Duration(float64(d) * (low + rand.Float64()*(high-low)))
+}

@@ -1,0 +1,177 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/fault"
+)
+
+// The faults of replaying.
+var (
+	ErrNotFound        = fault.NotFound("outbox.not_found", "The outbox has no such row.")
+	ErrNothingToReplay = fault.Conflict("outbox.finished", "Every subscriber of this row is done.")
+)
+
+// Filter chooses rows to list: unfinished ones, newest first.
+type Filter struct {
+	Dead  bool   // only those that a subscriber has given up
+	Name  string // only this event or task; "": all
+	Limit int    // at most so many; 0: 50
+}
+
+// Entry is a row for people who look after the system. Of the payload it holds the ids only.
+type Entry struct {
+	ID          uuid.UUID           `json:"id"`
+	Kind        string              `json:"kind"`
+	Name        string              `json:"name"`
+	IDs         map[string][]string `json:"ids" gorm:"-"`
+	CreatedAt   time.Time           `json:"created_at"`
+	AvailableAt time.Time           `json:"available_at"`
+	Attempts    int                 `json:"attempts"`
+	Parked      bool                `json:"parked"` // nobody here can take it on: the module is off, or it is dead
+	Subscribers []Standing          `json:"subscribers" gorm:"-"`
+}
+
+// Standing is how one subscriber stands to a row.
+type Standing struct {
+	Subscriber string `json:"subscriber"`
+	State      string `json:"state"` // waiting, running, done, dead
+	Tries      int    `json:"tries"`
+	LastError  string `json:"last_error,omitempty"`
+}
+
+// List returns unfinished rows.
+func (o *Outbox) List(ctx context.Context, f Filter) ([]Entry, error) {
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	var rows []struct {
+		Entry     `gorm:"embedded"`
+		Payload   json.RawMessage
+		Standings json.RawMessage
+	}
+	err := o.db.Conn(ctx).Raw(`
+		SELECT o.id, o.kind, o.name, o.created_at, o.available_at, o.attempts, o.due_at = 'infinity' AS parked, o.payload,
+			coalesce((SELECT json_agg(json_build_object('subscriber', s.name, 'tries', coalesce(r.tries, 0),
+				'last_error', coalesce(r.last_error, ''), 'state', CASE
+					WHEN r.done_at IS NOT NULL THEN 'done' WHEN r.dead_at IS NOT NULL THEN 'dead'
+					WHEN r.claimed_until > now() THEN 'running' ELSE 'waiting' END) ORDER BY s.name)
+				FROM unnest(o.subscribers) AS s (name)
+				LEFT JOIN event_receipts r ON r.event_id = o.id AND r.subscriber = s.name), '[]') AS standings
+		FROM outbox o
+		WHERE o.finished_at IS NULL AND (? = '' OR o.name = ?)
+			AND (NOT ? OR EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.dead_at IS NOT NULL))
+		ORDER BY o.id DESC LIMIT ?`, f.Name, f.Name, f.Dead, f.Limit).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("outbox: list: %w", err)
+	}
+	entries := make([]Entry, len(rows))
+	for i, row := range rows {
+		entries[i] = row.Entry
+		entries[i].IDs = IDs(row.Payload)
+		if err := json.Unmarshal(row.Standings, &entries[i].Subscribers); err != nil {
+			return nil, fmt.Errorf("outbox: list: %w", err)
+		}
+	}
+	return entries, nil
+}
+
+// Replay gives a row that was given up another full set of tries, and makes it due now. It returns ErrNotFound or
+// ErrNothingToReplay.
+func (o *Outbox) Replay(ctx context.Context, id uuid.UUID) error {
+	err := o.db.InTx(ctx, func(ctx context.Context) error {
+		var found []bool
+		err := o.db.Conn(ctx).Raw(`SELECT finished_at IS NOT NULL FROM outbox WHERE id = ? FOR UPDATE`, id).Scan(&found).Error
+		switch {
+		case err != nil:
+			return fmt.Errorf("outbox: replay: %w", err)
+		case len(found) == 0:
+			return ErrNotFound
+		case found[0]:
+			return ErrNothingToReplay
+		}
+		err = o.db.Conn(ctx).Exec(`
+			UPDATE event_receipts SET dead_at = NULL, tries = 0 WHERE event_id = ? AND dead_at IS NOT NULL AND done_at IS NULL`, id).Error
+		if err != nil {
+			return fmt.Errorf("outbox: replay: %w", err)
+		}
+		if err := o.db.Conn(ctx).Exec(`UPDATE outbox SET due_at = now(), attempts = 0 WHERE id = ?`, id).Error; err != nil {
+			return fmt.Errorf("outbox: replay: %w", err)
+		}
+		o.db.AfterCommit(ctx, func(context.Context) { o.bell.ring() })
+		return nil
+	})
+	return err
+}
+
+// Backlog is what waits, for metrics.
+type Backlog struct {
+	Lag  time.Duration // age of the oldest row that waits and is neither parked nor dead; 0: none
+	Dead int64         // receipts given up
+}
+
+// Backlog measures what waits.
+func (o *Outbox) Backlog(ctx context.Context) (Backlog, error) {
+	var read struct {
+		Lag  float64
+		Dead int64
+	}
+	err := o.db.Conn(ctx).Raw(`
+		SELECT greatest(coalesce(extract(epoch FROM now() - (
+				SELECT min(available_at) FROM outbox WHERE finished_at IS NULL AND due_at < 'infinity'))::float8, 0), 0) AS lag,
+			(SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL) AS dead`).Scan(&read).Error
+	if err != nil {
+		return Backlog{}, fmt.Errorf("outbox: measure: %w", err)
+	}
+	return Backlog{Lag: time.Duration(read.Lag * float64(time.Second)), Dead: read.Dead}, nil
+}
+
+// pruneBatch bounds how many rows one statement of Prune deletes.
+const pruneBatch = 1000
+
+// Prune deletes rows that finished longer ago than olderThan, with their receipts, and returns how many. It works in small
+// batches.
+func (o *Outbox) Prune(ctx context.Context, olderThan time.Duration) (int64, error) {
+	var total int64
+	for {
+		var gone int64
+		err := o.db.Conn(ctx).Raw(`
+			WITH gone AS (
+				DELETE FROM outbox WHERE id IN (
+					SELECT id FROM outbox WHERE finished_at < now() - make_interval(secs => ?)
+					LIMIT ? FOR UPDATE SKIP LOCKED)
+				RETURNING id),
+			receipts AS (DELETE FROM event_receipts r USING gone WHERE r.event_id = gone.id)
+			SELECT count(*) FROM gone`, olderThan.Seconds(), pruneBatch).Scan(&gone).Error
+		if err != nil {
+			return total, fmt.Errorf("outbox: prune: %w", err)
+		}
+		if total += gone; gone < pruneBatch {
+			return total, nil
+		}
+	}
+}
+
+// IDs picks what is an id out of a payload, by field: the rest may be personal, and is not shown to anyone.
+func IDs(payload json.RawMessage) map[string][]string {
+	var fields map[string]any
+	_ = json.Unmarshal(payload, &fields) // what is no object has no named ids
+	found := map[string][]string{}
+	for name, value := range fields {
+		values, ok := value.([]any)
+		if !ok {
+			values = []any{value}
+		}
+		for _, v := range values {
+			if text, ok := v.(string); ok && uuid.Validate(text) == nil {
+				found[name] = append(found[name], text)
+			}
+		}
+	}
+	return found
+}

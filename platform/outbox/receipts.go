@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/database"
+)
+
+// Receipts record what each subscriber did with each row: at most one receipt per subscriber and row.
+type Receipts struct{ db *database.DB }
+
+// NewReceipts opens the receipts of the database.
+func NewReceipts(db *database.DB) *Receipts { return &Receipts{db: db} }
+
+// State is how a subscriber stands to a row.
+type State int
+
+// The states that Claim tells apart.
+const (
+	Claimed State = iota // it is yours: run it
+	Settled              // done, given up, or the row is long gone: nothing to run
+	Busy                 // another run has it; Wait says for how long at most
+)
+
+// Claim is the answer to a run that asks whether it may.
+type Claim struct {
+	State State
+	Tries int           // which try this is, from 1
+	Wait  time.Duration // until another run's claim ends
+}
+
+// Take writes the receipt of a subscriber into the transaction open in ctx: what the transaction does and the receipt are
+// committed together. A second run waits for the first and finds it settled. tries counts this run; 0: nothing to run.
+func (r *Receipts) Take(ctx context.Context, subscriber string, id uuid.UUID) (tries int, err error) {
+	err = r.db.Conn(ctx).Raw(`
+		INSERT INTO event_receipts AS r (subscriber, event_id, done_at, tries)
+		SELECT ?, id, now(), 1 FROM outbox WHERE id = ?
+		ON CONFLICT (event_id, subscriber) DO UPDATE SET done_at = now(), tries = r.tries + 1, last_error = NULL
+		WHERE r.done_at IS NULL AND r.dead_at IS NULL
+		RETURNING tries`, subscriber, id).Scan(&tries).Error
+	if err != nil {
+		return 0, fmt.Errorf("outbox: take receipt: %w", err)
+	}
+	return tries, nil
+}
+
+// Claim reserves a row for one run of an effect or a job, for as long as lease. Whoever dies in between leaves it to
+// others when the lease ends.
+func (r *Receipts) Claim(ctx context.Context, subscriber string, id uuid.UUID, lease time.Duration) (Claim, error) {
+	var tries int
+	err := r.db.Conn(ctx).Raw(`
+		INSERT INTO event_receipts AS r (subscriber, event_id, claimed_until, tries)
+		SELECT ?, id, clock_timestamp() + make_interval(secs => ?), 1 FROM outbox WHERE id = ?
+		ON CONFLICT (event_id, subscriber) DO UPDATE SET claimed_until = excluded.claimed_until, tries = r.tries + 1
+		WHERE r.done_at IS NULL AND r.dead_at IS NULL AND (r.claimed_until IS NULL OR r.claimed_until <= clock_timestamp())
+		RETURNING tries`, subscriber, lease.Seconds(), id).Scan(&tries).Error
+	if err != nil {
+		return Claim{}, fmt.Errorf("outbox: claim: %w", err)
+	}
+	if tries > 0 {
+		return Claim{State: Claimed, Tries: tries}, nil
+	}
+	var wait float64
+	err = r.db.Conn(ctx).Raw(`
+		SELECT extract(epoch FROM claimed_until - clock_timestamp())::float8 FROM event_receipts
+		WHERE event_id = ? AND subscriber = ? AND done_at IS NULL AND dead_at IS NULL AND claimed_until IS NOT NULL`,
+		id, subscriber).Scan(&wait).Error
+	if err != nil {
+		return Claim{}, fmt.Errorf("outbox: read claim: %w", err)
+	}
+	if wait > 0 {
+		return Claim{State: Busy, Wait: time.Duration(wait * float64(time.Second))}, nil
+	}
+	return Claim{State: Settled}, nil
+}
+
+// Done marks a claimed row as done.
+func (r *Receipts) Done(ctx context.Context, subscriber string, id uuid.UUID) error {
+	err := r.db.Conn(ctx).Exec(`
+		UPDATE event_receipts SET done_at = clock_timestamp(), claimed_until = NULL, dead_at = NULL, last_error = NULL
+		WHERE event_id = ? AND subscriber = ? AND done_at IS NULL`, id, subscriber).Error
+	if err != nil {
+		return fmt.Errorf("outbox: mark done: %w", err)
+	}
+	return nil
+}
+
+// Fail notes a failed try and ends its claim, unless a later try has begun. dead gives the row up for this subscriber
+// until Replay.
+func (r *Receipts) Fail(ctx context.Context, subscriber string, id uuid.UUID, tries int, cause error, dead bool) error {
+	err := r.db.Conn(ctx).Exec(`
+		INSERT INTO event_receipts AS r (subscriber, event_id, tries, last_error, dead_at)
+		SELECT ?, id, ?, ?, CASE WHEN ? THEN clock_timestamp() END FROM outbox WHERE id = ?
+		ON CONFLICT (event_id, subscriber) DO UPDATE
+		SET tries = excluded.tries, last_error = excluded.last_error, dead_at = excluded.dead_at, claimed_until = NULL
+		WHERE r.done_at IS NULL AND r.tries <= excluded.tries`,
+		subscriber, tries, clip(cause.Error(), 500), dead, id).Error
+	if err != nil {
+		return fmt.Errorf("outbox: note failure: %w", err)
+	}
+	return nil
+}
+
+// Finish marks a row as finished if every recorded subscriber is done. It is called after the receipt is committed, so the
+// last of several sees all the others'; if it is not called at all, the relay finds out at its next look.
+func (r *Receipts) Finish(ctx context.Context, id uuid.UUID) error {
+	err := r.db.Conn(ctx).Exec(`
+		UPDATE outbox o SET finished_at = now()
+		WHERE o.id = ? AND o.finished_at IS NULL AND o.subscribers IS NOT NULL AND NOT EXISTS (
+			SELECT FROM unnest(o.subscribers) AS s (name) WHERE NOT EXISTS (
+				SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.subscriber = s.name AND r.done_at IS NOT NULL))`, id).Error
+	if err != nil {
+		return fmt.Errorf("outbox: finish: %w", err)
+	}
+	return nil
+}
+
+// clip cuts text to at most n bytes, between characters, and to what PostgreSQL's text can hold.
+func clip(text string, n int) string {
+	clean := make([]rune, 0, min(len(text), n))
+	size := 0
+	for _, c := range text {
+		if size += utf8.RuneLen(c); size > n {
+			break
+		}
+		if c != 0 {
+			clean = append(clean, c)
+		}
+	}
+	return string(clean)
+}

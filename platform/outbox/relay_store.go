@@ -1,0 +1,162 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/database"
+)
+
+// claimedRow is a row as the relay takes it.
+type claimedRow struct {
+	ID          uuid.UUID
+	Kind        string
+	Name        string
+	Payload     json.RawMessage
+	Trace       *string
+	Subscribers *string // a JSON array; nil: never dispatched
+}
+
+func (r claimedRow) recorded() (names []string) {
+	if r.Subscribers != nil {
+		_ = json.Unmarshal([]byte(*r.Subscribers), &names) // PostgreSQL wrote it
+	}
+	return names
+}
+
+func (r claimedRow) delivery(subscriber string) Delivery {
+	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload}
+	if r.Trace != nil {
+		d.Trace = *r.Trace
+	}
+	return d
+}
+
+type receiptKey struct {
+	id         uuid.UUID
+	subscriber string
+}
+
+type receiptState int
+
+const (
+	stateOpen receiptState = iota
+	stateDone
+	stateDead
+)
+
+// claim takes due rows that no other relay is taking, and puts their next look into the future: should this process die now,
+// they come again.
+func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
+	err = r.db.Conn(ctx).Raw(`
+		WITH due AS (
+			SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= now()
+			ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED)
+		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1,
+			due_at = now() + make_interval(secs => ?) * least(o.attempts / 2 + 1, ?)
+		FROM due WHERE o.id = due.id
+		RETURNING o.id, o.kind, o.name, o.payload, o.trace, array_to_json(o.subscribers)::text AS subscribers`,
+		r.cfg.BatchSize, r.cfg.RequeueAfter.Seconds(), patientUpTo).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("outbox: claim rows: %w", err)
+	}
+	return rows, nil
+}
+
+// settled reads the receipts of rows that were dispatched before.
+func (r *Relay) settled(ctx context.Context, rows []claimedRow) (map[receiptKey]receiptState, error) {
+	var ids []uuid.UUID
+	for _, row := range rows {
+		if row.Subscribers != nil {
+			ids = append(ids, row.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var receipts []struct {
+		EventID    uuid.UUID
+		Subscriber string
+		Done       bool
+	}
+	err := r.db.Conn(ctx).Raw(`
+		SELECT event_id, subscriber, done_at IS NOT NULL AS done FROM event_receipts
+		WHERE event_id = ANY(?) AND (done_at IS NOT NULL OR dead_at IS NOT NULL)`, database.Array(ids)).Scan(&receipts).Error
+	if err != nil {
+		return nil, fmt.Errorf("outbox: read receipts: %w", err)
+	}
+	states := make(map[receiptKey]receiptState, len(receipts))
+	for _, receipt := range receipts {
+		states[receiptKey{receipt.EventID, receipt.Subscriber}] = stateDead
+		if receipt.Done {
+			states[receiptKey{receipt.EventID, receipt.Subscriber}] = stateDone
+		}
+	}
+	return states, nil
+}
+
+// settle writes down what route decided.
+func (r *Relay) settle(ctx context.Context, p plan) error {
+	conn := r.db.Conn(ctx)
+	for list, ids := range p.unrecorded {
+		err := conn.Exec(`UPDATE outbox SET subscribers = ARRAY(SELECT json_array_elements_text(?::json)) WHERE id = ANY(?)`,
+			list, database.Array(ids)).Error
+		if err != nil {
+			return fmt.Errorf("outbox: record subscribers: %w", err)
+		}
+	}
+	if len(p.finished) > 0 {
+		if err := conn.Exec(`UPDATE outbox SET finished_at = now() WHERE id = ANY(?)`, database.Array(p.finished)).Error; err != nil {
+			return fmt.Errorf("outbox: finish: %w", err)
+		}
+	}
+	if len(p.parked) > 0 {
+		if err := conn.Exec(`UPDATE outbox SET due_at = 'infinity' WHERE id = ANY(?)`, database.Array(p.parked)).Error; err != nil {
+			return fmt.Errorf("outbox: park: %w", err)
+		}
+	}
+	return nil
+}
+
+// postpone makes rows due again a little later, at most ten seconds: Redis is usually back soon.
+func (r *Relay) postpone(ctx context.Context, ids []uuid.UUID) error {
+	err := r.db.Conn(ctx).Exec(`
+		UPDATE outbox SET due_at = now() + least(make_interval(secs => least(attempts, 10)), make_interval(secs => ?))
+		WHERE id = ANY(?) AND finished_at IS NULL`, r.cfg.RequeueAfter.Seconds(), database.Array(ids)).Error
+	if err != nil {
+		return fmt.Errorf("outbox: postpone: %w", err)
+	}
+	return nil
+}
+
+// Resume makes rows due that were parked for a subscriber which is here now. Switching a module on means a new start of the
+// process, so Run does this once.
+func (r *Relay) Resume(ctx context.Context) error {
+	var parked []struct{ Kind, Name string }
+	err := r.db.Conn(ctx).Raw(`
+		SELECT DISTINCT kind, name FROM outbox WHERE finished_at IS NULL AND due_at = 'infinity'`).Scan(&parked).Error
+	if err != nil {
+		return fmt.Errorf("outbox: look for parked rows: %w", err)
+	}
+	for _, p := range parked {
+		here := r.subscribersOf(p.Kind, p.Name)
+		if len(here) == 0 {
+			continue
+		}
+		err := r.db.Conn(ctx).Exec(`
+			UPDATE outbox o SET due_at = now()
+			WHERE o.finished_at IS NULL AND o.due_at = 'infinity' AND o.kind = ? AND o.name = ? AND EXISTS (
+				SELECT FROM unnest(o.subscribers) AS s (name)
+				WHERE s.name = ANY(?) AND NOT EXISTS (
+					SELECT FROM event_receipts r
+					WHERE r.event_id = o.id AND r.subscriber = s.name AND (r.done_at IS NOT NULL OR r.dead_at IS NOT NULL)))`,
+			p.Kind, p.Name, database.Array(here)).Error
+		if err != nil {
+			return fmt.Errorf("outbox: resume parked rows: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+// Package payment is the port to a payment provider, with Stripe as its adapter.
+package payment
+
+import (
+	"context"
+	"time"
+
+	"atrium/platform/fault"
+	"atrium/platform/money"
+	"atrium/platform/secret"
+)
+
+// Config names the account at the provider. Endpoint is empty in production.
+type Config struct {
+	Endpoint       string      `koanf:"endpoint" validate:"omitempty,url"`
+	SecretKey      secret.Text `koanf:"secret_key" validate:"required"`
+	PublishableKey string      `koanf:"publishable_key" validate:"required"`
+	WebhookSecret  secret.Text `koanf:"webhook_secret" validate:"required"`
+}
+
+var (
+	// ErrUnavailable means that the outcome is unknown; repeat under the same key.
+	ErrUnavailable = fault.Unavailable("payment.unavailable", "The payment provider does not answer.")
+	// ErrRefused means that the provider understood and said no; repeating does not help.
+	ErrRefused = fault.Conflict("payment.refused", "The payment provider refused.")
+	// ErrSignature means that the webhook was not signed by the provider, or too long ago.
+	ErrSignature = fault.New(fault.KindMalformed, "orders.invalid_signature", "The signature is missing, wrong or too old.")
+)
+
+// Status is what has become of an intent.
+type Status string
+
+// The states that matter to us.
+const (
+	StatusOpen       Status = "open"       // waits for the customer
+	StatusProcessing Status = "processing" // the provider works on it
+	StatusSucceeded  Status = "succeeded"  // captured
+	StatusCancelled  Status = "cancelled"
+)
+
+// Intent is a payment at the provider.
+type Intent struct {
+	ID           string
+	ClientSecret string
+	Status       Status
+	Amount       money.Money // what was asked for
+	Received     money.Money // what was captured
+	Live         bool
+	OrderID      string // from the metadata that we wrote
+	CreatedAt    time.Time
+}
+
+// Refund is money given back. Key is ours, from the metadata.
+type Refund struct {
+	ID       string
+	IntentID string
+	Amount   money.Money
+	Status   string // pending, succeeded, failed, cancelled
+}
+
+// Event is a verified webhook: which event, of which kind, about which intent.
+type Event struct {
+	ID       string
+	Type     string
+	IntentID string // empty where the event is about no intent
+	Live     bool
+	At       time.Time
+}
+
+// Provider takes payments. Every changing call carries our idempotency key.
+type Provider interface {
+	// Name is the provider's name on the wire: "stripe".
+	Name() string
+	// CreateIntent asks for money. The same key gives the same intent.
+	CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error)
+	// Intent reads an intent.
+	Intent(ctx context.Context, id string) (Intent, error)
+	// CancelIntent makes sure that an intent can never be paid; if it was paid already, it returns ErrRefused.
+	CancelIntent(ctx context.Context, key, id string) (Intent, error)
+	// Refund gives money back. The same key gives the same refund.
+	Refund(ctx context.Context, key, intentID string, amount money.Money, refundID string) (Refund, error)
+	// Intents calls fn with every intent created at or after the time, the newest first, until fn returns an error,
+	// which it returns.
+	Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error
+	// Verify reads a webhook's raw body after checking its signature (tolerance 5 minutes). No I/O.
+	Verify(body []byte, signature string) (Event, error)
+}

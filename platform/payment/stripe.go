@@ -1,0 +1,266 @@
+package payment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stripe/stripe-go/v84"
+	"github.com/stripe/stripe-go/v84/webhook"
+
+	"atrium/platform/breaker"
+	"atrium/platform/money"
+)
+
+const (
+	attemptTimeout = 8 * time.Second  // of one HTTP request
+	callTimeout    = 15 * time.Second // with its repetitions
+	networkRetries = 2
+	atOnce         = 32
+	listPage       = 100 // Stripe's own limit
+	tolerance      = 5 * time.Minute
+)
+
+// Stripe is the Provider that speaks to Stripe. Safe for concurrent use.
+type Stripe struct {
+	client        *stripe.Client
+	webhookSecret string
+	breaker       *breaker.Breaker
+}
+
+var _ Provider = (*Stripe)(nil)
+
+// NewStripe makes the adapter; nothing is sent yet.
+func NewStripe(cfg Config) *Stripe {
+	backend := &stripe.BackendConfig{
+		EnableTelemetry:   stripe.Bool(false),
+		HTTPClient:        &http.Client{Timeout: attemptTimeout},
+		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
+		MaxNetworkRetries: stripe.Int64(networkRetries),
+	}
+	if cfg.Endpoint != "" {
+		backend.URL = stripe.String(strings.TrimRight(cfg.Endpoint, "/"))
+	}
+	return &Stripe{
+		client:        stripe.NewClient(cfg.SecretKey.Reveal(), stripe.WithBackends(stripe.NewBackendsWithConfig(backend))),
+		webhookSecret: cfg.WebhookSecret.Reveal(),
+		breaker:       breaker.New(atOnce, func(err error) bool { return errors.Is(err, ErrUnavailable) }),
+	}
+}
+
+// Name is "stripe".
+func (s *Stripe) Name() string { return "stripe" }
+
+// CreateIntent implements Provider.
+func (s *Stripe) CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error) {
+	params := &stripe.PaymentIntentCreateParams{
+		Amount:                  stripe.Int64(amount.Amount),
+		Currency:                stripe.String(strings.ToLower(amount.Currency)),
+		AutomaticPaymentMethods: &stripe.PaymentIntentCreateAutomaticPaymentMethodsParams{Enabled: stripe.Bool(true)},
+	}
+	params.AddMetadata("order_id", orderID)
+	params.SetIdempotencyKey(key)
+	return s.intent(ctx, func(ctx context.Context) (*stripe.PaymentIntent, error) {
+		return s.client.V1PaymentIntents.Create(ctx, params)
+	})
+}
+
+// Intent implements Provider.
+func (s *Stripe) Intent(ctx context.Context, id string) (Intent, error) {
+	return s.intent(ctx, func(ctx context.Context) (*stripe.PaymentIntent, error) {
+		return s.client.V1PaymentIntents.Retrieve(ctx, id, nil)
+	})
+}
+
+// CancelIntent implements Provider. The key stays here: cancelling twice is cancelling once, whereas Stripe would
+// repeat a refusal under the same key for a day, though its reason may be gone.
+func (s *Stripe) CancelIntent(ctx context.Context, _, id string) (Intent, error) {
+	cancelled, err := s.intent(ctx, func(ctx context.Context) (*stripe.PaymentIntent, error) {
+		return s.client.V1PaymentIntents.Cancel(ctx, id, nil)
+	})
+	if !errors.Is(err, ErrRefused) {
+		return cancelled, err
+	}
+	now, readErr := s.Intent(ctx, id)
+	switch {
+	case readErr != nil:
+		return Intent{}, readErr
+	case now.Status == StatusCancelled:
+		return now, nil
+	case now.Status == StatusSucceeded:
+		return Intent{}, err
+	default: // it may still be paid, or be cancelled later
+		return Intent{}, ErrUnavailable.Because(err)
+	}
+}
+
+// Refund implements Provider.
+func (s *Stripe) Refund(ctx context.Context, key, intentID string, amount money.Money, refundID string) (Refund, error) {
+	params := &stripe.RefundCreateParams{
+		PaymentIntent: stripe.String(intentID),
+		Amount:        stripe.Int64(amount.Amount),
+	}
+	params.AddMetadata("refund_id", refundID)
+	params.SetIdempotencyKey(key)
+	var made *stripe.Refund
+	err := s.call(ctx, func(ctx context.Context) (err error) {
+		made, err = s.client.V1Refunds.Create(ctx, params)
+		return err
+	})
+	if err != nil {
+		return Refund{}, err
+	}
+	return Refund{
+		ID:       made.ID,
+		IntentID: intentID,
+		Amount:   toMoney(made.Amount, made.Currency),
+		Status:   refundStatus(made.Status),
+	}, nil
+}
+
+// Intents implements Provider.
+func (s *Stripe) Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error {
+	params := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: createdAfter.Unix()}}
+	params.Limit = stripe.Int64(listPage)
+	var stop error
+	err := s.breaker.Do(ctx, func() error {
+		for listed, err := range s.client.V1PaymentIntents.List(ctx, params) {
+			if err != nil {
+				return toFault(err)
+			}
+			if stop = fn(toIntent(listed)); stop != nil {
+				return nil
+			}
+		}
+		return nil
+	})
+	if stop != nil {
+		return stop
+	}
+	return asFault(err)
+}
+
+// Verify implements Provider.
+func (s *Stripe) Verify(body []byte, signature string) (Event, error) {
+	event, err := webhook.ConstructEventWithOptions(body, signature, s.webhookSecret, webhook.ConstructEventOptions{
+		Tolerance:                tolerance,
+		IgnoreAPIVersionMismatch: true, // the account's version moves on its own; we read three fields
+	})
+	if err != nil {
+		return Event{}, ErrSignature.Because(err)
+	}
+	return Event{
+		ID:       event.ID,
+		Type:     string(event.Type),
+		IntentID: intentOf(event.Data),
+		Live:     event.Livemode,
+		At:       time.Unix(event.Created, 0).UTC(),
+	}, nil
+}
+
+// intentOf returns the intent that an event is about: the object itself, or the one it belongs to.
+func intentOf(data *stripe.EventData) string {
+	if data == nil {
+		return ""
+	}
+	var object struct {
+		ID            string `json:"id"`
+		Object        string `json:"object"`
+		PaymentIntent any    `json:"payment_intent"` // an id or null
+	}
+	if json.Unmarshal(data.Raw, &object) != nil {
+		return ""
+	}
+	if object.Object == "payment_intent" {
+		return object.ID
+	}
+	id, _ := object.PaymentIntent.(string)
+	return id
+}
+
+func (s *Stripe) intent(ctx context.Context, fn func(context.Context) (*stripe.PaymentIntent, error)) (Intent, error) {
+	var got *stripe.PaymentIntent
+	err := s.call(ctx, func(ctx context.Context) (err error) {
+		got, err = fn(ctx)
+		return err
+	})
+	if err != nil {
+		return Intent{}, err
+	}
+	return toIntent(got), nil
+}
+
+// call runs one call within its time and returns ErrRefused, ErrUnavailable or nil.
+func (s *Stripe) call(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return asFault(s.breaker.Do(ctx, func() error { return toFault(fn(ctx)) }))
+}
+
+// toFault tells Stripe's "no" from not knowing. A key that is wrong or still in use, and a limit, say nothing about
+// the payment, so they count as not knowing.
+func toFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	var answer *stripe.Error
+	if errors.As(err, &answer) {
+		switch answer.HTTPStatusCode {
+		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound:
+			return ErrRefused.Because(err)
+		}
+	}
+	return ErrUnavailable.Because(err)
+}
+
+// asFault makes ErrUnavailable of what the breaker itself says.
+func asFault(err error) error {
+	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return ErrUnavailable.Because(err)
+}
+
+func toIntent(p *stripe.PaymentIntent) Intent {
+	return Intent{
+		ID:           p.ID,
+		ClientSecret: p.ClientSecret,
+		Status:       intentStatus(p.Status),
+		Amount:       toMoney(p.Amount, p.Currency),
+		Received:     toMoney(p.AmountReceived, p.Currency),
+		Live:         p.Livemode,
+		OrderID:      p.Metadata["order_id"],
+		CreatedAt:    time.Unix(p.Created, 0).UTC(),
+	}
+}
+
+func toMoney(amount int64, currency stripe.Currency) money.Money {
+	return money.Of(amount, strings.ToUpper(string(currency)))
+}
+
+func intentStatus(s stripe.PaymentIntentStatus) Status {
+	switch s {
+	case stripe.PaymentIntentStatusSucceeded:
+		return StatusSucceeded
+	case stripe.PaymentIntentStatusCanceled:
+		return StatusCancelled
+	case stripe.PaymentIntentStatusProcessing, stripe.PaymentIntentStatusRequiresCapture:
+		return StatusProcessing
+	default:
+		return StatusOpen
+	}
+}
+
+func refundStatus(s stripe.RefundStatus) string {
+	switch s {
+	case stripe.RefundStatusCanceled:
+		return "cancelled"
+	case stripe.RefundStatusRequiresAction:
+		return "pending"
+	default:
+		return string(s)
+	}
+}

@@ -1,0 +1,315 @@
+package payment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/stripe/stripe-go/v84/webhook"
+
+	"atrium/platform/fault"
+	"atrium/platform/money"
+	"atrium/platform/secret"
+	"atrium/platform/stacktest"
+)
+
+const webhookSecret = "whsec_of_this_test"
+
+// bench is an account of the local stand-in that nobody else uses, with a webhook of its own.
+type bench struct {
+	*Stripe
+	t        *testing.T
+	endpoint string
+	hooks    chan hook
+}
+
+type hook struct {
+	body      []byte
+	signature string
+}
+
+func setup(t *testing.T) *bench {
+	t.Parallel()
+	b := &bench{t: t, endpoint: stacktest.Env(t, "ATRIUM_PAYMENT_ENDPOINT"), hooks: make(chan hook, 100)}
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		select {
+		case b.hooks <- hook{body, r.Header.Get("Stripe-Signature")}:
+		default: // most tests look at none
+		}
+	}))
+	t.Cleanup(receiver.Close)
+	key := "sk_test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	b.test("/test/accounts", map[string]string{"secret_key": key, "webhook_url": receiver.URL, "webhook_secret": webhookSecret})
+	b.Stripe = NewStripe(Config{Endpoint: b.endpoint, SecretKey: secret.Text(key), WebhookSecret: webhookSecret})
+	return b
+}
+
+// test drives the stand-in.
+func (b *bench) test(path string, body any) {
+	b.t.Helper()
+	content, err := json.Marshal(body)
+	require.NoError(b.t, err)
+	res, err := http.Post(b.endpoint+path, "application/json", bytes.NewReader(content))
+	require.NoError(b.t, err)
+	defer res.Body.Close()
+	require.Less(b.t, res.StatusCode, 300, path)
+}
+
+func (b *bench) create(amount money.Money) Intent {
+	b.t.Helper()
+	intent, err := b.CreateIntent(context.Background(), uuid.NewString(), amount, "order-1")
+	require.NoError(b.t, err)
+	return intent
+}
+
+func (b *bench) paid(amount money.Money) Intent {
+	b.t.Helper()
+	intent := b.create(amount)
+	b.test("/test/payment_intents/"+intent.ID+"/succeed", nil)
+	return intent
+}
+
+func TestIntent(t *testing.T) {
+	ctx := context.Background()
+	price := money.Of(129900, "EUR")
+
+	t.Run("the same key gives the same intent, for the same amount only", func(t *testing.T) {
+		b, key := setup(t), uuid.NewString()
+		first, err := b.CreateIntent(ctx, key, price, "order-1")
+		require.NoError(t, err)
+		require.Equal(t, StatusOpen, first.Status)
+		require.Equal(t, price, first.Amount)
+		require.Equal(t, "order-1", first.OrderID)
+		require.Contains(t, first.ClientSecret, first.ID+"_secret_")
+		require.False(t, first.Live)
+		require.WithinDuration(t, time.Now(), first.CreatedAt, time.Minute)
+
+		again, err := b.CreateIntent(ctx, key, price, "order-1")
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		_, err = b.CreateIntent(ctx, key, money.Of(1, "EUR"), "order-1")
+		require.ErrorIs(t, err, ErrRefused)
+	})
+
+	t.Run("a paid intent says what was received and cannot be cancelled", func(t *testing.T) {
+		b := setup(t)
+		intent := b.paid(price)
+		got, err := b.Intent(ctx, intent.ID)
+		require.NoError(t, err)
+		require.Equal(t, StatusSucceeded, got.Status)
+		require.Equal(t, price, got.Received)
+		_, err = b.CancelIntent(ctx, "key", intent.ID)
+		require.ErrorIs(t, err, ErrRefused)
+	})
+
+	t.Run("cancelling twice is cancelling once", func(t *testing.T) {
+		b := setup(t)
+		intent := b.create(price)
+		for range 2 {
+			got, err := b.CancelIntent(ctx, "key", intent.ID)
+			require.NoError(t, err)
+			require.Equal(t, StatusCancelled, got.Status)
+		}
+	})
+
+	t.Run("an unknown intent is refused", func(t *testing.T) {
+		b := setup(t)
+		_, err := b.Intent(ctx, "pi_unknown")
+		require.ErrorIs(t, err, ErrRefused)
+		_, err = b.CancelIntent(ctx, "key", "pi_unknown")
+		require.ErrorIs(t, err, ErrRefused)
+	})
+
+	t.Run("all intents since a time are listed, page after page", func(t *testing.T) {
+		b := setup(t)
+		want := map[string]bool{}
+		for range listPage + 5 {
+			want[b.create(money.Of(100, "EUR")).ID] = true
+		}
+		got := map[string]bool{}
+		require.NoError(t, b.Intents(ctx, time.Now().Add(-time.Hour), func(i Intent) error {
+			got[i.ID] = true
+			return nil
+		}))
+		require.Equal(t, want, got)
+
+		require.NoError(t, b.Intents(ctx, time.Now().Add(time.Hour), func(i Intent) error {
+			t.Errorf("%s is older", i.ID)
+			return nil
+		}))
+		enough, calls := errors.New("enough"), 0
+		require.ErrorIs(t, b.Intents(ctx, time.Time{}, func(Intent) error { calls++; return enough }), enough)
+		require.Equal(t, 1, calls)
+	})
+}
+
+func TestRefund(t *testing.T) {
+	ctx := context.Background()
+
+	t.Run("the same key refunds once, and never more than was paid", func(t *testing.T) {
+		b := setup(t)
+		intent := b.paid(money.Of(1000, "EUR"))
+		first, err := b.Refund(ctx, "key-1", intent.ID, money.Of(700, "EUR"), "refund-1")
+		require.NoError(t, err)
+		require.Equal(t, Refund{ID: first.ID, IntentID: intent.ID, Amount: money.Of(700, "EUR"), Status: "succeeded"}, first)
+		again, err := b.Refund(ctx, "key-1", intent.ID, money.Of(700, "EUR"), "refund-1")
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		_, err = b.Refund(ctx, "key-2", intent.ID, money.Of(301, "EUR"), "refund-2")
+		require.ErrorIs(t, err, ErrRefused)
+		_, err = b.Refund(ctx, "key-3", intent.ID, money.Of(300, "EUR"), "refund-3")
+		require.NoError(t, err)
+	})
+
+	t.Run("what was not paid is not refunded", func(t *testing.T) {
+		b := setup(t)
+		_, err := b.Refund(ctx, "key", b.create(money.Of(1000, "EUR")).ID, money.Of(1000, "EUR"), "refund-1")
+		require.ErrorIs(t, err, ErrRefused)
+	})
+}
+
+func TestVerify(t *testing.T) {
+	t.Run("the webhooks of a payment and its refund name the intent", func(t *testing.T) {
+		b := setup(t)
+		intent := b.paid(money.Of(1000, "EUR"))
+		_, err := b.Refund(context.Background(), "key", intent.ID, money.Of(1000, "EUR"), "refund-1")
+		require.NoError(t, err)
+		wanted := map[string]bool{"payment_intent.created": true, "payment_intent.succeeded": true, "charge.refunded": true}
+		for len(wanted) > 0 {
+			select {
+			case h := <-b.hooks:
+				event, err := b.Verify(h.body, h.signature)
+				require.NoError(t, err)
+				require.Equal(t, intent.ID, event.IntentID, event.Type)
+				require.Contains(t, event.ID, "evt_")
+				require.WithinDuration(t, time.Now(), event.At, time.Minute)
+				delete(wanted, event.Type)
+			case <-time.After(10 * time.Second):
+				t.Fatalf("these never came: %v", wanted)
+			}
+		}
+	})
+
+	sign := func(body string, at time.Time, secret string) string {
+		return webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{
+			Payload: []byte(body), Secret: secret, Timestamp: at, Scheme: "v1",
+		}).Header
+	}
+	s := NewStripe(Config{WebhookSecret: webhookSecret})
+	const unknown = `{"id":"evt_1","object":"event","type":"customer.created","api_version":"2019-01-01","created":1,"data":{"object":{"id":"cus_1","object":"customer"}}}`
+
+	t.Run("an event of another kind and version is about no intent", func(t *testing.T) {
+		t.Parallel()
+		event, err := s.Verify([]byte(unknown), sign(unknown, time.Now(), webhookSecret))
+		require.NoError(t, err)
+		require.Equal(t, Event{ID: "evt_1", Type: "customer.created", At: time.Unix(1, 0).UTC()}, event)
+	})
+
+	for name, tc := range map[string]struct{ body, signature string }{
+		"none":                 {unknown, ""},
+		"nonsense":             {unknown, "t=1,v1=00"},
+		"with another secret":  {unknown, sign(unknown, time.Now(), "whsec_other")},
+		"of another body":      {unknown + " ", sign(unknown, time.Now(), webhookSecret)},
+		"older than 5 minutes": {unknown, sign(unknown, time.Now().Add(-tolerance-time.Second), webhookSecret)},
+		"of what is not JSON":  {"{", sign("{", time.Now(), webhookSecret)},
+	} {
+		t.Run("a signature is refused: "+name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.Verify([]byte(tc.body), tc.signature)
+			require.ErrorIs(t, err, ErrSignature)
+			require.Equal(t, fault.KindMalformed, fault.KindOf(err))
+		})
+	}
+}
+
+// answering is a Stripe that answers everything alike and remembers the last request.
+func answering(t *testing.T, status int, body string) (*Stripe, *http.Request, *url.Values) {
+	t.Parallel()
+	last, form := new(http.Request), new(url.Values)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		*last, *form = *r, r.PostForm
+		w.Header().Set("Stripe-Should-Retry", "false")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(server.Close)
+	return NewStripe(Config{Endpoint: server.URL, SecretKey: "sk_test_key"}), last, form
+}
+
+func TestWire(t *testing.T) {
+	ctx := context.Background()
+
+	t.Run("the request carries amount, lower-case currency, order and key, and no telemetry", func(t *testing.T) {
+		s, last, form := answering(t, http.StatusOK, `{"id":"pi_1","currency":"jpy","amount":500,"status":"requires_action"}`)
+		for range 2 { // telemetry would come with the second
+			got, err := s.CreateIntent(ctx, "key-1", money.Of(500, "JPY"), "order-1")
+			require.NoError(t, err)
+			require.Equal(t, money.Of(500, "JPY"), got.Amount)
+		}
+		require.Equal(t, "key-1", last.Header.Get("Idempotency-Key"))
+		require.Equal(t, "Bearer sk_test_key", last.Header.Get("Authorization"))
+		require.Empty(t, last.Header.Get("X-Stripe-Client-Telemetry"))
+		require.Equal(t, url.Values{
+			"amount": {"500"}, "currency": {"jpy"}, "metadata[order_id]": {"order-1"}, "automatic_payment_methods[enabled]": {"true"},
+		}, *form)
+	})
+
+	for _, tc := range []struct {
+		status int
+		kind   string
+		want   error
+	}{
+		{400, "invalid_request_error", ErrRefused},
+		{400, "idempotency_error", ErrRefused},
+		{402, "card_error", ErrRefused},
+		{404, "invalid_request_error", ErrRefused},
+		{401, "invalid_request_error", ErrUnavailable},
+		{403, "invalid_request_error", ErrUnavailable},
+		{409, "idempotency_error", ErrUnavailable},
+		{429, "rate_limit_error", ErrUnavailable},
+		{500, "api_error", ErrUnavailable},
+		{503, "api_error", ErrUnavailable},
+	} {
+		t.Run(fmt.Sprintf("%d %s is %v", tc.status, tc.kind, tc.want), func(t *testing.T) {
+			s, _, _ := answering(t, tc.status, `{"error":{"type":"`+tc.kind+`","message":"no"}}`)
+			_, err := s.Intent(ctx, "pi_1")
+			require.ErrorIs(t, err, tc.want)
+		})
+	}
+
+	t.Run("an answer that is not JSON is ErrUnavailable", func(t *testing.T) {
+		s, _, _ := answering(t, http.StatusBadGateway, `<html>`)
+		_, err := s.Intent(ctx, "pi_1")
+		require.ErrorIs(t, err, ErrUnavailable)
+	})
+
+	t.Run("a Stripe that is gone soon fails at once", func(t *testing.T) {
+		t.Parallel()
+		s := NewStripe(Config{Endpoint: "http://127.0.0.1:1", SecretKey: "sk_test_key"})
+		soon, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		for range 10 {
+			_, err := s.Intent(soon, "pi_1")
+			require.ErrorIs(t, err, ErrUnavailable)
+		}
+		began := time.Now()
+		for range 10 {
+			_, err := s.Intent(ctx, "pi_1")
+			require.ErrorIs(t, err, ErrUnavailable)
+		}
+		require.Less(t, time.Since(began), time.Second)
+	})
+}

@@ -1,0 +1,203 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"atrium/platform/database"
+	"atrium/platform/outbox"
+)
+
+const (
+	// leaseMargin is how much longer than a handler's timeout its claim lasts: time to write down how it ended.
+	leaseMargin = 5 * time.Second
+	// afterwards bounds the writing down itself, which happens even when the handler's own time is over.
+	afterwards = 4 * time.Second
+	// unavailable is how long a run waits when the database could not even be asked.
+	unavailable = 5 * time.Second
+)
+
+// Registry knows the handlers of this process by their exact names and runs them with their receipts.
+type Registry struct {
+	db       *database.DB
+	receipts *outbox.Receipts
+	handlers map[string]Handler // by kind and name, see typeName
+	bySubj   map[string][]string
+}
+
+// NewRegistry makes a registry. It refuses two handlers of one name, a name that is not "<module>.<what>" and a queue that
+// does not exist, with a sentence.
+func NewRegistry(db *database.DB, handlers []Handler) (*Registry, error) {
+	r := &Registry{
+		db: db, receipts: outbox.NewReceipts(db),
+		handlers: make(map[string]Handler, len(handlers)), bySubj: map[string][]string{},
+	}
+	for _, h := range handlers {
+		if err := r.add(h); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *Registry) add(h Handler) error {
+	if module, what, ok := strings.Cut(h.name, "."); !ok || module == "" || what == "" {
+		return fmt.Errorf("handler %q needs a name like \"<module>.<what>\"", h.name)
+	}
+	if !slices.Contains([]string{queueCritical, queueDefault, queueMedia, queueLow}, h.queue) {
+		return fmt.Errorf("handler %s names the queue %q: there are critical, default, media and low", h.name, h.queue)
+	}
+	key := typeName(h.kind, h.name)
+	if _, ok := r.handlers[key]; ok {
+		return fmt.Errorf("two handlers are named %s: each needs a name of its own", h.name)
+	}
+	r.handlers[key] = h
+	subject := typeName(h.kind, h.subject)
+	r.bySubj[subject] = append(r.bySubj[subject], h.name)
+	return nil
+}
+
+// SubscribersOf names the handlers here of an event or task; for a task its own name, or nothing.
+func (r *Registry) SubscribersOf(kind, name string) []string { return r.bySubj[typeName(kind, name)] }
+
+// typeName is the asynq type of a task.
+func typeName(kind, name string) string { return kind + ":" + name }
+
+// errParked: the handler is not here, since its module is off. The row waits in the outbox.
+var errParked = errors.New("tasks: no such handler here")
+
+// putOff says that nothing was tried: come back later.
+type putOff struct {
+	error
+	by time.Duration
+}
+
+func (p putOff) Unwrap() error { return p.error }
+
+// dead says that the last try failed.
+type dead struct{ error }
+
+func (d dead) Unwrap() error { return d.error }
+
+// Run runs a delivery through its handler, with its receipt. A repeated delivery does nothing and returns nil.
+func (r *Registry) Run(ctx context.Context, d outbox.Delivery) error {
+	h, ok := r.handlers[typeName(d.Kind, d.Subscriber)]
+	if !ok {
+		return errParked
+	}
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": d.Trace})
+	ctx, span := otel.Tracer("atrium/platform/tasks").Start(ctx, h.name, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("outbox.id", d.ID.String()), attribute.String("outbox.name", d.Name)))
+	defer span.End()
+	run := r.inTransaction
+	if h.outside {
+		run = r.withLease
+	}
+	err := run(ctx, h, d)
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "failed")
+	}
+	return err
+}
+
+// inTransaction runs a subscriber: receipt and work are committed together or not at all.
+func (r *Registry) inTransaction(ctx context.Context, h Handler, d outbox.Delivery) error {
+	bounded, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	tries, began := 0, false
+	err := r.db.InTx(bounded, func(ctx context.Context) (err error) {
+		if tries, err = r.receipts.Take(ctx, h.name, d.ID); err != nil || tries == 0 {
+			return err
+		}
+		began = true
+		return h.guarded(ctx, d, tries)
+	})
+	switch {
+	case err == nil:
+		return r.finish(ctx, d.ID)
+	case !began:
+		return putOff{err, unavailable}
+	}
+	return r.failed(ctx, h, d.ID, tries, err)
+}
+
+// withLease runs an effect or a job: claim, work, mark done.
+func (r *Registry) withLease(ctx context.Context, h Handler, d outbox.Delivery) error {
+	claim, err := r.receipts.Claim(ctx, h.name, d.ID, h.timeout+leaseMargin)
+	switch {
+	case err != nil:
+		return putOff{err, unavailable}
+	case claim.State == outbox.Busy:
+		return putOff{errors.New("tasks: another run has it"), claim.Wait}
+	case claim.State == outbox.Settled:
+		return r.finish(ctx, d.ID)
+	case claim.Tries > h.maxRetry+1: // earlier tries ended without a word: they took their process with them
+		return r.failed(ctx, h, d.ID, claim.Tries, errors.New("tasks: every try ended without an answer"))
+	}
+	bounded, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	if err := h.guarded(bounded, d, claim.Tries); err != nil {
+		return r.failed(ctx, h, d.ID, claim.Tries, err)
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	if err := r.receipts.Done(ending, h.name, d.ID); err != nil {
+		return putOff{err, h.timeout + leaseMargin}
+	}
+	return r.finish(ctx, d.ID)
+}
+
+// guarded calls the handler; a panic becomes an error with its stack.
+func (h Handler) guarded(ctx context.Context, d outbox.Delivery, tries int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{value: p, stack: debug.Stack()}
+		}
+	}()
+	ctx = context.WithValue(ctx, lastTryKey{}, tries > h.maxRetry)
+	return h.call(ctx, d.ID, d.Payload)
+}
+
+// panicked is a handler's panic. The stack is for the log, not for the text of the error.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("tasks: panic: %v", p.value) }
+
+// failed writes a failure down, and tells whether there will be another try.
+func (r *Registry) failed(ctx context.Context, h Handler, id uuid.UUID, tries int, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	last := tries > h.maxRetry || isDropped(cause)
+	if err := r.receipts.Fail(ctx, h.name, id, tries, cause, last); err != nil {
+		return putOff{errors.Join(cause, err), unavailable}
+	}
+	if last {
+		return dead{cause}
+	}
+	return cause
+}
+
+// finish closes the row if this was its last subscriber. The work is done already: a failure here is left to the relay's
+// next look.
+func (r *Registry) finish(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	_ = r.receipts.Finish(ctx, id)
+	return nil
+}

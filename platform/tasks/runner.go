@@ -1,0 +1,249 @@
+package tasks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"atrium/platform/database"
+	"atrium/platform/outbox"
+)
+
+// Config says how many handlers run at a time in this process, and how eagerly it looks for work.
+type Config struct {
+	Concurrency      int           `koanf:"concurrency" validate:"min=1,max=500"`
+	MediaConcurrency int           `koanf:"media_concurrency" validate:"min=1,max=64"`
+	PollInterval     time.Duration `koanf:"poll_interval" validate:"min=10ms"` // how often an idle worker asks Redis
+	DrainTimeout     time.Duration `koanf:"drain_timeout" validate:"min=1s"`   // what is running at the end may take so long
+}
+
+// Runner runs deliveries on asynq. Redis may be away at any time: it keeps trying.
+type Runner struct {
+	registry  *Registry
+	client    *asynq.Client
+	inspector *asynq.Inspector
+	servers   []*asynq.Server
+	log       *zap.Logger
+}
+
+// weights are the shares of the worker's time when every queue is full.
+var weights = map[string]int{queueCritical: 6, queueDefault: 3, queueLow: 1}
+
+// NewRunner makes a runner on a Redis client that the caller closes after Stop. It refuses handlers like NewRegistry.
+func NewRunner(db *database.DB, rdb redis.UniversalClient, handlers []Handler, cfg Config, log *zap.Logger) (*Runner, error) {
+	registry, err := NewRegistry(db, handlers)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{
+		registry:  registry,
+		client:    asynq.NewClientFromRedisClient(rdb),
+		inspector: asynq.NewInspectorFromRedisClient(rdb),
+		log:       log,
+	}
+	r.servers = []*asynq.Server{
+		r.newServer(rdb, weights, cfg.Concurrency, cfg),
+		r.newServer(rdb, map[string]int{queueMedia: 1}, cfg.MediaConcurrency, cfg),
+	}
+	return r, nil
+}
+
+func (r *Runner) newServer(rdb redis.UniversalClient, queues map[string]int, concurrency int, cfg Config) *asynq.Server {
+	return asynq.NewServerFromRedisClient(rdb, asynq.Config{
+		Concurrency:              concurrency,
+		Queues:                   queues,
+		TaskCheckInterval:        cfg.PollInterval,
+		DelayedTaskCheckInterval: cfg.PollInterval,
+		ShutdownTimeout:          cfg.DrainTimeout,
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                isFailure,
+		Logger:                   asynqLog{r.log.Sugar()},
+		LogLevel:                 asynq.WarnLevel,
+	})
+}
+
+// Start begins to work and returns at once.
+func (r *Runner) Start(context.Context) error {
+	for _, server := range r.servers {
+		if err := server.Start(asynq.HandlerFunc(r.process)); err != nil {
+			return fmt.Errorf("tasks: start: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop takes on nothing new and waits for what is running, at most Config.DrainTimeout and until ctx ends.
+// What is not done by then runs again elsewhere.
+func (r *Runner) Stop(ctx context.Context) error {
+	var stopping sync.WaitGroup
+	for _, server := range r.servers {
+		stopping.Go(server.Shutdown)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		stopping.Wait()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tasks: stop: %w", ctx.Err())
+	}
+}
+
+// SubscribersOf names the handlers here of an event or task.
+func (r *Runner) SubscribersOf(kind, name string) []string {
+	return r.registry.SubscribersOf(kind, name)
+}
+
+// envelope is the payload of an asynq task.
+type envelope struct {
+	ID      uuid.UUID       `json:"id"`
+	Name    string          `json:"name"`
+	Payload json.RawMessage `json:"payload"`
+	Trace   string          `json:"trace,omitempty"`
+}
+
+// Enqueue hands a delivery to asynq. One that waits or runs there already is left alone.
+func (r *Runner) Enqueue(ctx context.Context, d outbox.Delivery) error {
+	h, ok := r.registry.handlers[typeName(d.Kind, d.Subscriber)]
+	if !ok {
+		return fmt.Errorf("%w: %s", errParked, d.Subscriber)
+	}
+	payload, err := json.Marshal(envelope{ID: d.ID, Name: d.Name, Payload: d.Payload, Trace: d.Trace})
+	if err != nil {
+		return fmt.Errorf("tasks: enqueue %s: %w", d.Subscriber, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := r.enqueue(ctx, h, d.ID.String()+":"+d.Subscriber, payload); err != nil {
+		return fmt.Errorf("tasks: enqueue %s: %w", d.Subscriber, err)
+	}
+	return nil
+}
+
+// enqueue makes an asynq task under the id. What asynq has archived is begun anew, since the outbox alone decides what is
+// dead. A task whose worker died keeps its id for up to two minutes: another one takes its place, and the receipt sees to it
+// that only one of them works.
+func (r *Runner) enqueue(ctx context.Context, h Handler, id string, payload []byte) error {
+	for attempt := 1; attempt <= 3; attempt++ {
+		// One more retry than the handler's: asynq must not give up before the receipt does.
+		task := asynq.NewTask(typeName(h.kind, h.name), payload, asynq.TaskID(id), asynq.Queue(h.queue),
+			asynq.MaxRetry(h.maxRetry+1), asynq.Timeout(h.timeout+leaseMargin))
+		_, err := r.client.EnqueueContext(ctx, task)
+		if !errors.Is(err, asynq.ErrTaskIDConflict) {
+			return err
+		}
+		switch info, err := r.inspector.GetTaskInfo(h.queue, id); {
+		case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound): // gone meanwhile
+		case err != nil:
+			return err
+		case info.State == asynq.TaskStateArchived:
+			if err := r.inspector.DeleteTask(h.queue, id); err != nil {
+				return err
+			}
+		case info.State == asynq.TaskStateActive && r.orphaned(h.queue, id):
+			id += ":again"
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// orphaned reports whether the worker of an active task has been silent for longer than asynq allows.
+func (r *Runner) orphaned(queue, id string) bool {
+	active, err := r.inspector.ListActiveTasks(queue, asynq.PageSize(1000))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(active, func(t *asynq.TaskInfo) bool { return t.ID == id && t.IsOrphaned })
+}
+
+// process is asynq's handler for every task; it finds ours by exact name.
+func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
+	kind, subscriber, _ := strings.Cut(task.Type(), ":")
+	var e envelope
+	if err := json.Unmarshal(task.Payload(), &e); err != nil {
+		return fmt.Errorf("tasks: read envelope: %w: %w", err, asynq.SkipRetry)
+	}
+	err := r.registry.Run(ctx, outbox.Delivery{
+		ID: e.ID, Kind: kind, Name: e.Name, Subscriber: subscriber, Payload: e.Payload, Trace: e.Trace,
+	})
+	log := r.log.With(zap.String("handler", subscriber), zap.Stringer("outbox_id", e.ID))
+	var over dead
+	var wait putOff
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errParked):
+		log.Info("parked: its module is off here")
+		return nil
+	case errors.As(err, &over):
+		log.Error("given up: see `atrium outbox list --dead`", withStack(err)...)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	case errors.As(err, &wait):
+		log.Debug("put off", zap.Duration("by", wait.by), zap.Error(err))
+		return err
+	}
+	log.Warn("failed, and will be tried again", withStack(err)...)
+	return err
+}
+
+func withStack(err error) []zap.Field {
+	fields := []zap.Field{zap.Error(err)}
+	var p *panicked
+	if errors.As(err, &p) {
+		fields = append(fields, zap.ByteString("stack", p.stack))
+	}
+	return fields
+}
+
+// isFailure tells asynq what counts as a try.
+func isFailure(err error) bool {
+	var wait putOff
+	return err != nil && !errors.As(err, &wait)
+}
+
+const (
+	firstDelay = time.Second
+	maxDelay   = 10 * time.Minute
+)
+
+// retryDelay is how long to wait after the nth failure: as the handler wishes, else doubling from a second to ten minutes,
+// less up to half of it by chance, so that what failed together does not come back together.
+func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
+	var wait putOff
+	if errors.As(err, &wait) {
+		return wait.by + rand.N(time.Second)
+	}
+	var wish delayed
+	if errors.As(err, &wish) {
+		return wish.by
+	}
+	delay := min(firstDelay<<min(n, 20), maxDelay)
+	return delay - rand.N(delay/2)
+}
+
+// asynqLog is asynq's logger on zap.
+type asynqLog struct{ log *zap.SugaredLogger }
+
+func (l asynqLog) Debug(args ...any) { l.log.Debug(args...) }
+func (l asynqLog) Info(args ...any)  { l.log.Info(args...) }
+func (l asynqLog) Warn(args ...any)  { l.log.Warn(args...) }
+func (l asynqLog) Error(args ...any) { l.log.Error(args...) }
+
+// Fatal logs an error: what is wrong with the queue never ends the process.
+func (l asynqLog) Fatal(args ...any) { l.log.Error(args...) }
