@@ -1,0 +1,73 @@
+package comment
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"atrium/modules/posts"
+	"atrium/platform/database"
+)
+
+// faults: a post or parent that was purged in the same moment.
+var faults = database.Faults{"post_comments_post": posts.ErrNotFound, "post_comments_parent": posts.ErrCommentNotFound}
+
+// Store keeps comments.
+type Store struct{ db *database.DB }
+
+// NewStore makes a Store.
+func NewStore(db *database.DB) *Store { return &Store{db: db} }
+
+// Insert writes a comment; its time is that of PostgreSQL.
+func (s *Store) Insert(ctx context.Context, c *Comment) error {
+	return faults.Translate(s.db.Conn(ctx).Create(c).Error, nil)
+}
+
+// Find returns a living comment, or posts.ErrCommentNotFound.
+func (s *Store) Find(ctx context.Context, id uuid.UUID) (Comment, error) {
+	var c Comment
+	err := s.db.Conn(ctx).Where("id = ? AND deleted_at IS NULL", id).Take(&c).Error
+	return c, faults.Translate(err, posts.ErrCommentNotFound)
+}
+
+// Edit writes another text, if the comment is at most a window old; else posts.ErrEditClosed.
+func (s *Store) Edit(ctx context.Context, id uuid.UUID, text string, window time.Duration) error {
+	return one(s.db.Conn(ctx).Exec(`
+		UPDATE post_comments SET text = ?, edited_at = clock_timestamp()
+		WHERE id = ? AND deleted_at IS NULL AND created_at > clock_timestamp() - make_interval(secs => ?)`,
+		text, id, window.Seconds()), posts.ErrEditClosed)
+}
+
+// Delete forgets the text and keeps the row, or returns posts.ErrCommentNotFound.
+func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
+	return one(s.db.Conn(ctx).Exec(`
+		UPDATE post_comments SET text = '', deleted_at = clock_timestamp() WHERE id = ? AND deleted_at IS NULL`, id),
+		posts.ErrCommentNotFound)
+}
+
+// Move moves the post's counter. It comes last in a transaction, since everybody who comments waits for this row.
+func (s *Store) Move(ctx context.Context, post uuid.UUID, delta int) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(
+		`UPDATE posts SET comment_count = comment_count + ? WHERE id = ?`, delta, post).Error, nil)
+}
+
+// Below returns comments of a post, oldest first, after one. Deleted ones are among them where they hold living replies.
+func (s *Store) Below(ctx context.Context, post uuid.UUID, after Comment, n int) ([]Comment, error) {
+	var rows []Comment
+	err := s.db.Conn(ctx).Raw(`
+		SELECT c.*, p.author_id AS parent_author_id
+		FROM post_comments c LEFT JOIN post_comments p ON p.id = c.parent_id AND p.deleted_at IS NULL
+		WHERE c.post_id = ? AND (c.created_at, c.id) > (?, ?)
+		  AND (c.deleted_at IS NULL OR EXISTS (SELECT 1 FROM post_comments r WHERE r.parent_id = c.id AND r.deleted_at IS NULL))
+		ORDER BY c.created_at, c.id LIMIT ?`, post, after.CreatedAt, after.ID, n).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+func one(done *gorm.DB, none error) error {
+	if done.Error == nil && done.RowsAffected == 0 {
+		return none
+	}
+	return faults.Translate(done.Error, nil)
+}

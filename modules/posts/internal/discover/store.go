@@ -1,0 +1,118 @@
+package discover
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"atrium/modules/posts/internal/card"
+	"atrium/platform/database"
+)
+
+var faults = database.Faults{}
+
+// Store reads the lists that are no feed.
+type Store struct{ db *database.DB }
+
+// NewStore makes a Store.
+func NewStore(db *database.DB) *Store { return &Store{db: db} }
+
+// byAuthor returns the author's posts with one of the visibilities.
+func (s *Store) byAuthor(ctx context.Context, author uuid.UUID, visibilities []string, after card.Spot, n int) ([]card.Spot, error) {
+	return s.newest(ctx, after, n, func(q *gorm.DB) *gorm.DB {
+		return q.Where("author_id = ? AND visibility = ANY(?)", author, database.Array(visibilities))
+	})
+}
+
+// found returns public posts whose caption holds all the words, of a room and a style ("": any).
+func (s *Store) found(ctx context.Context, words []string, room, style string, after card.Spot, n int) ([]card.Spot, error) {
+	return s.newest(ctx, after, n, func(q *gorm.DB) *gorm.DB {
+		q = q.Where("visibility = 'public'")
+		for _, word := range words {
+			q = q.Where("caption ILIKE ?", "%"+literal.Replace(word)+"%")
+		}
+		if room != "" {
+			q = q.Where("room = ?", room)
+		}
+		if style != "" {
+			q = q.Where("style = ?", style)
+		}
+		return q
+	})
+}
+
+// literal takes their meaning from ILIKE's own signs.
+var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// newest returns living posts after a spot, newest first, narrowed down by where.
+func (s *Store) newest(ctx context.Context, after card.Spot, n int, where func(*gorm.DB) *gorm.DB) ([]card.Spot, error) {
+	var spots []card.Spot
+	q := s.db.Conn(ctx).Table("posts").Select("created_at AS at, id").
+		Where("deleted_at IS NULL AND (created_at, id) < (?, ?)", after.At, after.ID)
+	err := where(q).Order("created_at DESC, id DESC").Limit(n).Scan(&spots).Error
+	return spots, faults.Translate(err, nil)
+}
+
+// tagged returns posts with a hashtag, the youngest id first: ids are made in the order of time.
+func (s *Store) tagged(ctx context.Context, tag string, after card.Spot, n int) ([]card.Spot, error) {
+	var spots []card.Spot
+	err := s.db.Conn(ctx).Raw(`
+		SELECT p.created_at AS at, p.id FROM post_tags t JOIN posts p ON p.id = t.post_id
+		WHERE t.tag = ? AND t.post_id < ? AND p.deleted_at IS NULL
+		ORDER BY t.post_id DESC LIMIT ?`, tag, after.ID, n).Scan(&spots).Error
+	return spots, faults.Translate(err, nil)
+}
+
+// showing returns posts with a product pinned on them, the youngest id first.
+func (s *Store) showing(ctx context.Context, product uuid.UUID, after card.Spot, n int) ([]card.Spot, error) {
+	var spots []card.Spot
+	err := s.db.Conn(ctx).Raw(`
+		SELECT p.created_at AS at, p.id FROM posts p
+		JOIN (SELECT DISTINCT post_id FROM post_product_tags WHERE product_id = ? AND post_id < ?) t ON t.post_id = p.id
+		WHERE p.deleted_at IS NULL
+		ORDER BY p.id DESC LIMIT ?`, product, after.ID, n).Scan(&spots).Error
+	return spots, faults.Translate(err, nil)
+}
+
+// newestPublic returns when the newest public post came; the zero time if there is none.
+func (s *Store) newestPublic(ctx context.Context) (time.Time, error) {
+	var at []time.Time
+	err := s.db.Conn(ctx).Raw(`
+		SELECT created_at FROM posts WHERE deleted_at IS NULL AND visibility = 'public'
+		ORDER BY created_at DESC, id DESC LIMIT 1`).Scan(&at).Error
+	if len(at) == 0 {
+		return time.Time{}, faults.Translate(err, nil)
+	}
+	return at[0], faults.Translate(err, nil)
+}
+
+// ranked returns the public posts that were there at a moment, the best first: what people did with a post, against its age.
+// Of one author each next post counts for less, and only the best few are in it.
+func (s *Store) ranked(ctx context.Context, at time.Time) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`
+		WITH recent AS (
+			SELECT id, author_id, created_at, like_count, comment_count, save_count FROM posts
+			WHERE deleted_at IS NULL AND visibility = 'public' AND created_at <= @at
+			ORDER BY created_at DESC, id DESC LIMIT @recent
+		), scored AS (
+			SELECT id, author_id, (1 + like_count + 2 * comment_count + 3 * save_count)
+				/ power(CAST(extract(epoch FROM @at - created_at) AS float8) / 3600 + 2, 1.5) AS score
+			FROM recent
+		), nth AS (
+			SELECT id, score, row_number() OVER (PARTITION BY author_id ORDER BY score DESC, id DESC) AS n FROM scored
+		)
+		SELECT id FROM nth WHERE n <= @each ORDER BY score / n DESC, id DESC LIMIT @most`,
+		map[string]any{"at": at, "recent": rankedFrom, "each": rankedEach, "most": rankedMost}).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// The size of a ranking.
+const (
+	rankedFrom = 2000 // the newest public posts compete
+	rankedEach = 5    // of one author
+	rankedMost = 500
+)

@@ -1,0 +1,63 @@
+package erasure
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/database"
+)
+
+var faults = database.Faults{}
+
+// Store removes what a person left. Each call takes one batch and returns how many rows were in it.
+type Store struct{ db *database.DB }
+
+// NewStore makes a Store.
+func NewStore(db *database.DB) *Store { return &Store{db: db} }
+
+// posts locks some of the person's posts, deleted ones too.
+func (s *Store) posts(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`
+		SELECT id FROM posts WHERE id IN (
+			SELECT id FROM posts WHERE author_id = @user AND deleted_at IS NULL
+			UNION ALL SELECT id FROM posts WHERE author_id = @user AND deleted_at IS NOT NULL
+			LIMIT 50)
+		FOR UPDATE`, map[string]any{"user": user}).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// photos returns the photos of the posts.
+func (s *Store) photos(ctx context.Context, posts []uuid.UUID) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT photo_id FROM post_images WHERE post_id = ANY(?)`, database.Array(posts)).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// remove removes the posts with everything below them.
+func (s *Store) remove(ctx context.Context, posts []uuid.UUID) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`DELETE FROM posts WHERE id = ANY(?)`, database.Array(posts)).Error, nil)
+}
+
+// reactions takes some of the person's rows out of post_likes or post_saves, and out of the posts' counters.
+func (s *Store) reactions(ctx context.Context, table, counter string, user uuid.UUID) (int64, error) {
+	done := s.db.Conn(ctx).Exec(`
+		WITH gone AS (
+			DELETE FROM `+table+` WHERE user_id = @user AND post_id IN (SELECT post_id FROM `+table+` WHERE user_id = @user LIMIT 500)
+			RETURNING post_id)
+		UPDATE posts SET `+counter+` = `+counter+` - 1 WHERE id IN (SELECT post_id FROM gone)`, map[string]any{"user": user})
+	return done.RowsAffected, faults.Translate(done.Error, nil)
+}
+
+// comments forgets the text of some of the person's comments. The rows keep the places of their replies.
+func (s *Store) comments(ctx context.Context, user uuid.UUID) (int64, error) {
+	done := s.db.Conn(ctx).Exec(`
+		WITH gone AS (
+			UPDATE post_comments SET text = '', deleted_at = clock_timestamp()
+			WHERE id IN (SELECT id FROM post_comments WHERE author_id = ? AND deleted_at IS NULL LIMIT 500 FOR UPDATE)
+			RETURNING post_id)
+		UPDATE posts p SET comment_count = comment_count - g.n
+		FROM (SELECT post_id, count(*) AS n FROM gone GROUP BY post_id) g WHERE p.id = g.post_id`, user)
+	return done.RowsAffected, faults.Translate(done.Error, nil)
+}

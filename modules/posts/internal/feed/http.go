@@ -1,0 +1,53 @@
+package feed
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"atrium/modules/posts/internal/card"
+	"atrium/platform/httpserver"
+	"atrium/platform/identity"
+	"atrium/platform/page"
+)
+
+// HTTP serves the feed.
+type HTTP struct{ feed *Feed }
+
+// NewHTTP makes an HTTP.
+func NewHTTP(f *Feed) *HTTP { return &HTTP{feed: f} }
+
+// Register puts the routes in place.
+func (h *HTTP) Register(r *httpserver.Router) {
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed", Name: "read-feed",
+		Summary: "Posts of those one follows and one's own, newest first"}, h.page)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed/new-count", Name: "count-new-in-feed",
+		Summary: "How many posts of others came into the feed since a moment"}, h.countNew)
+}
+
+type pageRequest struct{ page.Query }
+
+type countRequest struct {
+	Since time.Time `query:"since" required:"true" example:"2026-01-01T12:00:00.123456Z" doc:"created_at of the newest post that one has"`
+}
+
+// NewCount is the answer of GET /v1/feed/new-count.
+type NewCount struct {
+	Count int `json:"count" doc:"at most 100: then there may be more"`
+}
+
+func (h *HTTP) page(ctx context.Context, in *pageRequest) (*httpserver.Answer[page.List[card.Post]], error) {
+	list, err := h.feed.Page(ctx, identity.From(ctx).UserID, in.Query)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
+}
+
+func (h *HTTP) countNew(ctx context.Context, in *countRequest) (*httpserver.Answer[NewCount], error) {
+	count, err := h.feed.CountNew(ctx, identity.From(ctx).UserID, in.Since)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(NewCount{Count: count}), nil
+}

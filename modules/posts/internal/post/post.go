@@ -1,0 +1,232 @@
+// Package post is the writing side of posts: publish, edit, delete, restore.
+package post
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts"
+	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/words"
+	"atrium/platform/fault"
+)
+
+// The bounds of a post. Texts are measured in characters as people see them.
+const (
+	maxCaption = 2000
+	maxPhotos  = 10
+	maxPins    = 20 // on one photo
+	maxAlt     = 1000
+	maxLabel   = 100
+)
+
+// Post is a row of posts.
+type Post struct {
+	ID         uuid.UUID `gorm:"primaryKey"`
+	AuthorID   uuid.UUID
+	Caption    string
+	Room       *string
+	Style      *string
+	Visibility string
+}
+
+// Image is a photo's place in a post.
+type Image struct {
+	PostID   uuid.UUID
+	Position int
+	PhotoID  uuid.UUID
+	Alt      *string
+}
+
+// TableName is the table's name.
+func (Image) TableName() string { return "post_images" }
+
+// Pin is a marked place on a photo of a post.
+type Pin struct {
+	PostID    uuid.UUID
+	PhotoID   uuid.UUID
+	Position  int
+	X, Y      float64
+	ProductID *uuid.UUID
+	Label     string
+}
+
+// TableName is the table's name.
+func (Pin) TableName() string { return "post_product_tags" }
+
+// Tag is a hashtag of a post's caption.
+type Tag struct {
+	PostID   uuid.UUID
+	Tag      string
+	Position int
+}
+
+// TableName is the table's name.
+func (Tag) TableName() string { return "post_tags" }
+
+// Draft is what an author wants to say.
+type Draft struct {
+	Caption    string
+	Room       *string
+	Style      *string
+	Visibility string
+	Photos     []card.Photo
+}
+
+// Edit changes a draft; nil leaves things as they are.
+type Edit struct {
+	Caption    *string
+	Room       **string
+	Style      **string
+	Visibility *string
+	Photos     *[]card.Photo
+}
+
+// onto returns the draft after the edit.
+func (e Edit) onto(d Draft) Draft {
+	if e.Caption != nil {
+		d.Caption = *e.Caption
+	}
+	if e.Room != nil {
+		d.Room = *e.Room
+	}
+	if e.Style != nil {
+		d.Style = *e.Style
+	}
+	if e.Visibility != nil {
+		d.Visibility = *e.Visibility
+	}
+	if e.Photos != nil {
+		d.Photos = *e.Photos
+	}
+	return d
+}
+
+// rules are what a draft is held against.
+type rules struct {
+	rooms, styles []string
+	products      func(id uuid.UUID) bool // may be pinned
+}
+
+// check tidies the draft's texts and returns posts.ErrInvalid with everything that is wrong.
+func (r rules) check(d *Draft) error {
+	var wrong []fault.Field
+	report := func(pointer, detail string) {
+		if detail != "" {
+			wrong = append(wrong, fault.Field{Pointer: pointer, Detail: detail})
+		}
+	}
+	tidy := func(text *string, limit int, pointer string) {
+		tidied, detail := words.Tidy(*text, limit)
+		*text = tidied
+		report(pointer, detail)
+	}
+	tidy(&d.Caption, maxCaption, "/body/caption")
+	report("/body/room", unlisted(d.Room, r.rooms))
+	report("/body/style", unlisted(d.Style, r.styles))
+	report("/body/visibility", unlisted(&d.Visibility, []string{posts.Public, posts.Followers, posts.Private}))
+	if len(d.Photos) < 1 || len(d.Photos) > maxPhotos {
+		report("/body/photos", fmt.Sprintf("a post has 1 to %d photos", maxPhotos))
+	}
+	used := map[uuid.UUID]bool{}
+	for i := range d.Photos {
+		photo, pointer := &d.Photos[i], fmt.Sprintf("/body/photos/%d", i)
+		if used[photo.ID] {
+			report(pointer+"/upload_id", "is in the post already")
+		}
+		used[photo.ID] = true
+		if photo.Alt != nil {
+			tidy(photo.Alt, maxAlt, pointer+"/alt")
+		}
+		r.checkPins(photo.Pins, pointer, tidy, report)
+	}
+	if len(wrong) > 0 {
+		return fault.Invalid(posts.ErrInvalid.Code, posts.ErrInvalid.Message, wrong...)
+	}
+	return nil
+}
+
+func (r rules) checkPins(pins []card.Pin, pointer string, tidy func(*string, int, string), report func(pointer, detail string)) {
+	if len(pins) > maxPins {
+		report(pointer+"/pins", fmt.Sprintf("a photo has at most %d pins", maxPins))
+	}
+	for j := range pins {
+		pin, at := &pins[j], fmt.Sprintf("%s/pins/%d", pointer, j)
+		if !(pin.X >= 0 && pin.X <= 1) {
+			report(at+"/x", "must be between 0 and 1")
+		}
+		if !(pin.Y >= 0 && pin.Y <= 1) {
+			report(at+"/y", "must be between 0 and 1")
+		}
+		tidy(&pin.Label, maxLabel, at+"/label")
+		if pin.ProductID != nil && !r.products(*pin.ProductID) {
+			report(at+"/product_id", "there is no such product")
+		}
+	}
+}
+
+func unlisted(value *string, list []string) string {
+	if value == nil || slices.Contains(list, *value) {
+		return ""
+	}
+	return "is not one of those in GET /v1/config"
+}
+
+// row returns the post that says what the draft says.
+func (d Draft) row(id, author uuid.UUID) Post {
+	return Post{ID: id, AuthorID: author, Caption: d.Caption, Room: d.Room, Style: d.Style, Visibility: d.Visibility}
+}
+
+// parts returns what the draft writes beside the post's row.
+func (d Draft) parts(id uuid.UUID) (images []Image, pins []Pin, tags []Tag) {
+	for i, photo := range d.Photos {
+		images = append(images, Image{PostID: id, Position: i, PhotoID: photo.ID, Alt: photo.Alt})
+		for j, pin := range photo.Pins {
+			pins = append(pins, Pin{PostID: id, PhotoID: photo.ID, Position: j, X: pin.X, Y: pin.Y, ProductID: pin.ProductID, Label: pin.Label})
+		}
+	}
+	for i, tag := range words.Tags(d.Caption) {
+		tags = append(tags, Tag{PostID: id, Tag: tag, Position: i})
+	}
+	return images, pins, tags
+}
+
+// draftOf returns what a post says now.
+func draftOf(c card.Content) Draft {
+	return Draft{Caption: c.Caption, Room: c.Room, Style: c.Style, Visibility: c.Visibility, Photos: c.Photos}
+}
+
+// photoIDs returns the photos in their order.
+func photoIDs(photos []card.Photo) []uuid.UUID {
+	ids := make([]uuid.UUID, len(photos))
+	for i, p := range photos {
+		ids[i] = p.ID
+	}
+	return ids
+}
+
+// without returns the ids that are not among others.
+func without(ids, others []uuid.UUID) []uuid.UUID {
+	var rest []uuid.UUID
+	for _, id := range ids {
+		if !slices.Contains(others, id) {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// pinned returns the products pinned on the photos, each once.
+func pinned(photos []card.Photo) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, photo := range photos {
+		for _, pin := range photo.Pins {
+			if pin.ProductID != nil && !slices.Contains(ids, *pin.ProductID) {
+				ids = append(ids, *pin.ProductID)
+			}
+		}
+	}
+	return ids
+}

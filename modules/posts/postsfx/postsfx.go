@@ -1,0 +1,53 @@
+// Package postsfx plugs the posts module into the application.
+package postsfx
+
+import (
+	"go.uber.org/fx"
+
+	"atrium/modules/posts"
+	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/comment"
+	"atrium/modules/posts/internal/discover"
+	"atrium/modules/posts/internal/erasure"
+	"atrium/modules/posts/internal/feed"
+	"atrium/modules/posts/internal/post"
+	"atrium/modules/posts/internal/react"
+	"atrium/modules/posts/internal/shop"
+	"atrium/platform/httpserver"
+	"atrium/platform/plug"
+)
+
+// Module is posts switched on.
+var Module = fx.Module("posts",
+	plug.Private(
+		card.NewStore, card.NewSight, card.NewDeck, card.NewLister,
+		post.NewStore, post.NewService, post.NewHTTP,
+		react.NewStore, react.NewService, react.NewHTTP,
+		comment.NewStore, comment.NewService, comment.NewHTTP,
+		feed.NewStore, feed.New, feed.NewHTTP,
+		discover.NewStore, discover.New, discover.NewHTTP,
+		shop.NewService, shop.NewHTTP,
+		erasure.NewStore, erasure.NewEraser,
+	),
+	fx.Provide(func(d *card.Deck) posts.Reader { return d }),
+	plug.Routes(routes),
+	plug.Handlers(post.Handlers),
+	plug.Handlers(erasure.Handlers),
+	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {
+		return httpserver.Bootstrap{Members: map[string]any{"rooms": cfg.Rooms, "styles": cfg.Styles}}
+	}),
+)
+
+// Off is posts switched off: there are none.
+var Off = fx.Module("posts", fx.Provide(func() posts.Reader { return posts.Absent{} }))
+
+func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, s *shop.HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
+		p.Register(router)
+		r.Register(router)
+		c.Register(router)
+		f.Register(router)
+		d.Register(router)
+		s.Register(router)
+	}}
+}

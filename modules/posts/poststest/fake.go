@@ -1,0 +1,61 @@
+// Package poststest stands in for posts in the tests of other modules.
+package poststest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts"
+)
+
+// Fake is posts in memory: a posts.Reader. Safe for concurrent use.
+type Fake struct {
+	mu     sync.Mutex
+	posts  map[uuid.UUID]posts.Post
+	hidden map[[2]uuid.UUID]bool
+}
+
+var _ posts.Reader = (*Fake)(nil)
+
+// New makes a world without posts.
+func New() *Fake {
+	return &Fake{posts: map[uuid.UUID]posts.Post{}, hidden: map[[2]uuid.UUID]bool{}}
+}
+
+// Add makes a public post that everybody sees, until it is hidden from somebody.
+func (f *Fake) Add(author uuid.UUID, caption string) uuid.UUID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := uuid.Must(uuid.NewV7())
+	f.posts[id] = posts.Post{ID: id, AuthorID: author, Caption: caption, Visibility: posts.Public}
+	return id
+}
+
+// Hide keeps a post from a viewer (uuid.Nil: from nobody in particular, as they are not signed in).
+func (f *Fake) Hide(post, viewer uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hidden[[2]uuid.UUID{post, viewer}] = true
+}
+
+// Remove makes a post gone.
+func (f *Fake) Remove(post uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.posts, post)
+}
+
+// Visible satisfies posts.Reader.
+func (f *Fake) Visible(_ context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]posts.Post, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[uuid.UUID]posts.Post{}
+	for _, id := range ids {
+		if post, ok := f.posts[id]; ok && !f.hidden[[2]uuid.UUID{id, viewer}] {
+			found[id] = post
+		}
+	}
+	return found, nil
+}
