@@ -26,11 +26,11 @@ var smallIdeas = []string{"fault", "identity", "page", "money", "photo", "etag",
 // places say which packages may import a technology; a test file may use what it tests.
 var places = map[string]func(pkg, file string) bool{
 	"gorm.io/": func(pkg, file string) bool {
-		return inside(pkg, "platform/database", "platform/telemetry") || isInternal(pkg)
+		return inside(pkg, "platform/database") || isInternal(pkg)
 	},
 	"github.com/gin-gonic/gin":      isEdge,
 	"github.com/danielgtaylor/huma": isEdge,
-	"github.com/hibiken/asynq":      func(pkg, _ string) bool { return inside(pkg, "platform/tasks", "app") },
+	"github.com/hibiken/asynq":      func(pkg, _ string) bool { return inside(pkg, "platform/tasks") },
 	"go.uber.org/fx": func(pkg, _ string) bool {
 		return inside(pkg, "app", "platform/plug") || strings.HasSuffix(pkg, "fx")
 	},

@@ -5,39 +5,32 @@ import (
 	"net/url"
 
 	"github.com/gin-gonic/gin"
-	"github.com/hibiken/asynq"
-	"github.com/hibiken/asynqmon"
-	"go.uber.org/fx"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"atrium/config"
 	"atrium/modules/auth"
 	"atrium/platform/fault"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
+	"atrium/platform/tasks"
 )
 
 const dashboardPath = "/admin/queues"
 
 // mountDashboard puts asynq's dashboard behind the admins' sign-in. To everybody else it does not exist.
-func mountDashboard(lc fx.Lifecycle, server *httpserver.Server, cfg config.Redis, web httpserver.Config, admins auth.Admins, log *zap.Logger) error {
-	redisOptions, err := asynq.ParseRedisURI(cfg.URL.Reveal())
-	if err != nil {
-		return err
-	}
-	dashboard := asynqmon.New(asynqmon.Options{RootPath: dashboardPath, RedisConnOpt: redisOptions})
-	lc.Append(fx.StopHook(dashboard.Close))
-	d := &dashboardDoor{admins: admins, origin: origin(web.PublicURL), log: log, inside: dashboard}
+func mountDashboard(server *httpserver.Server, rdb redis.UniversalClient, web httpserver.Config, admins auth.Admins, log *zap.Logger) {
+	d := &dashboardDoor{admins: admins, cookie: auth.CookieName(web.PublicURL), origin: origin(web.PublicURL), log: log,
+		inside: tasks.Dashboard(rdb, dashboardPath)}
 	server.Mount([]httpserver.Routes{{Module: "admin", Register: func(r *httpserver.Router) {
 		r.Root("", dashboardPath, d.enter)
 		r.Root("", dashboardPath+"/*rest", d.enter)
 	}}})
-	return nil
 }
 
 // dashboardDoor lets admins in, and writes only from our own pages.
 type dashboardDoor struct {
 	admins auth.Admins
+	cookie string
 	origin string
 	log    *zap.Logger
 	inside http.Handler
@@ -46,7 +39,7 @@ type dashboardDoor struct {
 var errNoSuchPage = fault.NotFound("request.not_found", "There is nothing here.")
 
 func (d *dashboardDoor) enter(c *gin.Context) {
-	cookie, _ := c.Cookie(auth.AdminCookie(d.origin))
+	cookie, _ := c.Cookie(d.cookie)
 	admin, err := d.admins.FromCookie(c.Request.Context(), cookie)
 	if err != nil || !admin.Has(identity.RoleAdmin) {
 		httpserver.Fail(c, errNoSuchPage)

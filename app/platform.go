@@ -52,8 +52,10 @@ func sections(cfg *config.Config) fx.Option {
 var platform = fx.Options(
 	fx.Provide(
 		newLogger, newTelemetry, newDatabase, newRedis, newCache, newRelay, newServer, newLimiter,
-		health.New, outbox.New, idempotency.NewStore, push.NewFCM, payment.NewStripe, blob.NewCDN,
+		health.New, outbox.New, idempotency.NewStore, blob.NewCDN,
 		func(cfg blob.Config) (*blob.Store, error) { return blob.New(context.Background(), cfg) },
+		func(cfg push.Config) (push.Sender, error) { return push.NewFCM(context.Background(), cfg) },
+		func(cfg payment.Config) payment.Provider { return payment.NewStripe(cfg) },
 		func(cfg mail.Config) (mail.Sender, error) { return mail.NewSMTP(cfg) },
 		func(cfg auth.Config) (*keys.Master, error) { return keys.NewMaster(cfg.MasterKey) },
 		func(m *keys.Master) *page.Signer { return page.NewSigner(m.Derive("page.cursors", 32)) },
@@ -101,7 +103,7 @@ func newTelemetry(lc fx.Lifecycle, cfg telemetry.Config) (*telemetry.Telemetry, 
 func newDatabase(lc fx.Lifecycle, cfg database.Config, log *zap.Logger, t *telemetry.Telemetry) (*database.DB, error) {
 	options := []database.Option{database.WithLogger(log)}
 	if t.Tracing() != nil {
-		options = append(options, database.WithPlugin(telemetry.GORMPlugin(t.Tracing())))
+		options = append(options, database.WithTracer(telemetry.StatementTracer(t.Tracing())))
 	}
 	db, err := database.Open(cfg, options...)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"atrium/modules/products"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
+	"atrium/platform/arrivals"
 	"atrium/platform/blob"
 	"atrium/platform/database"
 	"atrium/platform/httpserver"
@@ -40,7 +41,7 @@ type Config struct {
 	Tasks     tasks.Config      `koanf:"tasks"`
 	S3        blob.Config       `koanf:"s3"`
 	CDN       blob.CDNConfig    `koanf:"cdn"`
-	SQS       SQS               `koanf:"sqs"`
+	SQS       arrivals.Config   `koanf:"sqs"`
 	Mail      mail.Config       `koanf:"mail"`
 	Push      push.Config       `koanf:"push"`
 	Payment   payment.Config    `koanf:"payment"`
@@ -58,12 +59,6 @@ type Config struct {
 // Redis says where Redis is. What it holds can always be made again.
 type Redis struct {
 	URL secret.Text `koanf:"url" validate:"required"`
-}
-
-// SQS says where S3's ObjectCreated events arrive; an empty queue URL: nowhere.
-type SQS struct {
-	Endpoint string `koanf:"endpoint" validate:"omitempty,url"`
-	QueueURL string `koanf:"queue_url" validate:"omitempty,url"`
 }
 
 // Switch is on or off.

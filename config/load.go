@@ -43,14 +43,16 @@ func load(target any, layers []layer, environ []string) error {
 	leaves := walk("", reflect.ValueOf(target).Elem())
 	values, faults := readLayers(leaves, layers)
 	faults = append(faults, readEnvironment(leaves, environ, values)...)
+	unreadable := map[string]bool{}
 	for _, l := range leaves {
 		if v, ok := values[l.key]; ok {
 			if err := decode(v, l.value); err != nil {
 				faults = append(faults, fmt.Sprintf("%s: %v", l.key, err))
+				unreadable[l.key] = true
 			}
 		}
 	}
-	faults = append(faults, validate(target)...)
+	faults = append(faults, validate(target, unreadable)...)
 	if len(faults) > 0 {
 		slices.Sort(faults)
 		return slices.Compact(faults)
@@ -186,23 +188,27 @@ func expectation(t reflect.Type) string {
 		return "a duration such as 30s"
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64 || t.Kind() == reflect.Int32:
 		return "a whole number"
-	case t.Kind() == reflect.Bool:
-		return "true or false"
 	case t == reflect.TypeFor[Switch]():
 		return "on or off"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
 	case t.Kind() == reflect.Slice:
 		return "a list"
 	}
 	return "a value of type " + t.String()
 }
 
-func validate(target any) (faults Faults) {
+// validate checks the rules of each setting, except of those whose value could not even be read.
+func validate(target any, unreadable map[string]bool) (faults Faults) {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("koanf") })
 	var wrong validator.ValidationErrors
 	if errors.As(v.Struct(target), &wrong) {
 		for _, w := range wrong {
 			_, key, _ := strings.Cut(w.Namespace(), ".")
+			if unreadable[key] {
+				continue
+			}
 			faults = append(faults, fmt.Sprintf("%s: %s", key, complaint(key, w)))
 		}
 	}

@@ -6,10 +6,4 @@ if [ -n "${1:-}" ]; then who="email=$1"; elif [ -n "${2:-}" ]; then who="user=$2
 	echo "Say who: make grant-admin email=ana@example.com (or user=<id>)" >&2
 	exit 1
 fi
-if [ ! -f .local/run/env ]; then
-	echo "No stack is running here: start one with make run." >&2
-	exit 1
-fi
-set -a
-. .local/run/env
-exec bin/atrium admin grant "$who"
+exec bin/devstack exec --data .local/run -- bin/atrium admin grant "$who"

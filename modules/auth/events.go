@@ -12,7 +12,7 @@ type SignedIn struct {
 // EventName is the event's name on the wire.
 func (SignedIn) EventName() string { return "auth.signed_in.v1" }
 
-// SessionRevoked: a session ended otherwise than by its owner's logout on that device.
+// SessionRevoked: a session ended before its time. With the reason "logout" its owner ended it, there or on another device.
 type SessionRevoked struct {
 	UserID         uuid.UUID `json:"user_id"`
 	SessionID      uuid.UUID `json:"session_id"`

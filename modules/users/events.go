@@ -1,6 +1,10 @@
 package users
 
-import "github.com/google/uuid"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Followed: Follower follows Followee from now on.
 type Followed struct {
@@ -59,6 +63,7 @@ func (Deleted) EventName() string { return "users.deleted.v1" }
 type RolesChanged struct {
 	UserID uuid.UUID `json:"user_id"`
 	Roles  []string  `json:"roles"`
+	At     time.Time `json:"at"`
 }
 
 // EventName is the event's name on the wire.

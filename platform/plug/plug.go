@@ -13,6 +13,11 @@ const (
 	BootstrapGroup = `group:"bootstrap"`
 )
 
+// Private provides constructors to their own module only.
+func Private(constructors ...any) fx.Option {
+	return fx.Provide(append(constructors[:len(constructors):len(constructors)], fx.Private)...)
+}
+
 // Routes plugs in a constructor that returns httpserver.Routes.
 func Routes(constructor any) fx.Option { return group(constructor, `group:"routes"`) }
 

@@ -52,7 +52,11 @@ func (e endpoints) write(path string) error {
 
 // environment is what the child gets: base, with the stack's own names on top.
 func (s *stack) environment(base []string) []string {
-	own := s.variables()
+	return overlay(base, s.variables())
+}
+
+// overlay puts own on top of an environment.
+func overlay(base []string, own map[string]string) []string {
 	var env []string
 	for _, pair := range base {
 		name, _, _ := strings.Cut(pair, "=")

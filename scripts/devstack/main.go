@@ -16,6 +16,7 @@ import (
 
 const usage = `usage: devstack run --data DIR [--endpoints FILE] [--api-addr 127.0.0.1:8080]
                     [--private-addr 127.0.0.1:9090] [--ephemeral] -- CMD ARGS...
+       devstack exec --data DIR -- CMD ARGS...      (inside the stack that runs there)
 `
 
 // options are the command line, checked and with absolute paths.
@@ -25,6 +26,7 @@ type options struct {
 	apiAddr     string
 	privateAddr string
 	ephemeral   bool
+	join        bool // run the command inside a stack that is running already
 	command     []string
 	workDir     string
 }
@@ -42,6 +44,10 @@ func main() {
 		fmt.Fprintf(os.Stderr, "devstack: %v\n%s", err, usage)
 		os.Exit(2)
 	}
+	if opts.join {
+		fmt.Fprintf(os.Stderr, "devstack: %v\n", join(opts)) // it returns only when it failed
+		os.Exit(1)
+	}
 	os.Exit(run(opts))
 }
 
@@ -50,10 +56,11 @@ func parseOptions(args []string) (options, error) {
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		return opts, flag.ErrHelp
 	}
-	if args[0] != "run" {
+	if args[0] != "run" && args[0] != "exec" {
 		return opts, fmt.Errorf("unknown command %q", args[0])
 	}
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	opts.join = args[0] == "exec"
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&opts.data, "data", "", "folder for all data")
 	flags.StringVar(&opts.endpoints, "endpoints", "", "file to write the endpoints to")

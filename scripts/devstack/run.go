@@ -69,7 +69,7 @@ func runStack(opts options, signals chan os.Signal) (int, error) {
 	if s.opts.ephemeral {
 		s.guard.wipe(s.dataPaths()...)
 	}
-	s.guard.wipe(opts.endpoints)
+	s.guard.wipe(opts.endpoints, environmentFile(opts.data))
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -135,6 +135,9 @@ func (s *stack) start(ctx context.Context, found programs) error {
 	if err := s.urls.write(s.opts.endpoints); err != nil {
 		return fmt.Errorf("the endpoints file could not be written: %w", err)
 	}
+	if err := s.writeEnvironment(); err != nil {
+		return fmt.Errorf("the environment file could not be written: %w", err)
+	}
 	return nil
 }
 
@@ -168,6 +171,7 @@ func (s *stack) started(name, addr string, stop func()) {
 // stop ends all parts, the last started first.
 func (s *stack) stop() {
 	_ = os.Remove(s.opts.endpoints)
+	_ = os.Remove(environmentFile(s.opts.data))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.parts) - 1; i >= 0; i-- {

@@ -251,3 +251,18 @@ func TestLastingStackKeepsEverything(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after))
 }
+
+func TestExecJoinsARunningStackAndOnlyThat(t *testing.T) {
+	t.Parallel()
+	dir := dataFolder(t)
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	cmd, output := devstack(t, "--data", dir, "--ephemeral", "--", "sh", "-c",
+		fmt.Sprintf(`%q exec --data %q -- sh -c 'test "$ATRIUM_DATABASE_URL" = "'"$ATRIUM_DATABASE_URL"'" && exit 9'`, binary, dir))
+	require.Error(t, cmd.Run())
+	require.Equal(t, 9, cmd.ProcessState.ExitCode(), "%s", output)
+
+	out, err := exec.CommandContext(t.Context(), binary, "exec", "--data", dir, "--", "true").CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, "devstack: no stack is running here: start one with `make run`\n", string(out))
+}

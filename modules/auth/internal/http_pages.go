@@ -1,0 +1,79 @@
+package internal
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"atrium/platform/fault"
+	"atrium/platform/httpserver"
+)
+
+// adminHome is where admins land.
+const adminHome = "/admin/queues"
+
+const pageHead = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Atrium</title>`
+
+// The pages are plain: they need no script and no style, so the strict policy of the API holds for them too.
+const (
+	signInPage = pageHead + `</head><body><h1>Atrium</h1>
+<p><a href="/admin/sign-in/google">Sign in with Google</a></p></body></html>`
+	// The cookie is SameSite=Strict: a browser does not send it along a redirect that began at Google. So the way goes over
+	// this page of ours.
+	welcomePage = pageHead + `<meta http-equiv="refresh" content="0;url=` + adminHome + `"></head>
+<body><p><a href="` + adminHome + `">Continue</a></p></body></html>`
+	noAccessPage = pageHead + `</head><body><p>There is nothing here for this account.</p>
+<p><a href="/admin/sign-in">Sign in with another one</a></p></body></html>`
+)
+
+func (h *HTTP) registerPages(r *httpserver.Router) {
+	r.Root(http.MethodGet, "/admin/sign-in", func(c *gin.Context) { htmlPage(c, http.StatusOK, signInPage) })
+	r.Root(http.MethodGet, "/admin/sign-in/google", h.departAdmin)
+	r.Root(http.MethodGet, adminCallback, h.returnAdmin)
+	r.Root(http.MethodPost, "/admin/sign-out", h.signOutAdmin)
+}
+
+func (h *HTTP) departAdmin(c *gin.Context) {
+	target, state, err := h.auth.DepartAdmin(c.Request.Context())
+	if err != nil {
+		httpserver.Fail(c, err)
+		return
+	}
+	h.setCookie(c, h.cookie+"_state", state, int(stateLife.Seconds()), http.SameSiteLaxMode) // Lax: it comes back from Google
+	c.Redirect(http.StatusFound, target)
+}
+
+func (h *HTTP) returnAdmin(c *gin.Context) {
+	state, _ := c.Cookie(h.cookie + "_state")
+	h.setCookie(c, h.cookie+"_state", "", -1, http.SameSiteLaxMode)
+	secret, err := h.auth.ReturnAdmin(c.Request.Context(), state, c.Request.URL.Query())
+	switch kind := fault.KindOf(err); {
+	case err == nil:
+		h.setCookie(c, h.cookie, secret, int(adminLife.Seconds()), http.SameSiteStrictMode)
+		htmlPage(c, http.StatusOK, welcomePage)
+	case kind == fault.KindNotFound, kind == fault.KindUnauthenticated:
+		htmlPage(c, http.StatusNotFound, noAccessPage)
+	default:
+		httpserver.Fail(c, err)
+	}
+}
+
+func (h *HTTP) signOutAdmin(c *gin.Context) {
+	cookie, _ := c.Cookie(h.cookie)
+	if err := h.auth.SignOutAdmin(c.Request.Context(), cookie); err != nil {
+		httpserver.Fail(c, err)
+		return
+	}
+	h.setCookie(c, h.cookie, "", -1, http.SameSiteStrictMode)
+	c.Redirect(http.StatusSeeOther, "/admin/sign-in")
+}
+
+func (h *HTTP) setCookie(c *gin.Context, name, value string, maxAge int, mode http.SameSite) {
+	http.SetCookie(c.Writer, &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: h.secure, HttpOnly: true, SameSite: mode,
+	})
+}
+
+func htmlPage(c *gin.Context, status int, html string) {
+	c.Data(status, "text/html; charset=utf-8", []byte(html))
+}

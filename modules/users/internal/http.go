@@ -1,0 +1,189 @@
+package internal
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"atrium/modules/users"
+	"atrium/platform/etag"
+	"atrium/platform/fault"
+	"atrium/platform/httpserver"
+	"atrium/platform/identity"
+)
+
+// HTTP is the module's part of the API.
+type HTTP struct {
+	people *People
+	graph  *Graph
+}
+
+// NewHTTP makes the routes.
+func NewHTTP(people *People, graph *Graph) *HTTP { return &HTTP{people: people, graph: graph} }
+
+// Routes plugs them in.
+func (h *HTTP) Routes() httpserver.Routes {
+	return httpserver.Routes{Module: "users", Register: func(r *httpserver.Router) {
+		h.registerOwn(r)
+		h.registerGraph(r)
+		h.registerAdmin(r)
+	}}
+}
+
+func (h *HTTP) registerOwn(r *httpserver.Router) {
+	type route = httpserver.Route
+	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me", Name: "get-me", Summary: "Yourself"}, h.me)
+	httpserver.Handle(r, route{Method: http.MethodPatch, Path: "/me", Name: "edit-me", Summary: "Change your profile"}, h.editMe)
+	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me", Name: "leave", Summary: "Have your account erased",
+		Status: http.StatusAccepted, Fresh: true}, h.leave)
+	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me/settings", Name: "get-settings", Summary: "Your settings"}, h.settings)
+	httpserver.Handle(r, route{Method: http.MethodPatch, Path: "/me/settings", Name: "edit-settings", Summary: "Change your settings"}, h.editSettings)
+	httpserver.Handle(r, route{Method: http.MethodPost, Path: "/me/consents", Name: "consent", Summary: "Agree to a current document"}, h.consent)
+}
+
+type meResponse = httpserver.Answer[users.Me]
+
+func toMe(me users.Me) *meResponse { return &meResponse{ETag: etag.Format(me.Version), Body: me} }
+
+func (h *HTTP) me(ctx context.Context, _ *struct{}) (*meResponse, error) {
+	me, err := h.people.Me(ctx, identity.From(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return toMe(me), nil
+}
+
+type editMeRequest struct {
+	IfMatch string `header:"If-Match" doc:"the version that you edited" example:"\"3\""`
+	Body    struct {
+		Handle         *string    `json:"handle,omitempty" maxLength:"100" doc:"3 to 30 of a-z, 0-9, _ and . ; twice in 30 days" example:"ana.garcia"`
+		DisplayName    *string    `json:"display_name,omitempty" maxLength:"1000" doc:"at most 50 characters" example:"Ana García"`
+		Bio            *string    `json:"bio,omitempty" maxLength:"5000" doc:"at most 300 characters" example:"Small flats, big plants."`
+		IsPrivate      *bool      `json:"is_private,omitempty" doc:"going public accepts everybody who asked"`
+		AvatarUploadID nullableID `json:"avatar_upload_id,omitempty" doc:"a ready upload of yours; null: no avatar"`
+	}
+}
+
+func (r *editMeRequest) edit() (edit, error) {
+	e := edit{Handle: r.Body.Handle, DisplayName: r.Body.DisplayName, Bio: r.Body.Bio, IsPrivate: r.Body.IsPrivate}
+	e.Avatar.Set = r.Body.AvatarUploadID.sent
+	if text := r.Body.AvatarUploadID.text; text != nil {
+		id, err := uuid.Parse(*text)
+		if err != nil {
+			return e, fault.Invalid("users.invalid_profile", "The profile cannot be saved like this.").
+				At("/body/avatar_upload_id", "is not a ready, unused upload of yours")
+		}
+		e.Avatar.Upload = &id
+	}
+	return e, nil
+}
+
+func (h *HTTP) editMe(ctx context.Context, in *editMeRequest) (*meResponse, error) {
+	match, err := etag.Parse(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	e, err := in.edit()
+	if err != nil {
+		return nil, err
+	}
+	me, err := h.people.Edit(ctx, identity.From(ctx).UserID, match, e)
+	if err != nil {
+		return nil, err
+	}
+	return toMe(me), nil
+}
+
+type leaveResponse struct {
+	EraseAt time.Time `json:"erase_at" doc:"signing in before then takes it back"`
+}
+
+func (h *HTTP) leave(ctx context.Context, _ *struct{}) (*httpserver.Answer[leaveResponse], error) {
+	at, err := h.people.Leave(ctx, identity.From(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(leaveResponse{EraseAt: at}), nil
+}
+
+type settingsResponse struct {
+	Language    string `json:"language" doc:"BCP 47" example:"en-GB"`
+	Measurement string `json:"measurement" enum:"metric,imperial" example:"metric"`
+	Currency    string `json:"currency" doc:"ISO 4217" example:"EUR"`
+	Version     int64  `json:"version" example:"1"`
+}
+
+func toSettings(s settings) *httpserver.Answer[settingsResponse] {
+	return &httpserver.Answer[settingsResponse]{ETag: etag.Format(s.Version), Body: settingsResponse{
+		Language: s.Language, Measurement: s.Measurement, Currency: s.Currency, Version: s.Version,
+	}}
+}
+
+func (h *HTTP) settings(ctx context.Context, _ *struct{}) (*httpserver.Answer[settingsResponse], error) {
+	s, err := h.people.Settings(ctx, identity.From(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return toSettings(s), nil
+}
+
+type editSettingsRequest struct {
+	IfMatch string `header:"If-Match" doc:"the version that you edited" example:"\"1\""`
+	Body    struct {
+		Language    *string `json:"language,omitempty" maxLength:"35" doc:"BCP 47" example:"ko"`
+		Measurement *string `json:"measurement,omitempty" enum:"metric,imperial"`
+		Currency    *string `json:"currency,omitempty" maxLength:"3" doc:"ISO 4217" example:"KRW"`
+	}
+}
+
+func (h *HTTP) editSettings(ctx context.Context, in *editSettingsRequest) (*httpserver.Answer[settingsResponse], error) {
+	match, err := etag.Parse(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.people.EditSettings(ctx, identity.From(ctx).UserID, match, settingsEdit(in.Body))
+	if err != nil {
+		return nil, err
+	}
+	return toSettings(s), nil
+}
+
+type consentRequest struct {
+	Body struct {
+		Document string `json:"document" maxLength:"100" example:"terms"`
+		Version  string `json:"version" maxLength:"100" example:"2026-01"`
+	}
+}
+
+func (h *HTTP) consent(ctx context.Context, in *consentRequest) (*httpserver.Empty, error) {
+	return done(h.people.Agree(ctx, identity.From(ctx).UserID, in.Body.Document, in.Body.Version))
+}
+
+// nullableID tells an absent id from null.
+type nullableID struct {
+	sent bool
+	text *string
+}
+
+// UnmarshalJSON runs only where the member is there.
+func (n *nullableID) UnmarshalJSON(b []byte) error {
+	n.sent = true
+	return json.Unmarshal(b, &n.text)
+}
+
+// Schema describes it for the OpenAPI document.
+func (nullableID) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
+// done is the answer without a body.
+func done(err error) (*httpserver.Empty, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Empty{}, nil
+}

@@ -1,0 +1,344 @@
+package internal
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/uploads"
+	"atrium/modules/users"
+	"atrium/platform/database"
+	"atrium/platform/etag"
+	"atrium/platform/fault"
+	"atrium/platform/identity"
+	"atrium/platform/outbox"
+)
+
+// errDocument answers a consent to something that is not a current document.
+var errDocument = fault.Invalid("users.unknown_document", "This is not a current version of a document.")
+
+// People is the life of accounts: users.Accounts, users.Tally and users.Backoffice, and what people do with themselves.
+type People struct {
+	cfg       users.Config
+	db        *database.DB
+	store     store
+	outbox    *outbox.Outbox
+	library   uploads.Library
+	directory *Directory
+}
+
+// NewPeople makes the service.
+func NewPeople(cfg users.Config, db *database.DB, events *outbox.Outbox, library uploads.Library, directory *Directory) *People {
+	return &People{cfg: cfg, db: db, store: store{db}, outbox: events, library: library, directory: directory}
+}
+
+// withURLs fills in where the documents are: {public_url} in their URLs is the API's own.
+func withURLs(documents []users.Document, publicURL string) []users.Document {
+	documents = slices.Clone(documents)
+	for i := range documents {
+		documents[i].URL = strings.ReplaceAll(documents[i].URL, "{public_url}", strings.TrimSuffix(publicURL, "/"))
+	}
+	return documents
+}
+
+// SignUp implements users.Accounts.
+func (p *People) SignUp(ctx context.Context, who users.NewPerson) (uuid.UUID, error) {
+	u := newUser(who)
+	return u.ID, p.db.InTx(ctx, func(ctx context.Context) error {
+		if err := p.store.insert(ctx, &u); err != nil {
+			return err
+		}
+		if err := p.giveHandle(ctx, &u, who.Name); err != nil {
+			return err
+		}
+		return p.store.insertSettings(ctx, firstSettings(u.ID, who.Language))
+	})
+}
+
+// giveHandle finds a free handle that resembles the name.
+func (p *People) giveHandle(ctx context.Context, u *user, name string) error {
+	for try := range 12 {
+		handle := suggestHandle(name, try)
+		free, err := p.store.claimHandle(ctx, u.ID, handle)
+		if err != nil {
+			return err
+		}
+		if free {
+			u.Handle, u.Version = handle, 0 // saving makes it version 1
+			return p.store.save(ctx, u)
+		}
+	}
+	return errors.New("users: no free handle found")
+}
+
+// Standing implements users.Accounts.
+func (p *People) Standing(ctx context.Context, id uuid.UUID) (users.Standing, error) {
+	return p.store.standing(ctx, id)
+}
+
+// Restore implements users.Accounts.
+func (p *People) Restore(ctx context.Context, id uuid.UUID) error {
+	return p.change(ctx, id, func(_ context.Context, u *user) error {
+		if u.ErasedAt != nil {
+			return users.ErrNotFound
+		}
+		u.EraseAt = nil
+		return nil
+	})
+}
+
+// Me implements users.Accounts.
+func (p *People) Me(ctx context.Context, id uuid.UUID) (users.Me, error) {
+	u, err := p.store.find(ctx, id)
+	if err != nil || u.ErasedAt != nil {
+		return users.Me{}, orNotFound(err)
+	}
+	agreed, err := p.directory.agreed(ctx, id)
+	if err != nil {
+		return users.Me{}, err
+	}
+	me := u.me(pending(p.directory.documents, agreed))
+	me.Ref, err = p.directory.withAvatar(ctx, u)
+	return me, err
+}
+
+// AddPosts implements users.Tally.
+func (p *People) AddPosts(ctx context.Context, author uuid.UUID, delta int) error {
+	return p.store.addPosts(ctx, author, delta)
+}
+
+// Edit changes one's own profile.
+func (p *People) Edit(ctx context.Context, id uuid.UUID, match etag.Match, e edit) (users.Me, error) {
+	if err := e.clean(); err != nil {
+		return users.Me{}, err
+	}
+	err := p.change(ctx, id, func(ctx context.Context, u *user) error {
+		if err := match.Check(u.Version); err != nil {
+			return err
+		}
+		if err := p.rename(ctx, u, e.Handle); err != nil {
+			return err
+		}
+		if err := p.changeAvatar(ctx, u, e.Avatar); err != nil {
+			return err
+		}
+		return p.apply(ctx, u, e)
+	})
+	if err != nil {
+		return users.Me{}, err
+	}
+	return p.Me(ctx, id)
+}
+
+func (p *People) apply(ctx context.Context, u *user, e edit) error {
+	if e.DisplayName != nil {
+		u.DisplayName = *e.DisplayName
+	}
+	if e.Bio != nil {
+		u.Bio = *e.Bio
+	}
+	if e.IsPrivate == nil || *e.IsPrivate == u.IsPrivate {
+		return nil
+	}
+	u.IsPrivate = *e.IsPrivate
+	if u.IsPrivate {
+		return nil
+	}
+	return p.admitEverybody(ctx, u.ID)
+}
+
+// admitEverybody accepts all requests of somebody who goes public. The person is locked, so no new request comes in;
+// those who asked are locked too, since their figures move.
+func (p *People) admitEverybody(ctx context.Context, id uuid.UUID) error {
+	asking, err := p.store.requesters(ctx, id)
+	if err != nil || len(asking) == 0 {
+		return err
+	}
+	if _, err := p.store.lockAll(ctx, asking...); err != nil {
+		return err
+	}
+	taken, err := p.store.takeRequests(ctx, id)
+	if err != nil {
+		return err
+	}
+	made, err := p.store.follow(ctx, taken...)
+	if err != nil {
+		return err
+	}
+	return publishFollows(ctx, p.outbox, made)
+}
+
+func (p *People) rename(ctx context.Context, u *user, handle *string) error {
+	if handle == nil || *handle == u.Handle {
+		return nil
+	}
+	now, err := p.store.now(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.store.retireHandle(ctx, u.ID, u.Handle, now.Add(handleKept)); err != nil {
+		return err
+	}
+	free, err := p.store.claimHandle(ctx, u.ID, *handle)
+	if err != nil {
+		return err
+	}
+	if !free {
+		return users.ErrHandleTaken
+	}
+	return u.rename(*handle, now)
+}
+
+func (p *People) changeAvatar(ctx context.Context, u *user, change avatarEdit) error {
+	if !change.Set {
+		return nil
+	}
+	if u.AvatarID != nil {
+		if err := p.library.Release(ctx, []uuid.UUID{*u.AvatarID}); err != nil {
+			return err
+		}
+	}
+	u.AvatarID = change.Upload
+	if change.Upload == nil {
+		return nil
+	}
+	err := p.library.Claim(ctx, uploads.Claim{
+		Owner: u.ID, Uploads: []uuid.UUID{*change.Upload}, Audience: uploads.Everybody, Pointer: "/body",
+	})
+	if errors.Is(err, uploads.ErrNotUsable) { // the library speaks of lists
+		return uploads.ErrNotUsable.At("/body/avatar_upload_id", "is not a ready, unused upload of yours").Because(err)
+	}
+	return err
+}
+
+// Agree keeps a person's yes to a current document.
+func (p *People) Agree(ctx context.Context, id uuid.UUID, document, version string) error {
+	if !slices.ContainsFunc(p.directory.documents, func(d users.Document) bool { return d.Name == document && d.Version == version }) {
+		return errDocument.At("/body/version", "is not current")
+	}
+	return p.db.InTx(ctx, func(ctx context.Context) error {
+		p.db.AfterCommit(ctx, func(ctx context.Context) { p.directory.consents.Drop(ctx, id) })
+		return p.store.agree(ctx, consent{UserID: id, Document: document, Version: version})
+	})
+}
+
+// Leave locks a person's account and returns when it will be erased. Asking again does not postpone it.
+func (p *People) Leave(ctx context.Context, id uuid.UUID) (eraseAt time.Time, err error) {
+	err = p.change(ctx, id, func(ctx context.Context, u *user) error {
+		if u.EraseAt == nil {
+			now, err := p.store.now(ctx)
+			if err != nil {
+				return err
+			}
+			at := now.Add(p.cfg.EraseAfter)
+			u.EraseAt = &at
+		}
+		eraseAt = *u.EraseAt
+		return p.outbox.Publish(ctx, users.Locked{UserID: id, Reason: "erasure"})
+	})
+	return eraseAt, err
+}
+
+// Suspend locks an account out until it is reinstated.
+func (p *People) Suspend(ctx context.Context, id uuid.UUID) error {
+	return p.change(ctx, id, func(ctx context.Context, u *user) error {
+		if u.SuspendedAt != nil {
+			return nil
+		}
+		now, err := p.store.now(ctx)
+		if err != nil {
+			return err
+		}
+		u.SuspendedAt = &now
+		return p.outbox.Publish(ctx, users.Locked{UserID: id, Reason: "suspended"})
+	})
+}
+
+// Reinstate takes a suspension back.
+func (p *People) Reinstate(ctx context.Context, id uuid.UUID) error {
+	return p.change(ctx, id, func(_ context.Context, u *user) error {
+		u.SuspendedAt = nil
+		return nil
+	})
+}
+
+// SetRoles gives a person exactly these roles, besides being a user.
+func (p *People) SetRoles(ctx context.Context, id uuid.UUID, wanted []string) (users.Me, error) {
+	err := p.change(ctx, id, func(ctx context.Context, u *user) error {
+		return p.setRoles(ctx, u, slices.DeleteFunc(slices.Clone(wanted), func(r string) bool { return r == identity.RoleUser }))
+	})
+	if err != nil {
+		return users.Me{}, err
+	}
+	return p.Me(ctx, id)
+}
+
+// Grant implements users.Accounts and users.Backoffice.
+func (p *People) Grant(ctx context.Context, id uuid.UUID, role string) error {
+	if role == identity.RoleUser {
+		return nil
+	}
+	return p.change(ctx, id, func(ctx context.Context, u *user) error {
+		return p.setRoles(ctx, u, append(slices.Clone(u.Roles), role))
+	})
+}
+
+func (p *People) setRoles(ctx context.Context, u *user, wanted []string) error {
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	if slices.Equal(wanted, u.Roles) {
+		return nil
+	}
+	u.Roles = wanted
+	now, err := p.store.now(ctx)
+	if err != nil {
+		return err
+	}
+	return p.outbox.Publish(ctx, users.RolesChanged{UserID: u.ID, Roles: roles(u.Roles), At: now})
+}
+
+// FindByEmail implements users.Backoffice.
+func (p *People) FindByEmail(ctx context.Context, email string) ([]users.Account, error) {
+	found, err := p.store.byEmail(ctx, strings.TrimSpace(email))
+	accounts := make([]users.Account, 0, len(found))
+	for _, u := range found {
+		accounts = append(accounts, u.account())
+	}
+	return accounts, err
+}
+
+// Find implements users.Backoffice.
+func (p *People) Find(ctx context.Context, id uuid.UUID) (users.Account, error) {
+	u, err := p.store.find(ctx, id)
+	if err != nil || u.Gone {
+		return users.Account{}, orNotFound(err)
+	}
+	return u.account(), nil
+}
+
+// change locks a person, changes them and saves; what others know of them is dropped.
+func (p *People) change(ctx context.Context, id uuid.UUID, fn func(ctx context.Context, u *user) error) error {
+	return p.db.InTx(ctx, func(ctx context.Context) error {
+		u, err := p.store.lock(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := fn(ctx, &u); err != nil {
+			return err
+		}
+		p.db.AfterCommit(ctx, func(ctx context.Context) { p.directory.people.Drop(ctx, id) })
+		return p.store.save(ctx, &u)
+	})
+}
+
+// orNotFound is the error, or ErrNotFound where the person was found but is gone.
+func orNotFound(err error) error {
+	if err != nil {
+		return err
+	}
+	return users.ErrNotFound
+}

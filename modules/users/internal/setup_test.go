@@ -1,0 +1,100 @@
+package internal
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"atrium/modules/uploads/uploadstest"
+	"atrium/modules/users"
+	"atrium/platform/apptest"
+	"atrium/platform/cache"
+	"atrium/platform/database"
+	"atrium/platform/dbtest"
+	"atrium/platform/outbox"
+	"atrium/platform/page"
+)
+
+// bundle is the module on a database of its own.
+type bundle struct {
+	*apptest.App
+	db        *database.DB
+	people    *People
+	graph     *Graph
+	directory *Directory
+	library   *uploadstest.Library
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	db := dbtest.Clone(t)
+	cfg := users.Config{
+		EraseAfter: 14 * 24 * time.Hour,
+		Documents:  []users.Document{{Name: "terms", Version: "2026-01", URL: "{public_url}/legal/terms"}},
+	}
+	library := uploadstest.NewLibrary()
+	directory := NewDirectory(cfg, db, cache.New(nil, zap.NewNop()), library, "https://api.atrium.test")
+	people := NewPeople(cfg, db, outbox.New(db), library, directory)
+	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
+	return &bundle{
+		App: apptest.NewOn(t, db, NewHTTP(people, graph).Routes()),
+		db:  db, people: people, graph: graph, directory: directory, library: library,
+	}
+}
+
+// join signs somebody up.
+func (b *bundle) join(t *testing.T, name string) uuid.UUID {
+	t.Helper()
+	id, err := b.people.SignUp(t.Context(), users.NewPerson{Name: name, Email: name + "@atrium.test", EmailVerified: true})
+	require.NoError(t, err)
+	return id
+}
+
+// private signs somebody up who is private.
+func (b *bundle) private(t *testing.T, name string) uuid.UUID {
+	t.Helper()
+	id := b.join(t, name)
+	b.exec(t, "UPDATE users SET is_private = true WHERE id = ?", id)
+	return id
+}
+
+func (b *bundle) exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	require.NoError(t, b.db.Conn(t.Context()).Exec(statement, args...).Error)
+}
+
+func (b *bundle) number(t *testing.T, query string, args ...any) (n int64) {
+	t.Helper()
+	require.NoError(t, b.db.Conn(t.Context()).Raw(query, args...).Scan(&n).Error)
+	return n
+}
+
+func (b *bundle) events(t *testing.T, name string) int64 {
+	t.Helper()
+	return b.number(t, "SELECT count(*) FROM outbox WHERE name = ?", name)
+}
+
+// figuresHold checks that every figure equals its rows.
+func (b *bundle) figuresHold(t *testing.T) {
+	t.Helper()
+	require.Zero(t, b.number(t, `SELECT count(*) FROM users u WHERE
+		u.followers <> (SELECT count(*) FROM user_follows f WHERE f.followee_id = u.id) OR
+		u.following <> (SELECT count(*) FROM user_follows f WHERE f.follower_id = u.id)`), "a figure differs from its rows")
+}
+
+func (b *bundle) follow(t *testing.T, follower, followee uuid.UUID) {
+	t.Helper()
+	require.NoError(t, b.graph.Follow(t.Context(), follower, followee))
+}
+
+// relation is how other stands to viewer.
+func (b *bundle) relation(t *testing.T, viewer, other uuid.UUID) users.Relation {
+	t.Helper()
+	found, err := b.graph.Relations(context.WithoutCancel(t.Context()), viewer, []uuid.UUID{other})
+	require.NoError(t, err)
+	return found[other]
+}

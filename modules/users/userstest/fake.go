@@ -1,0 +1,256 @@
+// Package userstest stands in for users in the tests of other modules.
+package userstest
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/users"
+)
+
+// Fake is people in memory: users.Directory, users.Graph, users.Tally and users.Accounts. Safe for concurrent use.
+type Fake struct {
+	mu       sync.Mutex
+	people   map[uuid.UUID]users.Ref
+	contacts map[uuid.UUID]users.Contact
+	private  map[uuid.UUID]bool
+	pending  map[uuid.UUID]bool
+	follows  map[[2]uuid.UUID]bool
+	blocks   map[[2]uuid.UUID]bool
+	mutes    map[[2]uuid.UUID]bool
+	posts    map[uuid.UUID]int
+	standing map[uuid.UUID]users.Standing
+}
+
+// New makes a world without people.
+func New() *Fake {
+	return &Fake{
+		people: map[uuid.UUID]users.Ref{}, contacts: map[uuid.UUID]users.Contact{}, private: map[uuid.UUID]bool{},
+		pending: map[uuid.UUID]bool{}, follows: map[[2]uuid.UUID]bool{}, blocks: map[[2]uuid.UUID]bool{},
+		mutes: map[[2]uuid.UUID]bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
+	}
+}
+
+// Add makes a person with a verified address <handle>@atrium.test who has agreed to everything.
+func (f *Fake) Add(handle string) uuid.UUID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := uuid.Must(uuid.NewV7())
+	f.people[id] = users.Ref{ID: id, Handle: handle, DisplayName: strings.ToUpper(handle[:1]) + handle[1:]}
+	f.contacts[id] = users.Contact{DisplayName: f.people[id].DisplayName, Email: handle + "@atrium.test", EmailVerified: true, Language: "en"}
+	return id
+}
+
+// Remove makes a person gone.
+func (f *Fake) Remove(id uuid.UUID) {
+	f.locked(func() { delete(f.people, id); delete(f.contacts, id) })
+}
+
+// SetContact changes how to reach a person.
+func (f *Fake) SetContact(id uuid.UUID, c users.Contact) { f.locked(func() { f.contacts[id] = c }) }
+
+// SetPrivate makes an account private or public.
+func (f *Fake) SetPrivate(id uuid.UUID, private bool) { f.locked(func() { f.private[id] = private }) }
+
+// SetPending says whether a current document waits for the person.
+func (f *Fake) SetPending(id uuid.UUID, pending bool) { f.locked(func() { f.pending[id] = pending }) }
+
+// Follow makes one follow the other.
+func (f *Fake) Follow(follower, followee uuid.UUID) {
+	f.locked(func() { f.follows[[2]uuid.UUID{follower, followee}] = true })
+}
+
+// Block makes one block the other.
+func (f *Fake) Block(blocker, blocked uuid.UUID) {
+	f.locked(func() {
+		f.blocks[[2]uuid.UUID{blocker, blocked}] = true
+		delete(f.follows, [2]uuid.UUID{blocker, blocked})
+		delete(f.follows, [2]uuid.UUID{blocked, blocker})
+	})
+}
+
+// Mute makes one mute the other.
+func (f *Fake) Mute(muter, muted uuid.UUID) {
+	f.locked(func() { f.mutes[[2]uuid.UUID{muter, muted}] = true })
+}
+
+// PostsOf is the sum of all AddPosts.
+func (f *Fake) PostsOf(id uuid.UUID) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.posts[id]
+}
+
+func (f *Fake) locked(fn func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn()
+}
+
+// Refs implements users.Directory.
+func (f *Fake) Refs(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]users.Ref, error) {
+	return pick(f, f.people, ids), nil
+}
+
+// Contacts implements users.Directory.
+func (f *Fake) Contacts(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]users.Contact, error) {
+	return pick(f, f.contacts, ids), nil
+}
+
+func pick[V any](f *Fake, from map[uuid.UUID]V, ids []uuid.UUID) map[uuid.UUID]V {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[uuid.UUID]V{}
+	for _, id := range ids {
+		if v, ok := from[id]; ok {
+			found[id] = v
+		}
+	}
+	return found
+}
+
+// Resolve implements users.Directory.
+func (f *Fake) Resolve(_ context.Context, idOrHandle string) (uuid.UUID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, p := range f.people {
+		if id.String() == idOrHandle || p.Handle == idOrHandle {
+			return id, nil
+		}
+	}
+	return uuid.Nil, users.ErrNotFound
+}
+
+// ByHandles implements users.Directory.
+func (f *Fake) ByHandles(_ context.Context, handles []string) (map[string]uuid.UUID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]uuid.UUID{}
+	for id, p := range f.people {
+		if slices.Contains(handles, p.Handle) {
+			found[p.Handle] = id
+		}
+	}
+	return found, nil
+}
+
+// RequireConsents implements users.Directory.
+func (f *Fake) RequireConsents(_ context.Context, id uuid.UUID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pending[id] {
+		return users.ErrTermsRequired
+	}
+	return nil
+}
+
+// Relations implements users.Graph.
+func (f *Fake) Relations(_ context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]users.Relation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[uuid.UUID]users.Relation{}
+	for _, id := range others {
+		_, here := f.people[id]
+		out, in := [2]uuid.UUID{viewer, id}, [2]uuid.UUID{id, viewer}
+		found[id] = users.Relation{
+			Following: f.follows[out], Blocked: f.blocks[out] || f.blocks[in], Muted: f.mutes[out], Private: f.private[id], Gone: !here,
+		}
+	}
+	return found, nil
+}
+
+// Viewers implements users.Graph.
+func (f *Fake) Viewers(_ context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]users.Viewer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[uuid.UUID]users.Viewer{}
+	for _, id := range others {
+		out, in := [2]uuid.UUID{viewer, id}, [2]uuid.UUID{id, viewer}
+		found[id] = users.Viewer{
+			IsFollowing: f.follows[out], FollowsMe: f.follows[in], IsBlockedByMe: f.blocks[out], IsMuted: f.mutes[out],
+		}
+	}
+	return found, nil
+}
+
+// Following implements users.Graph.
+func (f *Fake) Following(_ context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error) {
+	return f.neighbours(0, user, after, limit), nil
+}
+
+// Followers implements users.Graph.
+func (f *Fake) Followers(_ context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error) {
+	return f.neighbours(1, user, after, limit), nil
+}
+
+func (f *Fake) neighbours(near int, user, after uuid.UUID, limit int) []uuid.UUID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var ids []uuid.UUID
+	for ends := range f.follows {
+		if far := ends[1-near]; ends[near] == user && bytes.Compare(far[:], after[:]) > 0 {
+			ids = append(ids, far)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return ids[:min(limit, len(ids))]
+}
+
+// AddPosts implements users.Tally.
+func (f *Fake) AddPosts(_ context.Context, author uuid.UUID, delta int) error {
+	f.locked(func() { f.posts[author] += delta })
+	return nil
+}
+
+// SetStanding changes how an account stands.
+func (f *Fake) SetStanding(id uuid.UUID, s users.Standing) { f.locked(func() { f.standing[id] = s }) }
+
+// SignUp implements users.Accounts. It does not know of transactions: who signs up stays.
+func (f *Fake) SignUp(_ context.Context, p users.NewPerson) (uuid.UUID, error) {
+	id := f.Add("member" + uuid.NewString()[:8])
+	f.locked(func() {
+		f.contacts[id] = users.Contact{DisplayName: p.Name, Email: p.Email, EmailVerified: p.EmailVerified, Language: p.Language}
+		f.standing[id] = users.Standing{Roles: []string{"user"}}
+	})
+	return id, nil
+}
+
+// Standing implements users.Accounts.
+func (f *Fake) Standing(_ context.Context, id uuid.UUID) (users.Standing, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, here := f.people[id]; !here {
+		return users.Standing{}, users.ErrNotFound
+	}
+	return f.standing[id], nil
+}
+
+// Restore implements users.Accounts.
+func (f *Fake) Restore(_ context.Context, id uuid.UUID) error {
+	f.locked(func() { s := f.standing[id]; s.EraseAt = nil; f.standing[id] = s })
+	return nil
+}
+
+// Me implements users.Accounts.
+func (f *Fake) Me(_ context.Context, id uuid.UUID) (users.Me, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ref, here := f.people[id]
+	if !here {
+		return users.Me{}, users.ErrNotFound
+	}
+	return users.Me{
+		User: users.User{Ref: ref}, Email: f.contacts[id].Email, Roles: f.standing[id].Roles, PendingConsents: []users.PendingConsent{}, Version: 1,
+	}, nil
+}
+
+// Grant implements users.Accounts.
+func (f *Fake) Grant(_ context.Context, id uuid.UUID, role string) error {
+	f.locked(func() { s := f.standing[id]; s.Roles = append(slices.Clone(s.Roles), role); f.standing[id] = s })
+	return nil
+}

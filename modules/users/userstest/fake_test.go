@@ -1,0 +1,14 @@
+package userstest_test
+
+import (
+	"atrium/modules/users"
+	"atrium/modules/users/userstest"
+)
+
+// The fake keeps the promises that other modules rely on.
+var (
+	_ users.Directory = (*userstest.Fake)(nil)
+	_ users.Graph     = (*userstest.Fake)(nil)
+	_ users.Tally     = (*userstest.Fake)(nil)
+	_ users.Accounts  = (*userstest.Fake)(nil)
+)
