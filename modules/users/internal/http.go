@@ -31,6 +31,7 @@ func (h *HTTP) Routes() httpserver.Routes {
 		h.registerOwn(r)
 		h.registerGraph(r)
 		h.registerAdmin(r)
+		r.Root(http.MethodGet, "/legal/:document", h.legal)
 	}}
 }
 

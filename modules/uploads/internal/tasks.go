@@ -1,0 +1,95 @@
+package internal
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/uploads"
+	"atrium/modules/users"
+	"atrium/platform/arrivals"
+	"atrium/platform/tasks"
+)
+
+// MakeVariants has a worker make a photo of a file.
+type MakeVariants struct {
+	UploadID uuid.UUID `json:"upload_id"`
+}
+
+// TaskName is the task's name on the wire.
+func (MakeVariants) TaskName() string { return "uploads.make_variants" }
+
+// Publish has the copies for everybody made. The key travels with the task, so that repeating it writes the same files.
+type Publish struct {
+	UploadID  uuid.UUID `json:"upload_id"`
+	PublicKey string    `json:"public_key"`
+}
+
+// TaskName is the task's name on the wire.
+func (Publish) TaskName() string { return "uploads.publish" }
+
+// Withdraw has copies for everybody deleted.
+type Withdraw struct {
+	PublicKey string `json:"public_key"`
+}
+
+// TaskName is the task's name on the wire.
+func (Withdraw) TaskName() string { return "uploads.withdraw" }
+
+// Erase has everything of an upload deleted that was given up.
+type Erase struct {
+	UploadID uuid.UUID `json:"upload_id"`
+}
+
+// TaskName is the task's name on the wire.
+func (Erase) TaskName() string { return "uploads.erase" }
+
+// Handlers are the module's tasks and subscriptions.
+func Handlers(studio *Studio, keeper *Keeper, library *Library) []tasks.Handler {
+	return []tasks.Handler{
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t MakeVariants) error {
+			return studio.MakeVariants(ctx, t.UploadID)
+		},
+			tasks.Queue("media"), tasks.Timeout(5*time.Minute), tasks.MaxRetry(10)),
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Publish) error {
+			return keeper.Publish(ctx, t.UploadID, t.PublicKey)
+		},
+			tasks.Timeout(time.Minute)),
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Withdraw) error { return keeper.Withdraw(ctx, t.PublicKey) },
+			tasks.Queue("critical"), tasks.Timeout(time.Minute)),
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Erase) error { return keeper.Erase(ctx, t.UploadID) },
+			tasks.Queue("low"), tasks.Timeout(time.Minute)),
+		tasks.Subscriber("uploads.user_deleted", func(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
+			return library.ReleaseOwner(ctx, e.UserID)
+		}),
+	}
+}
+
+// Schedules are the module's regular work. Without a queue only clients say that a file is there.
+func Schedules(cfg uploads.Config, keeper *Keeper, service *Service, queue *arrivals.Queue) []tasks.Schedule {
+	all := []tasks.Schedule{{
+		Name: "uploads.sweep", Every: 5 * time.Minute,
+		Run: func(ctx context.Context) error { return keeper.Sweep(ctx, cfg.Orphans) },
+	}}
+	if queue.Open() {
+		all = append(all, tasks.Schedule{
+			Name: "uploads.arrivals", Every: time.Second,
+			Run: func(ctx context.Context) error { return listen(ctx, queue, service) },
+		})
+	}
+	return all
+}
+
+// listen completes uploads whose files S3 reports, until the queue fails or ctx ends: a poll waits for the next events.
+func listen(ctx context.Context, queue *arrivals.Queue, service *Service) error {
+	for {
+		err := queue.Poll(ctx, service.Arrived)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
