@@ -21,6 +21,11 @@ var (
 	ErrOff = fault.Unavailable("products.off", "The shop is switched off.")
 )
 
+// Config is the products section of the configuration.
+type Config struct {
+	Viewed int `koanf:"recently_viewed" validate:"min=1,max=1000"` // how many products that a person looked at are remembered
+}
+
 // Ref is a product in short, as pins, carts and orders show it: the API's ProductRef. Price is the lowest of its variants.
 type Ref struct {
 	ID    uuid.UUID    `json:"id"`
@@ -52,6 +57,7 @@ type Catalogue interface {
 	// Refs returns products in short; drafts and deleted ones are absent. Cached.
 	Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Ref, error)
 	// Offers returns variants with the price and stock of this very moment; deleted ones are absent. Never cached.
+	// In a transaction they come without photos, whose cache is not PostgreSQL's.
 	Offers(ctx context.Context, variants []uuid.UUID) (map[uuid.UUID]Offer, error)
 	// Variants returns the variants of products that are on sale, cheapest first, with price and stock of this moment.
 	Variants(ctx context.Context, products []uuid.UUID) (map[uuid.UUID][]Offer, error)

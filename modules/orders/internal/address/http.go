@@ -1,0 +1,111 @@
+package address
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/etag"
+	"atrium/platform/httpserver"
+	"atrium/platform/identity"
+	"atrium/platform/page"
+)
+
+// HTTP is the address book's routes.
+type HTTP struct {
+	book    *Service
+	store   *Store
+	cursors *page.Signer
+}
+
+// NewHTTP makes an HTTP.
+func NewHTTP(book *Service, store *Store, cursors *page.Signer) *HTTP {
+	return &HTTP{book: book, store: store, cursors: cursors}
+}
+
+// Register registers the routes.
+func (h *HTTP) Register(r *httpserver.Router) {
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodGet, Path: "/me/addresses", Name: "list-addresses", Summary: "List my addresses, newest first",
+	}, h.list)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPost, Path: "/me/addresses", Name: "create-address", Summary: "Add an address", Status: http.StatusCreated,
+	}, h.create)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPatch, Path: "/me/addresses/{id}", Name: "edit-address", Summary: "Change an address",
+	}, h.edit)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodDelete, Path: "/me/addresses/{id}", Name: "delete-address", Summary: "Remove an address", Status: http.StatusNoContent,
+	}, h.delete)
+}
+
+func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[addressResponse]], error) {
+	user := identity.From(ctx).UserID
+	scope := page.Scope("orders.addresses", user)
+	var below uuid.UUID
+	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+		return nil, err
+	}
+	rows, err := h.store.Page(ctx, user, below, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(page.Cut(h.cursors, scope, in.Limit, rows, toAddress, func(a Address) any { return a.ID })), nil
+}
+
+func (h *HTTP) create(ctx context.Context, in *struct{ Body addressBody }) (*httpserver.Answer[addressResponse], error) {
+	a, err := h.book.Create(ctx, identity.From(ctx).UserID, in.Body.Snapshot, in.Body.IsDefault)
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[addressResponse]{
+		ETag: etag.Format(a.Version), Location: "/v1/me/addresses/" + a.ID.String(), Body: toAddress(a),
+	}, nil
+}
+
+func (h *HTTP) edit(ctx context.Context, in *struct {
+	ID      string `path:"id"`
+	IfMatch string `header:"If-Match"`
+	Body    Change
+}) (*httpserver.Answer[addressResponse], error) {
+	id, err := httpserver.PathID(in.ID, errNotFound)
+	if err != nil {
+		return nil, err
+	}
+	match, err := etag.Parse(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.book.Edit(ctx, identity.From(ctx).UserID, id, match, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[addressResponse]{ETag: etag.Format(a.Version), Body: toAddress(a)}, nil
+}
+
+func (h *HTTP) delete(ctx context.Context, in *struct {
+	ID string `path:"id"`
+}) (*httpserver.Empty, error) {
+	id, err := httpserver.PathID(in.ID, errNotFound)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.book.Delete(ctx, identity.From(ctx).UserID, id)
+}
+
+type addressBody struct {
+	Snapshot
+	IsDefault bool `json:"is_default,omitempty" doc:"the first address is the default in any case"`
+}
+
+type addressResponse struct {
+	ID uuid.UUID `json:"id"`
+	Snapshot
+	IsDefault bool  `json:"is_default"`
+	Version   int64 `json:"version"`
+}
+
+func toAddress(a Address) addressResponse {
+	return addressResponse{a.ID, a.Snapshot, a.IsDefault, a.Version}
+}

@@ -1,0 +1,158 @@
+// Package coupon takes something off an order's price, as often as was planned and no more often.
+package coupon
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/database"
+	"atrium/platform/etag"
+	"atrium/platform/fault"
+	"atrium/platform/money"
+)
+
+var (
+	errNotFound = fault.NotFound("orders.coupon_not_found", "There is no such coupon.")
+	errTaken    = fault.Conflict("orders.coupon_taken", "There is a coupon with this code.")
+	errInvalid  = fault.Invalid("orders.coupon_invalid", "This coupon cannot be used for this cart.",
+		fault.Field{Pointer: "/body/coupon", Detail: "is unknown, over, or not for this cart"})
+	errExhausted = fault.Conflict("orders.coupon_exhausted", "This coupon has been used up.")
+	errKind      = fault.Invalid("orders.coupon_kind", "A coupon is either a percentage or an amount.",
+		fault.Field{Pointer: "/body/percent", Detail: "give percent or amount, not both"})
+	errCurrency = fault.Invalid("orders.coupon_currency", "The currencies of a coupon differ.",
+		fault.Field{Pointer: "/body/min_subtotal/currency", Detail: "must be that of amount"})
+	errLimit = fault.Conflict("orders.coupon_limit", "It has been used more often than that already.")
+)
+
+// Coupon is a row of coupons: it takes off PercentBP basis points, or Amount.
+type Coupon struct {
+	ID               uuid.UUID `gorm:"type:uuid;primaryKey"`
+	Code             string
+	PercentBP        *int64 `gorm:"column:percent_bp"`
+	Amount           *int64
+	Currency         *string
+	MinSubtotal      int64
+	StartsAt         *time.Time
+	EndsAt           *time.Time
+	MaxUses          *int64
+	MaxUsesPerPerson *int64
+	Uses             int64
+	Active           bool
+	Version          int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+}
+
+// Discount is what the coupon takes off a subtotal: never more than all of it. A percentage is rounded to the nearest minor unit.
+func (c Coupon) Discount(subtotal money.Money) money.Money {
+	if c.Amount != nil {
+		return money.Of(min(*c.Amount, subtotal.Amount), subtotal.Currency)
+	}
+	return subtotal.Split([]int64{*c.PercentBP, 10_000 - *c.PercentBP})[0]
+}
+
+func (c Coupon) fits(subtotal money.Money) bool {
+	return (c.Currency == nil || *c.Currency == subtotal.Currency) && subtotal.Amount >= c.MinSubtotal
+}
+
+// Service has the coupons' use cases.
+type Service struct {
+	db    *database.DB
+	store *Store
+}
+
+// NewService makes a Service.
+func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
+
+// Use counts one use of a coupon for an order, in the transaction open in ctx, and returns what it takes off the subtotal.
+func (s *Service) Use(ctx context.Context, code string, user, order uuid.UUID, subtotal money.Money) (money.Money, error) {
+	c, found, err := s.store.Count(ctx, clean(code))
+	if err != nil {
+		return money.Money{}, err
+	}
+	if !found {
+		return money.Money{}, s.refusal(ctx, clean(code))
+	}
+	if !c.fits(subtotal) {
+		return money.Money{}, errInvalid
+	}
+	// The row is locked by having been counted, so nobody else of this person's can be between the two.
+	mine, err := s.store.UsesOf(ctx, c.ID, user)
+	if err != nil {
+		return money.Money{}, err
+	}
+	if c.MaxUsesPerPerson != nil && mine >= *c.MaxUsesPerPerson {
+		return money.Money{}, errExhausted
+	}
+	return c.Discount(subtotal), s.store.Record(ctx, c.ID, user, order)
+}
+
+// refusal says why a coupon could not be counted.
+func (s *Service) refusal(ctx context.Context, code string) error {
+	usedUp, err := s.store.UsedUp(ctx, code)
+	if err != nil {
+		return err
+	}
+	if usedUp {
+		return errExhausted
+	}
+	return errInvalid
+}
+
+// GiveBack uncounts an order's use, if it has one, in the transaction open in ctx.
+func (s *Service) GiveBack(ctx context.Context, order uuid.UUID) error {
+	return s.store.GiveBack(ctx, order)
+}
+
+// Create makes a coupon.
+func (s *Service) Create(ctx context.Context, c Coupon) (Coupon, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Coupon{}, err
+	}
+	if (c.PercentBP == nil) == (c.Amount == nil) {
+		return Coupon{}, errKind
+	}
+	c.ID, c.Code, c.Version = id, clean(c.Code), 1
+	return c, s.store.Insert(ctx, &c)
+}
+
+// Change is an edit: nil leaves a value as it is.
+type Change struct {
+	Active           *bool      `json:"active,omitempty"`
+	EndsAt           *time.Time `json:"ends_at,omitempty"`
+	MaxUses          *int64     `json:"max_uses,omitempty" minimum:"0"`
+	MaxUsesPerPerson *int64     `json:"max_uses_per_person,omitempty" minimum:"1"`
+}
+
+// Edit changes a coupon.
+func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, change Change) (Coupon, error) {
+	var c Coupon
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		if c, err = s.store.Lock(ctx, id); err != nil {
+			return err
+		}
+		if err := match.Check(c.Version); err != nil {
+			return err
+		}
+		if change.Active != nil {
+			c.Active = *change.Active
+		}
+		if change.EndsAt != nil {
+			c.EndsAt = change.EndsAt
+		}
+		if change.MaxUses != nil {
+			c.MaxUses = change.MaxUses
+		}
+		if change.MaxUsesPerPerson != nil {
+			c.MaxUsesPerPerson = change.MaxUsesPerPerson
+		}
+		return s.store.Update(ctx, &c)
+	})
+	return c, err
+}
+
+func clean(code string) string { return strings.ToUpper(strings.TrimSpace(code)) }

@@ -1,0 +1,159 @@
+package coupon
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/platform/etag"
+	"atrium/platform/httpserver"
+	"atrium/platform/identity"
+	"atrium/platform/money"
+	"atrium/platform/page"
+)
+
+// HTTP is the coupons' routes, for admins.
+type HTTP struct {
+	coupons *Service
+	store   *Store
+	cursors *page.Signer
+}
+
+// NewHTTP makes an HTTP.
+func NewHTTP(coupons *Service, store *Store, cursors *page.Signer) *HTTP {
+	return &HTTP{coupons: coupons, store: store, cursors: cursors}
+}
+
+// Register registers the routes.
+func (h *HTTP) Register(r *httpserver.Router) {
+	admins := []string{identity.RoleAdmin}
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodGet, Path: "/admin/coupons", Name: "list-coupons", Summary: "List coupons, newest first", Roles: admins,
+	}, h.list)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPost, Path: "/admin/coupons", Name: "create-coupon", Summary: "Make a coupon", Status: http.StatusCreated, Roles: admins,
+	}, h.create)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPatch, Path: "/admin/coupons/{id}", Name: "edit-coupon", Summary: "Change a coupon", Roles: admins,
+	}, h.edit)
+}
+
+func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[couponResponse]], error) {
+	scope := page.Scope("orders.coupons", identity.From(ctx).UserID)
+	var below uuid.UUID
+	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+		return nil, err
+	}
+	rows, err := h.store.Page(ctx, below, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(page.Cut(h.cursors, scope, in.Limit, rows, toCoupon, func(c Coupon) any { return c.ID })), nil
+}
+
+func (h *HTTP) create(ctx context.Context, in *struct{ Body couponBody }) (*httpserver.Answer[couponResponse], error) {
+	c, err := in.Body.coupon()
+	if err != nil {
+		return nil, err
+	}
+	if c, err = h.coupons.Create(ctx, c); err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[couponResponse]{
+		ETag: etag.Format(c.Version), Location: "/v1/admin/coupons/" + c.ID.String(), Body: toCoupon(c),
+	}, nil
+}
+
+func (h *HTTP) edit(ctx context.Context, in *struct {
+	ID      string `path:"id"`
+	IfMatch string `header:"If-Match"`
+	Body    Change
+}) (*httpserver.Answer[couponResponse], error) {
+	id, err := httpserver.PathID(in.ID, errNotFound)
+	if err != nil {
+		return nil, err
+	}
+	match, err := etag.Parse(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.coupons.Edit(ctx, id, match, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[couponResponse]{ETag: etag.Format(c.Version), Body: toCoupon(c)}, nil
+}
+
+type couponBody struct {
+	Code             string       `json:"code" pattern:"^[A-Za-z0-9_-]{2,40}$" example:"SPRING10" doc:"case does not matter"`
+	Percent          *int64       `json:"percent,omitempty" minimum:"1" maximum:"100" doc:"taken off the subtotal"`
+	Amount           *money.Money `json:"amount,omitempty" doc:"taken off the subtotal"`
+	MinSubtotal      *money.Money `json:"min_subtotal,omitempty"`
+	StartsAt         *time.Time   `json:"starts_at,omitempty"`
+	EndsAt           *time.Time   `json:"ends_at,omitempty"`
+	MaxUses          *int64       `json:"max_uses,omitempty" minimum:"1"`
+	MaxUsesPerPerson *int64       `json:"max_uses_per_person,omitempty" minimum:"1"`
+}
+
+func (b couponBody) coupon() (Coupon, error) {
+	c := Coupon{
+		Code: b.Code, StartsAt: b.StartsAt, EndsAt: b.EndsAt, MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
+	}
+	if b.Percent != nil {
+		basisPoints := *b.Percent * 100
+		c.PercentBP = &basisPoints
+	}
+	if b.Amount != nil {
+		if b.Amount.Amount <= 0 {
+			return c, errKind
+		}
+		c.Amount, c.Currency = &b.Amount.Amount, &b.Amount.Currency
+	}
+	if b.MinSubtotal != nil {
+		if b.MinSubtotal.Amount < 0 || c.Currency != nil && *c.Currency != b.MinSubtotal.Currency {
+			return c, errCurrency
+		}
+		c.MinSubtotal, c.Currency = b.MinSubtotal.Amount, &b.MinSubtotal.Currency
+	}
+	return c, nil
+}
+
+type couponResponse struct {
+	ID               uuid.UUID    `json:"id"`
+	Code             string       `json:"code"`
+	Percent          *int64       `json:"percent"`
+	Amount           *money.Money `json:"amount"`
+	MinSubtotal      *money.Money `json:"min_subtotal"`
+	StartsAt         *time.Time   `json:"starts_at"`
+	EndsAt           *time.Time   `json:"ends_at"`
+	MaxUses          *int64       `json:"max_uses"`
+	MaxUsesPerPerson *int64       `json:"max_uses_per_person"`
+	Uses             int64        `json:"uses"`
+	Active           bool         `json:"active"`
+	Version          int64        `json:"version"`
+	CreatedAt        time.Time    `json:"created_at"`
+}
+
+func toCoupon(c Coupon) couponResponse {
+	body := couponResponse{
+		ID: c.ID, Code: c.Code, StartsAt: c.StartsAt, EndsAt: c.EndsAt, MaxUses: c.MaxUses, MaxUsesPerPerson: c.MaxUsesPerPerson,
+		Uses: c.Uses, Active: c.Active, Version: c.Version, CreatedAt: c.CreatedAt,
+	}
+	if c.PercentBP != nil {
+		percent := *c.PercentBP / 100
+		body.Percent = &percent
+	}
+	if c.Currency != nil {
+		if c.Amount != nil {
+			amount := money.Of(*c.Amount, *c.Currency)
+			body.Amount = &amount
+		}
+		if c.MinSubtotal > 0 {
+			least := money.Of(c.MinSubtotal, *c.Currency)
+			body.MinSubtotal = &least
+		}
+	}
+	return body
+}

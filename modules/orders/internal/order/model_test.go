@@ -1,0 +1,106 @@
+package order_test
+
+import (
+	"flag"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"atrium/platform/money"
+)
+
+// stocked is how many pieces each run begins with.
+const stocked = 37
+
+// The books balance, whatever happens in whatever order: every piece is on the shelf or sold, every cent is with an order that
+// is worth it or back. ATRIUM_SOAK_ORDERS says how many runs; a run that fails prints its seed.
+func TestBooksBalance(t *testing.T) {
+	t.Parallel()
+	runs := os.Getenv("ATRIUM_SOAK_ORDERS")
+	if runs == "" {
+		runs = "3"
+	}
+	require.NoError(t, flag.Set("rapid.checks", runs)) // the only use of rapid in this package
+	s := setup(t)
+	s.webhooks("") // the model delivers them, twice and late
+	rapid.Check(t, func(rt *rapid.T) { playOrders(rt, s) })
+}
+
+func playOrders(rt *rapid.T, s *till) {
+	s.exec(`DELETE FROM cart_items`)
+	lamp := s.shop.Add("Lamp "+uuid.NewString(), money.Of(1999, "EUR"), stocked)
+	buyers := make([]*buyer, 6)
+	for i := range buyers {
+		buyers[i] = s.buyer()
+	}
+	var lock sync.Mutex
+	var open []placed
+	owner := map[string]*buyer{}
+	some := func(rt *rapid.T) (placed, *buyer) {
+		if len(open) == 0 {
+			rt.Skip("no order yet")
+		}
+		o := open[rapid.IntRange(0, len(open)-1).Draw(rt, "order")]
+		return o, owner[o.ID]
+	}
+	rt.Repeat(map[string]func(*rapid.T){
+		"buy": func(rt *rapid.T) {
+			quantity := rapid.IntRange(1, 9).Draw(rt, "quantity")
+			var all sync.WaitGroup
+			for _, b := range buyers {
+				all.Go(func() {
+					answer := b.checkout(b.put(lamp, quantity)["version"])
+					if answer.Status != 201 {
+						return // out of stock
+					}
+					var o placed
+					answer.Decode(&o)
+					lock.Lock()
+					defer lock.Unlock()
+					open, owner[o.ID] = append(open, o), b
+				})
+			}
+			all.Wait()
+		},
+		"pay":     func(rt *rapid.T) { o, _ := some(rt); s.tryPay(o.Payment.IntentID) },
+		"confirm": func(rt *rapid.T) { o, b := some(rt); b.do("POST", "/v1/orders/"+o.ID+"/payment", nil) },
+		"webhook": func(rt *rapid.T) {
+			o, _ := some(rt)
+			require.NoError(s.t, s.service.Take(s.t.Context(), eventOf(rapid.IntRange(0, 3).Draw(rt, "event"), o)))
+		},
+		"cancel": func(rt *rapid.T) { o, b := some(rt); b.do("POST", "/v1/orders/"+o.ID+"/cancel", nil) },
+		"refund": func(rt *rapid.T) {
+			o, _ := some(rt)
+			amount := rapid.Int64Range(1, 6000).Draw(rt, "amount")
+			s.send(s.admin, "POST", "/v1/admin/orders/"+o.ID+"/refund", object{"amount": money.Of(amount, "EUR"), "reason": "model"})
+		},
+		"refund a piece": func(rt *rapid.T) {
+			o, _ := some(rt)
+			lines := []object{{"item_id": o.Items[0].ID, "quantity": 1}}
+			s.send(s.admin, "POST", "/v1/admin/orders/"+o.ID+"/refund", object{"lines": lines, "reason": "model"})
+		},
+		"ship": func(rt *rapid.T) {
+			o, _ := some(rt)
+			s.send(s.admin, "POST", "/v1/admin/orders/"+o.ID+"/ship", object{"carrier": "DHL", "tracking_number": "1"})
+		},
+		"expire": func(*rapid.T) { s.expire(); s.work(); require.NoError(s.t, s.service.Sweep(s.t.Context())) },
+		"jobs":   func(*rapid.T) { s.work() },
+		"provider is away while an order expires": func(rt *rapid.T) {
+			o, _ := some(rt)
+			s.exec(`UPDATE orders SET reserved_until = now() - interval '10 minutes' WHERE status = 'pending_payment' AND id = ?`, o.ID)
+			s.down.Store(true)
+			defer s.down.Store(false)
+			require.NoError(s.t, s.service.Expire(s.t.Context(), uuid.MustParse(o.ID)))
+		},
+		"": func(*rapid.T) { s.balance(lamp) },
+	})
+	s.expire()
+	s.finish()
+	s.balance(lamp)
+	_, reserved, _ := s.shop.Level(lamp)
+	require.Zero(s.t, reserved, "nothing is left set aside")
+}

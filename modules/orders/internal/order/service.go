@@ -1,0 +1,91 @@
+package order
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"atrium/modules/orders"
+	"atrium/modules/orders/internal/address"
+	"atrium/modules/orders/internal/cart"
+	"atrium/modules/orders/internal/coupon"
+	"atrium/modules/products"
+	"atrium/platform/database"
+	"atrium/platform/outbox"
+	"atrium/platform/payment"
+)
+
+// Service has the orders' use cases: checkout.go, settle.go, close.go, refund.go and ship.go, in the order of an order's life.
+// It is orders.Reader.
+type Service struct {
+	db       *database.DB
+	store    *Store
+	outbox   *outbox.Outbox
+	carts    *cart.Service
+	book     *address.Service
+	coupons  *coupon.Service
+	stock    products.Stock
+	provider payment.Provider
+	cfg      orders.Config
+	log      *zap.Logger
+}
+
+// NewService makes a Service.
+func NewService(db *database.DB, store *Store, out *outbox.Outbox, carts *cart.Service, book *address.Service, coupons *coupon.Service,
+	stock products.Stock, provider payment.Provider, cfg orders.Config, log *zap.Logger,
+) *Service {
+	return &Service{db, store, out, carts, book, coupons, stock, provider, cfg, log}
+}
+
+// move takes an order one step on, in the transaction that holds its lock: orders.ErrWrongState where the table has no such step.
+func (s *Service) move(ctx context.Context, o *Order, to Status, note string) error {
+	if !o.Status.may(to) {
+		return orders.ErrWrongState
+	}
+	o.Status = to
+	if err := s.store.SetStanding(ctx, o); err != nil {
+		return err
+	}
+	return s.store.Note(ctx, o, note)
+}
+
+// release gives an order's pieces back, wherever they are, once.
+func (s *Service) release(ctx context.Context, o *Order) error {
+	var err error
+	switch o.Stock {
+	case stockReserved:
+		err = s.stock.Release(ctx, o.ID, o.lines())
+	case stockSold:
+		err = s.stock.Restock(ctx, o.ID, o.lines())
+	}
+	o.Stock = stockReturned
+	return err
+}
+
+// sell makes an order's reserved pieces its own, once.
+func (s *Service) sell(ctx context.Context, o *Order) error {
+	if o.Stock != stockReserved {
+		return nil
+	}
+	o.Stock = stockSold
+	return s.stock.Sell(ctx, o.ID, o.lines())
+}
+
+// Receipt satisfies orders.Reader.
+func (s *Service) Receipt(ctx context.Context, id uuid.UUID) (orders.Receipt, error) {
+	o, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return orders.Receipt{}, err
+	}
+	receipt := orders.Receipt{
+		Number: o.Number, Subtotal: o.money(o.Subtotal), Shipping: o.money(o.Shipping), Discount: o.money(o.Discount),
+		Tax: o.money(o.Tax), Total: o.money(o.Total),
+	}
+	for _, item := range o.Items {
+		receipt.Lines = append(receipt.Lines, orders.ReceiptLine{
+			Name: item.Name, SKU: item.SKU, Quantity: item.Quantity, Total: o.money(item.LineTotal),
+		})
+	}
+	return receipt, nil
+}

@@ -1,0 +1,281 @@
+// Package internal keeps the promises of package products.
+package internal
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/products"
+	"atrium/platform/fault"
+	"atrium/platform/money"
+)
+
+var (
+	errVariantNotFound = fault.NotFound("products.variant_not_found", "There is no such variant.")
+	errSlugTaken       = fault.Conflict("products.slug_taken", "Another product has this slug.")
+	errSKUTaken        = fault.Conflict("products.sku_taken", "Another variant has this SKU.")
+	errCategory        = fault.Invalid("products.unknown_category", "There is no such category.",
+		fault.Field{Pointer: "/body/category", Detail: "must be the slug of a category"})
+	errCompareAt = fault.Invalid("products.compare_at_price", "The price to compare with does not fit.",
+		fault.Field{Pointer: "/body/compare_at_price", Detail: "must be above price and in its currency"})
+	errPrice = fault.Invalid("products.invalid_price", "This price cannot be asked.",
+		fault.Field{Pointer: "/body/price/amount", Detail: "must be between 0 and 1000000000000"})
+	errSlug = fault.Invalid("products.invalid_slug", "This slug cannot be used.",
+		fault.Field{Pointer: "/body/slug", Detail: "must be lower case letters and digits in groups joined by hyphens, and no id"})
+	errStockTooLow = fault.Conflict("products.stock_too_low", "There is less in stock that is not reserved.")
+)
+
+// The states of a product. A draft is seen by its seller and by admins only.
+const (
+	statusDraft  = "draft"
+	statusActive = "active"
+)
+
+// Dimensions are outer measures in millimetres.
+type Dimensions struct {
+	WidthMM  *int `json:"width_mm" required:"false" minimum:"1" maximum:"100000" nullable:"true" example:"420"`
+	DepthMM  *int `json:"depth_mm" required:"false" minimum:"1" maximum:"100000" nullable:"true" example:"420"`
+	HeightMM *int `json:"height_mm" required:"false" minimum:"1" maximum:"100000" nullable:"true" example:"1550"`
+}
+
+// Product is a row of products with what belongs to it. Its price is the lowest of its variants.
+type Product struct {
+	ID            uuid.UUID `gorm:"type:uuid;primaryKey"`
+	SellerID      uuid.UUID
+	Slug          string
+	Name          string
+	Brand         string
+	Description   string
+	CategorySlug  string
+	Status        string
+	WidthMM       *int `gorm:"column:width_mm"`
+	DepthMM       *int `gorm:"column:depth_mm"`
+	HeightMM      *int `gorm:"column:height_mm"`
+	PriceAmount   *int64
+	PriceCurrency *string
+	Version       int64
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	DeletedAt     *time.Time
+
+	Tags     []string    `gorm:"-"`
+	Photos   []uuid.UUID `gorm:"-"`
+	Variants []Variant   `gorm:"-"`
+}
+
+// Variant is what is actually sold: a row of product_variants. Stock does not move its version.
+type Variant struct {
+	ID              uuid.UUID `gorm:"type:uuid;primaryKey"`
+	ProductID       uuid.UUID
+	SKU             string `gorm:"column:sku"`
+	Name            string
+	Options         map[string]string `gorm:"serializer:json"`
+	PriceAmount     int64
+	PriceCurrency   string
+	CompareAtAmount *int64
+	OnHand          int64
+	Reserved        int64
+	Version         int64
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time
+}
+
+// TableName is where variants live.
+func (Variant) TableName() string { return "product_variants" }
+
+// Available is what can still be reserved.
+func (v Variant) Available() int64 { return v.OnHand - v.Reserved }
+
+// Price is what one piece costs, tax included.
+func (v Variant) Price() money.Money { return money.Of(v.PriceAmount, v.PriceCurrency) }
+
+// CompareAt is the price to show crossed out, if any.
+func (v Variant) CompareAt() *money.Money {
+	if v.CompareAtAmount == nil {
+		return nil
+	}
+	m := money.Of(*v.CompareAtAmount, v.PriceCurrency)
+	return &m
+}
+
+// maxPrice keeps any cart far from overflow.
+const maxPrice = 1_000_000_000_000
+
+func (v *Variant) setPrice(m money.Money) error {
+	if m.Amount < 0 || m.Amount > maxPrice {
+		return errPrice
+	}
+	v.PriceAmount, v.PriceCurrency = m.Amount, m.Currency
+	return nil
+}
+
+func (v *Variant) setCompareAt(m *money.Money) error {
+	switch {
+	case m == nil:
+		v.CompareAtAmount = nil
+	case m.Currency != v.PriceCurrency || m.Amount <= v.PriceAmount:
+		return errCompareAt
+	default:
+		v.CompareAtAmount = &m.Amount
+	}
+	return nil
+}
+
+// Editor is who changes the catalogue: an admin any product, a seller their own.
+type Editor struct {
+	ID    uuid.UUID
+	Admin bool
+}
+
+func (e Editor) mayEdit(p *Product) bool { return e.Admin || e.ID == p.SellerID }
+
+// Draft is a product to be made. An empty Slug is made from the name.
+type Draft struct {
+	Name, Brand, Description, Category, Slug, Status string
+	Tags                                             []string
+	Dimensions                                       *Dimensions
+	Photos                                           []uuid.UUID
+}
+
+// Change is an edit: nil leaves a value as it is.
+type Change struct {
+	Name, Brand, Description, Category, Slug, Status *string
+	Tags                                             *[]string
+	Dimensions                                       **Dimensions
+	Photos                                           *[]uuid.UUID
+}
+
+// VariantDraft is a variant to be made.
+type VariantDraft struct {
+	SKU, Name string
+	Options   map[string]string
+	Price     money.Money
+	CompareAt *money.Money
+}
+
+// VariantChange is an edit of a variant: nil leaves a value as it is.
+type VariantChange struct {
+	SKU, Name *string
+	Options   *map[string]string
+	Price     *money.Money
+	CompareAt **money.Money
+}
+
+func (p *Product) apply(c Change) {
+	set(&p.Name, c.Name)
+	set(&p.Brand, c.Brand)
+	set(&p.Description, c.Description)
+	set(&p.CategorySlug, c.Category)
+	set(&p.Status, c.Status)
+	if c.Tags != nil {
+		p.Tags = cleanTags(*c.Tags)
+	}
+	if c.Dimensions != nil {
+		p.setDimensions(*c.Dimensions)
+	}
+}
+
+func (v *Variant) apply(c VariantChange) error {
+	set(&v.SKU, c.SKU)
+	set(&v.Name, c.Name)
+	set(&v.Options, c.Options)
+	if c.Price != nil {
+		if v.CompareAtAmount != nil && c.CompareAt == nil && c.Price.Currency != v.PriceCurrency {
+			return errCompareAt
+		}
+		if err := v.setPrice(*c.Price); err != nil {
+			return err
+		}
+	}
+	if c.CompareAt != nil {
+		return v.setCompareAt(*c.CompareAt)
+	}
+	if v.CompareAtAmount != nil && *v.CompareAtAmount <= v.PriceAmount {
+		v.CompareAtAmount = nil // the price has risen to it: there is nothing left to cross out
+	}
+	return nil
+}
+
+func (p *Product) setDimensions(d *Dimensions) {
+	if d == nil {
+		d = &Dimensions{}
+	}
+	p.WidthMM, p.DepthMM, p.HeightMM = d.WidthMM, d.DepthMM, d.HeightMM
+}
+
+func (p *Product) dimensions() *Dimensions {
+	if p.WidthMM == nil && p.DepthMM == nil && p.HeightMM == nil {
+		return nil
+	}
+	return &Dimensions{p.WidthMM, p.DepthMM, p.HeightMM}
+}
+
+// visibleTo: everybody sees what is active; a draft is seen by those who may edit it.
+func (p *Product) visibleTo(e Editor) bool { return p.Status == statusActive || e.mayEdit(p) }
+
+func (p *Product) price() *money.Money {
+	if p.PriceAmount == nil || p.PriceCurrency == nil {
+		return nil
+	}
+	m := money.Of(*p.PriceAmount, *p.PriceCurrency)
+	return &m
+}
+
+func (p *Product) ref() products.Ref {
+	return products.Ref{ID: p.ID, Slug: p.Slug, Name: p.Name, Price: p.price()}
+}
+
+// cleanTags lowers and trims tags, without empty and double ones.
+func cleanTags(tags []string) []string {
+	clean := make([]string, 0, len(tags))
+	for _, tag := range tags {
+		tag = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(tag), "#")))
+		if tag != "" && !slices.Contains(clean, tag) {
+			clean = append(clean, tag)
+		}
+	}
+	slices.Sort(clean)
+	return clean
+}
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// checkSlug refuses what is no slug, and what would be taken for an id in a path.
+func checkSlug(slug string) error {
+	if len(slug) > 120 || !slugPattern.MatchString(slug) || uuid.Validate(slug) == nil {
+		return errSlug
+	}
+	return nil
+}
+
+// slugOf makes a slug from a name. A name without Latin letters or digits gives "product".
+func slugOf(name string) string {
+	var slug strings.Builder
+	for _, word := range wordsOf(name) {
+		if strings.IndexFunc(word, func(r rune) bool { return r > 'z' }) >= 0 {
+			continue
+		}
+		if slug.Len()+len(word) > 80 {
+			break
+		}
+		if slug.Len() > 0 {
+			slug.WriteByte('-')
+		}
+		slug.WriteString(word)
+	}
+	if checkSlug(slug.String()) != nil {
+		return "product"
+	}
+	return slug.String()
+}
+
+func set[T any](field *T, to *T) {
+	if to != nil {
+		*field = *to
+	}
+}

@@ -1,0 +1,101 @@
+package internal_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"atrium/platform/apptest"
+	"atrium/platform/dbtest"
+)
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	lamp := s.product("Pendant Lamp Größe", object{"brand": "Nordlys", "tags": []string{"brass"}})
+	s.variant(lamp, 9900, 3, object{"options": object{"color": "Brass"}})
+	s.variant(lamp, 8900, 0, object{"options": object{"color": "black"}})
+	chair := s.product("Armchair 100% oak", object{"brand": "Holz & Co", "category": "seating", "description": "Goes with a pendant."})
+	s.variant(chair, 49900, 0, object{"options": object{"color": "oak"}})
+	korean := s.product("원목의자", object{"category": "seating"})
+	s.variant(korean, 30000, 1)
+	s.product("Rug", object{"category": "textiles"})
+
+	for query, want := range map[string][]string{
+		"pendant":      {"Pendant Lamp Größe", "Armchair 100% oak"}, // the name counts more than the description
+		"lamp pendant": {"Pendant Lamp Größe"},
+		"pendnat":      {"Pendant Lamp Größe", "Armchair 100% oak"},
+		"lapm":         {"Pendant Lamp Größe"},
+		"pend":         {"Pendant Lamp Größe", "Armchair 100% oak"},
+		"grosse":       {"Pendant Lamp Größe"},
+		"LIGHTING":     {"Pendant Lamp Größe"},
+		"brass":        {"Pendant Lamp Größe"},
+		"chair":        {"Armchair 100% oak"},
+		"의자":           {"원목의자"},
+		"원목":           {"원목의자"},
+		"100%":         {"Armchair 100% oak"},
+		"%":            {},
+		"_amp":         {}, // "amp" begins no word, and it is too short to be forgiven
+		"' | 'rug":     {"Rug"},
+		"rug & !lamp":  {},
+		"lamp:*":       {"Pendant Lamp Größe"},
+		"zzzzzz":       {},
+	} {
+		t.Run(query, func(t *testing.T) { require.Equal(t, want, s.found("q="+url.QueryEscape(query))) })
+	}
+	t.Run("filters", func(t *testing.T) {
+		require.Equal(t, []string{"원목의자", "Armchair 100% oak"}, s.found("category=seating"))
+		require.Equal(t, []string{"Pendant Lamp Größe"}, s.found("brand=nordlys"))
+		require.Equal(t, []string{"Pendant Lamp Größe"}, s.found("color=BLACK"))
+		require.Equal(t, []string{"원목의자"}, s.found("min_price=10000&max_price=40000"))
+		require.Equal(t, []string{"원목의자", "Pendant Lamp Größe"}, s.found("in_stock=true"))
+		require.Equal(t, []string{"Pendant Lamp Größe", "원목의자", "Armchair 100% oak", "Rug"}, s.found("sort=price_asc"))
+		require.Equal(t, []string{"Armchair 100% oak", "원목의자", "Pendant Lamp Größe", "Rug"}, s.found("sort=price_desc"))
+	})
+	t.Run("facets count what matches", func(t *testing.T) {
+		facets := s.list("")["facets"].(object)
+		require.EqualValues(t, 4, facets["total"])
+		require.EqualValues(t, 2, facets["in_stock"])
+		require.Equal(t, object{"min": 8900.0, "max": 49900.0}, facets["price"])
+		require.Equal(t, false, facets["approximate"])
+		require.Contains(t, facets["categories"], object{"value": "seating", "count": 2.0})
+		require.Contains(t, facets["colors"], object{"value": "brass", "count": 1.0})
+		require.Len(t, s.list("q=zzzzzz")["facets"].(object)["categories"], 0)
+	})
+	t.Run("suggestions", func(t *testing.T) {
+		body := string(s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=nord"}).Want(200).Body)
+		require.JSONEq(t, `{"items": [{"type": "brand", "text": "Nordlys", "slug": null}, {"type": "product", "text": "Pendant Lamp Größe", "slug": "pendant-lamp-grosse"}]}`, body)
+		require.JSONEq(t, `{"items": []}`, string(s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=%25"}).Want(200).Body))
+		s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest"}).Want(422)
+	})
+}
+
+func TestSearch_Paging(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	for i := range 7 {
+		s.variant(s.product(fmt.Sprintf("Lamp %d", i)), int64(1000+i%3), 1)
+	}
+	for _, query := range []string{"", "q=lamp&", "sort=price_asc&", "sort=price_desc&"} {
+		all := s.found(query)
+		require.Len(t, all, 7)
+		var paged []string
+		for cursor := ""; ; {
+			list := s.list(query + "limit=3&cursor=" + cursor)
+			for _, item := range list["items"].([]any) {
+				paged = append(paged, item.(object)["name"].(string))
+			}
+			if list["next_cursor"] == nil {
+				break
+			}
+			cursor = list["next_cursor"].(string)
+		}
+		require.Equal(t, all, paged, query)
+	}
+	cursor := s.list("limit=3")["next_cursor"].(string)
+	s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/products?limit=3&sort=price_asc&cursor=" + cursor}).Want(400)
+	require.True(t, slices.Contains(s.found("limit=5&cursor="+cursor), "Lamp 0"), "the limit may change")
+}

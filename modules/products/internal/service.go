@@ -1,0 +1,307 @@
+package internal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"atrium/modules/products"
+	"atrium/modules/uploads"
+	"atrium/platform/cache"
+	"atrium/platform/database"
+	"atrium/platform/etag"
+	"atrium/platform/outbox"
+	"atrium/platform/photo"
+)
+
+// Service has the catalogue's use cases. It is products.Catalogue; Warehouse is products.Stock.
+type Service struct {
+	db     *database.DB
+	store  *Store
+	outbox *outbox.Outbox
+	photos uploads.Library
+	refs   *cache.Space[uuid.UUID, card]
+	cfg    products.Config
+	log    *zap.Logger
+}
+
+// card is what the cache keeps of a product for products.Ref. The photo has a cache of its own.
+type card struct {
+	Ref   products.Ref
+	Photo uuid.UUID
+}
+
+// NewService makes a Service.
+func NewService(db *database.DB, store *Store, out *outbox.Outbox, photos uploads.Library, c *cache.Cache, cfg products.Config, log *zap.Logger) *Service {
+	return &Service{
+		db: db, store: store, outbox: out, photos: photos, cfg: cfg, log: log,
+		refs: cache.NewSpace[uuid.UUID, card](c, "products.card", 10*time.Minute, 30*time.Second, 10_000),
+	}
+}
+
+// slugTries bounds how often a slug made from a name is made again after somebody else took it.
+const slugTries = 4
+
+// Create makes a product. A slug that is asked for and taken is errSlugTaken; one made from the name gets an ending.
+func (s *Service) Create(ctx context.Context, editor Editor, d Draft) (*Product, error) {
+	if d.Slug != "" {
+		if err := checkSlug(d.Slug); err != nil {
+			return nil, err
+		}
+		return s.create(ctx, editor, d, d.Slug)
+	}
+	slug := slugOf(d.Name)
+	taken, err := s.store.SlugTaken(ctx, slug, uuid.Nil)
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		candidate := slug
+		if taken {
+			candidate = slug + "-" + strings.ToLower(rand.Text()[:6])
+		}
+		p, err := s.create(ctx, editor, d, candidate)
+		if !errors.Is(err, errSlugTaken) || try == slugTries {
+			return p, err
+		}
+		taken = true
+	}
+}
+
+func (s *Service) create(ctx context.Context, editor Editor, d Draft, slug string) (*Product, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	p := &Product{
+		ID: id, SellerID: editor.ID, Slug: slug, Name: d.Name, Brand: d.Brand, Description: d.Description,
+		CategorySlug: d.Category, Status: d.Status, Version: 1, Tags: cleanTags(d.Tags), Photos: d.Photos, Variants: []Variant{},
+	}
+	p.setDimensions(d.Dimensions)
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if taken, err := s.store.SlugTaken(ctx, slug, id); err != nil || taken {
+			return errors.Join(err, onlyIf(taken, errSlugTaken))
+		}
+		if err := s.claim(ctx, editor, d.Photos); err != nil {
+			return err
+		}
+		if err := s.store.Insert(ctx, p); err != nil {
+			return err
+		}
+		return s.changed(ctx, id)
+	})
+	return p, err
+}
+
+// Edit changes a product.
+func (s *Service) Edit(ctx context.Context, editor Editor, id uuid.UUID, match etag.Match, c Change) (*Product, error) {
+	var edited *Product
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.editable(ctx, editor, id)
+		if err != nil {
+			return err
+		}
+		if err := match.Check(p.Version); err != nil {
+			return err
+		}
+		if c.Photos != nil {
+			if err := s.exchange(ctx, editor, p, *c.Photos); err != nil {
+				return err
+			}
+		}
+		if err := s.move(ctx, p, c.Slug); err != nil {
+			return err
+		}
+		p.apply(c)
+		if err := s.store.Update(ctx, p); err != nil {
+			return err
+		}
+		edited = p
+		return s.changed(ctx, id)
+	})
+	return edited, err
+}
+
+// move gives a product another slug; the old one redirects from now on.
+func (s *Service) move(ctx context.Context, p *Product, slug *string) error {
+	if slug == nil || *slug == p.Slug {
+		return nil
+	}
+	if err := checkSlug(*slug); err != nil {
+		return err
+	}
+	if taken, err := s.store.SlugTaken(ctx, *slug, p.ID); err != nil || taken {
+		return errors.Join(err, onlyIf(taken, errSlugTaken))
+	}
+	old := p.Slug
+	p.Slug = *slug
+	return s.store.RetireSlug(ctx, p.ID, old, p.Slug)
+}
+
+// Delete takes a product off the shelf for good.
+func (s *Service) Delete(ctx context.Context, editor Editor, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		p, err := s.editable(ctx, editor, id)
+		if err != nil {
+			return err
+		}
+		if err := s.photos.Release(ctx, p.Photos); err != nil {
+			return err
+		}
+		if err := s.store.Delete(ctx, id); err != nil {
+			return err
+		}
+		return s.changed(ctx, id)
+	})
+}
+
+// AddVariant makes a variant of a product.
+func (s *Service) AddVariant(ctx context.Context, editor Editor, product uuid.UUID, d VariantDraft) (Variant, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Variant{}, err
+	}
+	v := Variant{
+		ID: id, ProductID: product, SKU: d.SKU, Name: d.Name, Options: d.Options, Version: 1}
+	if v.Options == nil {
+		v.Options = map[string]string{}
+	}
+	if err := v.setPrice(d.Price); err != nil {
+		return Variant{}, err
+	}
+	if err := v.setCompareAt(d.CompareAt); err != nil {
+		return Variant{}, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.editable(ctx, editor, product); err != nil {
+			return err
+		}
+		if err := s.store.InsertVariant(ctx, &v); err != nil {
+			return err
+		}
+		return s.changed(ctx, product)
+	})
+	return v, err
+}
+
+// EditVariant changes a variant. The lock on its product keeps two edits apart.
+func (s *Service) EditVariant(ctx context.Context, editor Editor, id uuid.UUID, match etag.Match, c VariantChange) (Variant, error) {
+	var v Variant
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.editableVariant(ctx, editor, id); err != nil {
+			return err
+		}
+		var err error
+		if v, err = s.store.Variant(ctx, id); err != nil {
+			return err
+		}
+		if err := match.Check(v.Version); err != nil {
+			return err
+		}
+		before := v.Price()
+		if err := v.apply(c); err != nil {
+			return err
+		}
+		if err := s.store.UpdateVariant(ctx, &v, v.Price() != before); err != nil {
+			return err
+		}
+		return s.changed(ctx, v.ProductID)
+	})
+	return v, err
+}
+
+// AdjustStock counts pieces in or out of a variant's stock, and returns the level then.
+func (s *Service) AdjustStock(ctx context.Context, editor Editor, variant uuid.UUID, delta int64, reason string) (Level, error) {
+	var level Level
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.editableVariant(ctx, editor, variant); err != nil {
+			return err
+		}
+		var err error
+		if level, err = s.store.Adjust(ctx, variant, delta, reason, editor.ID); err != nil {
+			return err
+		}
+		if level.available() == 0 || level.available() == delta { // sold out, or back
+			return s.changed(ctx, level.ProductID)
+		}
+		return nil
+	})
+	return level, err
+}
+
+// editable locks a product that the editor may change. Somebody else's is products.ErrNotFound.
+func (s *Service) editable(ctx context.Context, editor Editor, id uuid.UUID) (*Product, error) {
+	p, err := s.store.Lock(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !editor.mayEdit(p) {
+		return nil, products.ErrNotFound
+	}
+	return p, nil
+}
+
+// editableVariant is editable for the product of a variant; somebody else's variant is errVariantNotFound.
+func (s *Service) editableVariant(ctx context.Context, editor Editor, variant uuid.UUID) error {
+	v, err := s.store.Variant(ctx, variant)
+	if err != nil {
+		return err
+	}
+	_, err = s.editable(ctx, editor, v.ProductID)
+	if errors.Is(err, products.ErrNotFound) {
+		return errVariantNotFound
+	}
+	return err
+}
+
+// changed tells the world, and this instance's cache before the answer leaves.
+func (s *Service) changed(ctx context.Context, id uuid.UUID) error {
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.refs.Drop(ctx, id) })
+	return s.outbox.Publish(ctx, products.Changed{ProductID: id})
+}
+
+func (s *Service) claim(ctx context.Context, editor Editor, photos []uuid.UUID) error {
+	if len(photos) == 0 {
+		return nil
+	}
+	return s.photos.Claim(ctx, uploads.Claim{Owner: editor.ID, Uploads: photos, Audience: uploads.Everybody, Pointer: "/body/photos"})
+}
+
+// exchange claims the photos that are new on a product and releases those that are gone.
+func (s *Service) exchange(ctx context.Context, editor Editor, p *Product, photos []uuid.UUID) error {
+	added := slices.DeleteFunc(slices.Clone(photos), func(id uuid.UUID) bool { return slices.Contains(p.Photos, id) })
+	gone := slices.DeleteFunc(slices.Clone(p.Photos), func(id uuid.UUID) bool { return slices.Contains(photos, id) })
+	if err := s.claim(ctx, editor, added); err != nil {
+		return err
+	}
+	p.Photos = photos
+	if len(gone) == 0 {
+		return nil
+	}
+	return s.photos.Release(ctx, gone)
+}
+
+// Photos returns the photos of products, by their ids.
+func (s *Service) Photos(ctx context.Context, rows []*Product) (map[uuid.UUID]photo.Photo, error) {
+	var ids []uuid.UUID
+	for _, p := range rows {
+		ids = append(ids, p.Photos...)
+	}
+	if len(ids) == 0 {
+		return map[uuid.UUID]photo.Photo{}, nil
+	}
+	return s.photos.Photos(ctx, ids)
+}
+
+func onlyIf(condition bool, err error) error {
+	if condition {
+		return err
+	}
+	return nil
+}

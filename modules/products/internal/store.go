@@ -1,0 +1,282 @@
+package internal
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"atrium/modules/products"
+	"atrium/platform/database"
+)
+
+// Store and its two siblings, store_search.go and store_stock.go, are the only files of the module that speak to the database.
+type Store struct{ db *database.DB }
+
+// NewStore makes a Store.
+func NewStore(db *database.DB) *Store { return &Store{db: db} }
+
+var faults = database.Faults{
+	"products_slug_key":           errSlugTaken,
+	"product_variants_sku_key":    errSKUTaken,
+	"products_category":           errCategory,
+	"product_variants_on_hand":    errStockTooLow,
+	"product_variants_reserved":   errStockTooLow,
+	"product_variants_compare_at": errCompareAt,
+}
+
+// Insert writes a new product with its tags and photos.
+func (s *Store) Insert(ctx context.Context, p *Product) error {
+	if err := faults.Translate(s.db.Conn(ctx).Create(p).Error, nil); err != nil {
+		return err
+	}
+	return s.writeParts(ctx, p)
+}
+
+// Update writes a product back, one version on, with its tags and photos.
+func (s *Store) Update(ctx context.Context, p *Product) error {
+	p.Version++
+	p.UpdatedAt = s.db.Conn(ctx).NowFunc()
+	err := s.db.Conn(ctx).Select("*").Omit("id", "created_at", "price_amount", "price_currency").Updates(p).Error
+	if err := faults.Translate(err, nil); err != nil {
+		return err
+	}
+	return s.writeParts(ctx, p)
+}
+
+// writeParts writes what hangs on a product: tags, photos, and the words it is found by.
+func (s *Store) writeParts(ctx context.Context, p *Product) error {
+	conn := s.db.Conn(ctx)
+	var category string
+	if err := conn.Raw(`SELECT name FROM categories WHERE slug = ?`, p.CategorySlug).Scan(&category).Error; err != nil {
+		return faults.Translate(err, nil)
+	}
+	vector, words := vectorOf(p, category)
+	slices.Sort(words) // one order for everybody, so that two writers never wait for each other in a circle
+	statements := []struct {
+		sql    string
+		values []any
+	}{
+		{`DELETE FROM product_tags WHERE product_id = ?`, []any{p.ID}},
+		{`INSERT INTO product_tags (product_id, tag) SELECT ?, unnest(?::text[])`, []any{p.ID, database.Array(p.Tags)}},
+		{`DELETE FROM product_photos WHERE product_id = ?`, []any{p.ID}},
+		{`INSERT INTO product_photos (product_id, photo_id, position)
+		  SELECT ?, photo, n FROM unnest(?::uuid[]) WITH ORDINALITY AS t (photo, n)`, []any{p.ID, database.Array(p.Photos)}},
+		{`UPDATE products SET search = ?::tsvector WHERE id = ?`, []any{vector, p.ID}},
+		{`INSERT INTO product_words (word) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING`, []any{database.Array(words)}},
+	}
+	for _, statement := range statements {
+		if err := conn.Exec(statement.sql, statement.values...).Error; err != nil {
+			return faults.Translate(err, nil)
+		}
+	}
+	return nil
+}
+
+// Lock reads a product for a change, or returns products.ErrNotFound.
+func (s *Store) Lock(ctx context.Context, id uuid.UUID) (*Product, error) {
+	var p Product
+	err := s.db.Conn(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Take(&p, "id = ? AND deleted_at IS NULL", id).Error
+	if err := faults.Translate(err, products.ErrNotFound); err != nil {
+		return nil, err
+	}
+	return &p, s.fill(ctx, []*Product{&p})
+}
+
+// ByIDs reads products that are not deleted, with everything that hangs on them.
+func (s *Store) ByIDs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Product, error) {
+	var rows []*Product
+	err := s.db.Conn(ctx).Find(&rows, "id = ANY(?) AND deleted_at IS NULL", database.Array(ids)).Error
+	if err := faults.Translate(err, nil); err != nil {
+		return nil, err
+	}
+	byID := make(map[uuid.UUID]*Product, len(rows))
+	for _, p := range rows {
+		byID[p.ID] = p
+	}
+	return byID, s.fill(ctx, rows)
+}
+
+// fill reads what hangs on products: one query for each kind.
+func (s *Store) fill(ctx context.Context, rows []*Product) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	byID := make(map[uuid.UUID]*Product, len(rows))
+	ids := make([]uuid.UUID, 0, len(rows))
+	for _, p := range rows {
+		p.Tags, p.Photos, p.Variants = []string{}, []uuid.UUID{}, []Variant{}
+		byID[p.ID] = p
+		ids = append(ids, p.ID)
+	}
+	var tags []struct {
+		ProductID uuid.UUID
+		Tag       string
+	}
+	var photos []struct{ ProductID, PhotoID uuid.UUID }
+	var variants []Variant
+	conn, all := s.db.Conn(ctx), database.Array(ids)
+	for _, read := range []error{
+		conn.Raw(`SELECT product_id, tag FROM product_tags WHERE product_id = ANY(?) ORDER BY tag`, all).Scan(&tags).Error,
+		conn.Raw(`SELECT product_id, photo_id FROM product_photos WHERE product_id = ANY(?) ORDER BY position`, all).Scan(&photos).Error,
+		conn.Order("id").Find(&variants, "product_id = ANY(?) AND deleted_at IS NULL", all).Error,
+	} {
+		if read != nil {
+			return faults.Translate(read, nil)
+		}
+	}
+	for _, row := range tags {
+		byID[row.ProductID].Tags = append(byID[row.ProductID].Tags, row.Tag)
+	}
+	for _, row := range photos {
+		byID[row.ProductID].Photos = append(byID[row.ProductID].Photos, row.PhotoID)
+	}
+	for _, v := range variants {
+		byID[v.ProductID].Variants = append(byID[v.ProductID].Variants, v)
+	}
+	return nil
+}
+
+// BySlug finds the product that has the slug, or had it before; current is false then. Or products.ErrNotFound.
+func (s *Store) BySlug(ctx context.Context, slug string) (id uuid.UUID, current bool, err error) {
+	var row struct {
+		ID      uuid.UUID
+		Current bool
+	}
+	err = s.db.Conn(ctx).Raw(`SELECT id, true AS current FROM products WHERE slug = ? AND deleted_at IS NULL
+		UNION ALL SELECT product_id, false FROM product_slugs WHERE slug = ? ORDER BY current DESC LIMIT 1`, slug, slug).Scan(&row).Error
+	if err == nil && row.ID == uuid.Nil {
+		return uuid.Nil, false, products.ErrNotFound
+	}
+	return row.ID, row.Current, faults.Translate(err, products.ErrNotFound)
+}
+
+// SlugTaken reports whether a product other than id has the slug or had it before.
+func (s *Store) SlugTaken(ctx context.Context, slug string, id uuid.UUID) (bool, error) {
+	var taken bool
+	err := s.db.Conn(ctx).Raw(`SELECT EXISTS (SELECT 1 FROM products WHERE slug = ? AND id <> ? AND deleted_at IS NULL)
+		OR EXISTS (SELECT 1 FROM product_slugs WHERE slug = ? AND product_id <> ?)`, slug, id, slug, id).Scan(&taken).Error
+	return taken, faults.Translate(err, nil)
+}
+
+// RetireSlug keeps the old slug as a redirect; the new one is no redirect any more.
+func (s *Store) RetireSlug(ctx context.Context, id uuid.UUID, old, now string) error {
+	conn := s.db.Conn(ctx)
+	if err := conn.Exec(`DELETE FROM product_slugs WHERE slug = ?`, now).Error; err != nil {
+		return faults.Translate(err, nil)
+	}
+	err := conn.Exec(`INSERT INTO product_slugs (slug, product_id) VALUES (?, ?) ON CONFLICT (slug) DO NOTHING`, old, id).Error
+	return faults.Translate(err, nil)
+}
+
+// Delete takes a product and its variants off the shelf for good. Orders keep what they wrote down.
+func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
+	for _, sql := range []string{
+		`UPDATE products SET deleted_at = now(), version = version + 1 WHERE id = ?`,
+		`UPDATE product_variants SET deleted_at = now() WHERE product_id = ? AND deleted_at IS NULL`,
+		`DELETE FROM product_slugs WHERE product_id = ?`,
+		`DELETE FROM product_photos WHERE product_id = ?`,
+		`DELETE FROM recently_viewed WHERE product_id = ?`,
+	} {
+		if err := s.db.Conn(ctx).Exec(sql, id).Error; err != nil {
+			return faults.Translate(err, nil)
+		}
+	}
+	return nil
+}
+
+// Variant reads a variant that is not deleted, or returns the fault for none.
+func (s *Store) Variant(ctx context.Context, id uuid.UUID) (Variant, error) {
+	var v Variant
+	err := s.db.Conn(ctx).Take(&v, "id = ? AND deleted_at IS NULL", id).Error
+	return v, faults.Translate(err, errVariantNotFound)
+}
+
+// InsertVariant writes a new variant, its price into the history, and the product's lowest price.
+func (s *Store) InsertVariant(ctx context.Context, v *Variant) error {
+	if err := faults.Translate(s.db.Conn(ctx).Create(v).Error, nil); err != nil {
+		return err
+	}
+	return s.priced(ctx, v)
+}
+
+// UpdateVariant writes a variant back, one version on; stock is left alone.
+func (s *Store) UpdateVariant(ctx context.Context, v *Variant, repriced bool) error {
+	v.Version++
+	v.UpdatedAt = s.db.Conn(ctx).NowFunc()
+	err := s.db.Conn(ctx).Select("*").Omit("id", "product_id", "on_hand", "reserved", "created_at").Updates(v).Error
+	if err := faults.Translate(err, nil); err != nil || !repriced {
+		return err
+	}
+	return s.priced(ctx, v)
+}
+
+func (s *Store) priced(ctx context.Context, v *Variant) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	conn := s.db.Conn(ctx)
+	err = conn.Exec(`INSERT INTO price_history (id, variant_id, amount, currency) VALUES (?, ?, ?, ?)`,
+		id, v.ID, v.PriceAmount, v.PriceCurrency).Error
+	if err != nil {
+		return faults.Translate(err, nil)
+	}
+	err = conn.Exec(`UPDATE products p SET price_amount = v.price_amount, price_currency = v.price_currency FROM (
+		SELECT price_amount, price_currency FROM product_variants WHERE product_id = ? AND deleted_at IS NULL
+		ORDER BY price_amount, id LIMIT 1) v WHERE p.id = ?`, v.ProductID, v.ProductID).Error
+	return faults.Translate(err, nil)
+}
+
+// Categories reads them in the order they are shown.
+func (s *Store) Categories(ctx context.Context) ([]Category, error) {
+	var rows []Category
+	err := s.db.Conn(ctx).Raw(`SELECT slug, parent_slug, name FROM categories ORDER BY position, slug`).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+// Category is a branch of the catalogue.
+type Category struct {
+	Slug       string
+	ParentSlug *string
+	Name       string
+}
+
+// Viewed remembers that a person looked at a product; of all those, the latest most.
+func (s *Store) Viewed(ctx context.Context, user, product uuid.UUID, most int) error {
+	conn := s.db.Conn(ctx)
+	err := conn.Exec(`INSERT INTO recently_viewed (user_id, product_id, viewed_at) VALUES (?, ?, clock_timestamp())
+		ON CONFLICT (user_id, product_id) DO UPDATE SET viewed_at = excluded.viewed_at`, user, product).Error
+	if err != nil {
+		return faults.Translate(err, nil)
+	}
+	err = conn.Exec(`DELETE FROM recently_viewed WHERE user_id = ? AND product_id IN (
+		SELECT product_id FROM recently_viewed WHERE user_id = ? ORDER BY viewed_at DESC, product_id DESC OFFSET ?)`, user, user, most).Error
+	return faults.Translate(err, nil)
+}
+
+// View is one line of what a person looked at.
+type View struct {
+	ProductID uuid.UUID `json:"p"`
+	ViewedAt  time.Time `json:"t"`
+}
+
+// RecentlyViewed reads active products that a person looked at, latest first, after the position given (zero: from the top).
+func (s *Store) RecentlyViewed(ctx context.Context, user uuid.UUID, after View, limit int) ([]View, error) {
+	if after.ViewedAt.IsZero() {
+		after.ViewedAt = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	var rows []View
+	err := s.db.Conn(ctx).Raw(`SELECT r.product_id, r.viewed_at FROM recently_viewed r
+		JOIN products p ON p.id = r.product_id AND p.status = 'active' AND p.deleted_at IS NULL
+		WHERE r.user_id = ? AND (r.viewed_at, r.product_id) < (?, ?) ORDER BY r.viewed_at DESC, r.product_id DESC LIMIT ?`,
+		user, after.ViewedAt, after.ProductID, limit).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+// ForgetViewed clears what a person looked at.
+func (s *Store) ForgetViewed(ctx context.Context, user uuid.UUID) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`DELETE FROM recently_viewed WHERE user_id = ?`, user).Error, nil)
+}

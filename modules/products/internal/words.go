@@ -1,0 +1,130 @@
+package internal
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// The same folding makes the words that products are found by and the words that people look for, so that PostgreSQL's own
+// parsers and locales have no say in it.
+
+// maxWords bounds what one text gives to the index, and what one search asks for.
+const (
+	maxWords       = 400
+	maxSearchWords = 10
+	maxWordRunes   = 40
+)
+
+var unaccented = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th", "ı", "i")
+
+// fold lowers a text and takes the accents off: "Décor" and "DECOR" are both "decor". Korean stays whole.
+func fold(text string) string {
+	var b strings.Builder
+	for _, r := range norm.NFD.String(strings.ToLower(norm.NFKC.String(text))) {
+		if !unicode.Is(unicode.Mn, r) {
+			b.WriteRune(r)
+		}
+	}
+	return unaccented.Replace(norm.NFC.String(b.String()))
+}
+
+// wordsOf splits a text into folded words of letters and digits only, at most maxWords.
+func wordsOf(text string) []string {
+	words := strings.FieldsFunc(fold(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words = words[:min(len(words), maxWords)]
+	for i, word := range words {
+		if runes := []rune(word); len(runes) > maxWordRunes {
+			words[i] = string(runes[:maxWordRunes])
+		}
+	}
+	return words
+}
+
+// vectorOf writes the words of a product as a tsvector literal. Words are letters and digits, so nothing needs escaping.
+func vectorOf(p *Product, category string) (vector string, words []string) {
+	var b strings.Builder
+	seen := map[string]bool{}
+	position := 1
+	for _, part := range []struct {
+		text   string
+		weight byte
+	}{
+		{p.Name, 'A'},
+		{p.Brand + " " + category + " " + strings.Join(p.Tags, " "), 'B'},
+		{p.Description, 'C'},
+	} {
+		for _, word := range wordsOf(part.text) {
+			b.WriteString("'" + word + "':" + strconv.Itoa(position) + string(part.weight) + " ")
+			position++
+			if !seen[word] {
+				seen[word] = true
+				words = append(words, word)
+			}
+		}
+	}
+	return b.String(), words
+}
+
+// queryOf writes a tsquery literal: every word must be found, as the beginning of a word or as one of its alternatives.
+func queryOf(words []string, alternatives map[string][]string) string {
+	var parts []string
+	for _, word := range words {
+		options := []string{"'" + word + "':*"}
+		for _, other := range alternatives[word] {
+			options = append(options, "'"+other+"'")
+		}
+		parts = append(parts, "("+strings.Join(options, " | ")+")")
+	}
+	return strings.Join(parts, " & ")
+}
+
+// tolerance is how many slips of the finger a word of that length may have.
+func tolerance(runes int) int {
+	switch {
+	case runes < 4:
+		return 0
+	case runes < 8:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// meant reports whether somebody who typed typed may have meant word, or begun to type it: the distance (letters wrong,
+// missing, too many, or two swapped) to some beginning of word is within tolerance.
+func meant(typed, word string) bool {
+	a, b := []rune(typed), []rune(word)
+	limit := tolerance(len(a))
+	if limit == 0 || len(b) < len(a)-limit {
+		return false
+	}
+	b = b[:min(len(b), len(a)+limit)]
+	var before, previous []int
+	current := make([]int, len(b)+1)
+	for j := range current {
+		current[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, previous, current = previous, current, make([]int, len(b)+1)
+		current[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				current[j] = min(current[j], before[j-2]+1)
+			}
+		}
+	}
+	for _, distance := range current[len(a)-limit:] {
+		if distance <= limit {
+			return true
+		}
+	}
+	return false
+}
