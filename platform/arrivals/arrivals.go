@@ -105,7 +105,7 @@ type notification struct {
 func (q *Queue) handle(ctx context.Context, body string, fn func(ctx context.Context, key string) error) error {
 	var n notification
 	if json.Unmarshal([]byte(body), &n) != nil {
-		return nil
+		return nil //nolint:nilerr // see above: trying again would not help
 	}
 	var failures []error
 	for _, record := range n.Records {

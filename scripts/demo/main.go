@@ -1,5 +1,5 @@
 // Command demo is a client of Atrium: "seed" fills an empty stack with a small world, "walk" plays the product's main job
-// and checks every client.Answer. Both speak only the public API, as the app does, and drive the local stack's stand-ins.
+// and checks every answer, "tokens" signs in the people of the load test. They speak only the public API, as the app does, and drive the local stack's stand-ins.
 package main
 
 import (

@@ -101,7 +101,7 @@ func up(ctx context.Context, stack client.Endpoints) error {
 		return err == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("Atrium does not client.Answer at %s: %w", stack.API, err)
+		return fmt.Errorf("no answer at %s: %w", stack.API, err)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func listen(ctx context.Context, queue *arrivals.Queue, service *Service) error 
 	for {
 		err := queue.Poll(ctx, service.Arrived)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the work is no failure
 		}
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ func (s *Service) settleIntent(ctx context.Context, intentID string, live bool) 
 	id, err := uuid.Parse(intent.OrderID)
 	if err != nil {
 		s.log.Info("an intent that is not of an order", zap.String("intent_id", intentID))
-		return nil
+		return nil //nolint:nilerr // somebody else's intent is nothing to try again
 	}
 	err = s.apply(ctx, id, intent) // the answer that made the intent was lost
 	if errors.Is(err, orders.ErrNotFound) {

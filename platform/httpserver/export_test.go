@@ -1,0 +1,7 @@
+package httpserver
+
+// What tests look at.
+var (
+	StatusOf  = statusOf
+	CheckJSON = checkJSON
+)

@@ -1,0 +1,145 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+const (
+	// headerPatience is how long a client may take to send a request's header: slow ones must not hold connections.
+	headerPatience = 5 * time.Second
+	// idlePatience is longer than the load balancer's 60 s, so that it never reuses a connection that we are closing.
+	idlePatience = 75 * time.Second
+	maxHeader    = 64 << 10
+)
+
+// listener is one open port.
+type listener struct {
+	server *http.Server
+	addr   net.Addr
+	done   chan error
+}
+
+func (l *listener) open(ctx context.Context, addr, setting string, handler http.Handler, log *zap.Logger) error {
+	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("httpserver: another program listens on %s already: stop it, or choose another %s: %w", addr, setting, err)
+	}
+	if err != nil {
+		return fmt.Errorf("httpserver: listen on %s (%s): %w", addr, setting, err)
+	}
+	l.addr, l.done = socket.Addr(), make(chan error, 1)
+	l.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerPatience, IdleTimeout: idlePatience, MaxHeaderBytes: maxHeader,
+		ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+	}
+	go func() {
+		err := l.server.Serve(socket)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		l.done <- err
+	}()
+	return nil
+}
+
+// close stops listening, closes idle connections and waits for the others until ctx ends; then it cuts them.
+func (l *listener) close(ctx context.Context) error {
+	if l.server == nil {
+		return nil
+	}
+	err := l.server.Shutdown(ctx)
+	if err != nil {
+		_ = l.server.Close() // Shutdown's error says it all
+	}
+	return err
+}
+
+// Start opens the ports and returns; requests are served until Stop.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.public.open(ctx, s.cfg.Addr, "http.addr", s.engine, s.deps.Log); err != nil {
+		return err
+	}
+	if s.cfg.PrivateAddr == "" {
+		return nil
+	}
+	if err := s.private.open(ctx, s.cfg.PrivateAddr, "http.private_addr", s.privateHandler(), s.deps.Log); err != nil {
+		return errors.Join(err, s.public.close(ctx))
+	}
+	return nil
+}
+
+// Addr is where the API listens, once started.
+func (s *Server) Addr() string {
+	if s.public.addr == nil {
+		return ""
+	}
+	return s.public.addr.String()
+}
+
+// PrivateAddr is where metrics are, once started; empty without a private port.
+func (s *Server) PrivateAddr() string {
+	if s.private.addr == nil {
+		return ""
+	}
+	return s.private.addr.String()
+}
+
+// Stop drains: readiness turns false, after the drain delay the port is closed, and requests in flight have the drain
+// timeout to end. It returns an error if some had to be cut.
+func (s *Server) Stop(ctx context.Context) error {
+	s.deps.Health.Drain()
+	if s.public.server != nil {
+		s.public.server.SetKeepAlivesEnabled(false)
+	}
+	pause(ctx, s.cfg.DrainDelay)
+	s.stop.Do(func() { close(s.draining) })
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
+	defer cancel()
+	err := s.public.close(ctx)
+	if err != nil {
+		err = fmt.Errorf("httpserver: requests were cut at the end of the drain: %w", err)
+	}
+	return errors.Join(err, s.private.close(ctx))
+}
+
+// ListenAndServe serves until ctx ends, then drains.
+func (s *Server) ListenAndServe(ctx context.Context) error {
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-s.public.done:
+	}
+	return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// privateHandler is for operators only: metrics and profiles.
+func (s *Server) privateHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,152 @@
+// Package ratelimit counts how often somebody does something: GCRA in one Redis call, and in this process while Redis is away.
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/maypok86/otter/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// patience is how long a request waits for Redis.
+	patience = 50 * time.Millisecond
+	// pause is how long Redis is left alone after it failed. Then one request tries it again.
+	pause = 5 * time.Second
+	// localKeys bounds the memory of the limiter in this process.
+	localKeys = 100_000
+)
+
+// Class is a kind of deed and how often one key may do it: Rate times per Period on average, and up to Burst at once.
+type Class struct {
+	Name   string
+	Rate   int
+	Period time.Duration
+	Burst  int
+}
+
+// PerMinute makes a class of n a minute.
+func PerMinute(name string, n, burst int) Class {
+	return Class{Name: name, Rate: n, Period: time.Minute, Burst: burst}
+}
+
+// Decision says whether the deed is allowed and what is left.
+type Decision struct {
+	Allowed    bool
+	Remaining  int           // how many more are allowed now
+	RetryAfter time.Duration // when the deed would be allowed; 0 where it is
+	ResetAfter time.Duration // when nothing will be counted any more
+}
+
+// Limiter is safe for concurrent use.
+type Limiter struct {
+	shared   *redis_rate.Limiter // nil: without Redis
+	patience time.Duration
+	breaker  circuitbreaker.CircuitBreaker[any]
+	local    *otter.Cache[string, *rate.Limiter]
+}
+
+// New makes a limiter. Without Redis (nil) it counts in this process only.
+func New(rdb redis.UniversalClient, log *zap.Logger) *Limiter {
+	return newLimiter(rdb, log, patience)
+}
+
+func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience time.Duration) *Limiter {
+	l := &Limiter{
+		patience: patience,
+		local: otter.Must(&otter.Options[string, *rate.Limiter]{
+			MaximumSize:      localKeys,
+			ExpiryCalculator: otter.ExpiryAccessing[string, *rate.Limiter](time.Hour),
+		}),
+	}
+	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
+		OnOpen(func(circuitbreaker.StateChangedEvent) {
+			log.Warn("rate limits are counted in this process: Redis is away")
+		}).
+		OnClose(func(circuitbreaker.StateChangedEvent) { log.Info("rate limits are counted in Redis again") }).
+		Build()
+	if rdb != nil {
+		l.shared = redis_rate.NewLimiter(hasty(rdb, patience))
+	}
+	return l
+}
+
+// Collector counts nothing itself; it shows how many keys this process keeps.
+func (l *Limiter) Collector() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "atrium_ratelimit_local_keys", Help: "Keys counted in this process because Redis is away.",
+	}, func() float64 { return float64(l.local.EstimatedSize()) })
+}
+
+// Allow asks whether key may do the deed n times now, and counts it if so; n = 0 only looks.
+// It never fails because of Redis; the one error is a class that allows nothing.
+func (l *Limiter) Allow(ctx context.Context, class Class, key string, n int) (Decision, error) {
+	if class.Rate < 1 || class.Burst < 1 || class.Period <= 0 {
+		return Decision{}, fmt.Errorf("ratelimit: class %q allows nothing", class.Name)
+	}
+	if l.shared != nil && l.breaker.TryAcquirePermit() {
+		decision, err := l.askRedis(ctx, class, key, n)
+		if err == nil {
+			l.breaker.RecordSuccess()
+			return decision, nil
+		}
+		if ctx.Err() != nil {
+			l.breaker.RecordSuccess() // the caller gave up, not Redis
+		} else {
+			l.breaker.RecordError(err)
+		}
+	}
+	return l.askLocal(class, key, n, time.Now()), nil
+}
+
+func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) (Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	defer cancel()
+	limit := redis_rate.Limit{Rate: class.Rate, Period: class.Period, Burst: class.Burst}
+	result, err := l.shared.AllowN(ctx, class.Name+":"+key, limit, n)
+	if err != nil {
+		return Decision{}, fmt.Errorf("ratelimit: ask Redis: %w", err)
+	}
+	return Decision{
+		Allowed:    result.Allowed > 0 || n == 0 && result.Remaining > 0,
+		Remaining:  result.Remaining,
+		RetryAfter: max(result.RetryAfter, 0),
+		ResetAfter: result.ResetAfter,
+	}, nil
+}
+
+func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {
+	perSecond := float64(class.Rate) / class.Period.Seconds()
+	limiter, _ := l.local.ComputeIfAbsent(class.Name+":"+key, func() (*rate.Limiter, bool) {
+		return rate.NewLimiter(rate.Limit(perSecond), class.Burst), false
+	})
+	allowed := n > 0 && limiter.AllowN(now, n)
+	tokens := limiter.TokensAt(now)
+	decision := Decision{
+		Allowed:    allowed || n == 0 && tokens >= 1,
+		Remaining:  int(math.Max(tokens, 0)),
+		ResetAfter: seconds((float64(class.Burst) - tokens) / perSecond),
+	}
+	if !decision.Allowed {
+		decision.RetryAfter = seconds((float64(max(n, 1)) - tokens) / perSecond)
+	}
+	return decision
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// hasty returns the client with its own short timeout, where the client can do that; the context bounds the rest.
+func hasty(rdb redis.UniversalClient, patience time.Duration) redis.UniversalClient {
+	if client, ok := rdb.(*redis.Client); ok {
+		return client.WithTimeout(patience)
+	}
+	return rdb
+}
