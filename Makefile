@@ -1,6 +1,6 @@
 # Atrium. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint format verify soak bench load grant-admin new-module build clean
+.PHONY: help run demo test check lint format soak bench load grant-admin new-module build clean
 
 SHELL := /usr/bin/env bash
 port ?= 8080

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/config"
-	"atrium/platform/database"
 	"atrium/platform/httpserver"
 	"atrium/platform/outbox"
 	"atrium/platform/tasks"
@@ -48,7 +47,7 @@ func assemble(cfg *config.Config, options ...fx.Option) (*fx.App, error) {
 	}
 	app := fx.New(
 		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }),
-		fx.StartTimeout(30*time.Second), fx.StopTimeout(cfg.HTTP.DrainDelay+cfg.HTTP.DrainTimeout+10*time.Second),
+		fx.StartTimeout(30*time.Second), fx.StopTimeout(cfg.HTTP.DrainDelay+cfg.HTTP.DrainTimeout+cfg.Tasks.DrainTimeout+10*time.Second),
 		sections(cfg), fx.Supply(enabled(on)), platform, fx.Options(modules...), fx.Options(options...),
 	)
 	if err := app.Err(); err != nil {
@@ -60,9 +59,6 @@ func assemble(cfg *config.Config, options ...fx.Option) (*fx.App, error) {
 // serving is what starts and stops with a role, in this order: what others need first.
 func serving(r role) fx.Option {
 	return fx.Invoke(func(lc fx.Lifecycle, p parts) {
-		lc.Append(fx.Hook{OnStart: func(ctx context.Context) error {
-			return database.CheckSchema(ctx, p.DB, latestMigration())
-		}})
 		background(lc, p.Log, "cache", p.Cache.Start)
 		if r.does(roleWorker) {
 			lc.Append(fx.Hook{OnStart: p.Runner.Start, OnStop: p.Runner.Stop})
@@ -73,6 +69,8 @@ func serving(r role) fx.Option {
 		}
 		if r.does(roleAPI) {
 			lc.Append(fx.Hook{OnStart: p.Server.Start, OnStop: p.Server.Stop})
+		} else {
+			lc.Append(fx.Hook{OnStart: p.Server.StartPrivate, OnStop: p.Server.Stop})
 		}
 		lc.Append(fx.StartHook(func() {
 			p.Health.MarkStarted()
@@ -121,7 +119,7 @@ func retention(cfg outbox.Config, box *outbox.Outbox, keys idempotencyPruner) []
 	}
 }
 
-// mount gives the server the modules' routes and the dashboard.
+// mount gives the server the modules' routes.
 func mount(server *httpserver.Server, routes []httpserver.Routes) {
 	server.Mount(routes)
 }

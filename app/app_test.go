@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
@@ -105,6 +106,12 @@ func TestCommandsThatNeedNoServer(t *testing.T) {
 		require.Zero(t, code, errOut)
 		document, err := libopenapi.NewDocument([]byte(out))
 		require.NoError(t, err)
+		check, errs := validator.NewValidator(document)
+		require.Empty(t, errs)
+		valid, faults := check.ValidateDocument()
+		require.True(t, valid, "%v", faults)
+		require.Contains(t, out, `"avatar": {
+            "oneOf": [`, "an avatar may be null")
 		model, err := document.BuildV3Model()
 		require.NoError(t, err)
 		_, found := model.Model.Paths.PathItems.Get("/v1/feed")

@@ -72,7 +72,6 @@ type parts struct {
 	fx.In
 
 	Log       *zap.Logger
-	DB        *database.DB
 	Cache     *cache.Cache
 	Relay     *outbox.Relay
 	Runner    *tasks.Runner
@@ -109,7 +108,8 @@ func newDatabase(lc fx.Lifecycle, cfg database.Config, log *zap.Logger, t *telem
 	if err != nil {
 		return nil, err
 	}
-	lc.Append(fx.StopHook(db.Close))
+	// Everything that uses the schema is made after this, and so starts after it.
+	lc.Append(fx.StartStopHook(func(ctx context.Context) error { return database.CheckSchema(ctx, db, latestMigration()) }, db.Close))
 	return db, nil
 }
 

@@ -17,6 +17,7 @@ CREATE INDEX notifications_by_recipient ON notifications (recipient_id, id DESC)
 CREATE INDEX notifications_unread ON notifications (recipient_id) WHERE read_at IS NULL;
 -- What disappears with its subject or its actor.
 CREATE INDEX notifications_by_subject ON notifications (subject_id);
+CREATE INDEX notifications_by_post ON notifications ((facts->>'post_id')) WHERE subject_type = 'comment';
 CREATE INDEX notifications_by_actor ON notifications (actor_id);
 
 CREATE TABLE devices (

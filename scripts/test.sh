@@ -11,9 +11,10 @@ trap 'rm -rf "$data"' EXIT
 make --no-print-directory bin/devstack
 
 if [ "${1:-}" = soak ]; then
-	export ATRIUM_SOAK=1 ATRIUM_SOAK_SEED="${2:-$RANDOM$RANDOM}"
-	echo "seed $ATRIUM_SOAK_SEED"
-	bin/devstack run --ephemeral --data "$data" -- go test -race -timeout 170m -run 'Race|Property|Storm|Soak' ./...
+	export SOAK=1 SOAK_SEED="${2:-$RANDOM$RANDOM}"
+	echo "seed $SOAK_SEED"
+	bin/devstack run --ephemeral --data "$data" -- go test -race -timeout 170m -run 'Race|Property|Storm|Parallel|Walk' ./...
+	bin/devstack run --ephemeral --data "$data" -- go test -race -timeout 170m -count 10 -run Crash ./app
 	exit
 fi
 

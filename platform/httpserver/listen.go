@@ -69,13 +69,18 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.public.open(ctx, s.cfg.Addr, "http.addr", s.engine, s.deps.Log); err != nil {
 		return err
 	}
-	if s.cfg.PrivateAddr == "" {
-		return nil
-	}
-	if err := s.private.open(ctx, s.cfg.PrivateAddr, "http.private_addr", s.privateHandler(), s.deps.Log); err != nil {
+	if err := s.StartPrivate(ctx); err != nil {
 		return errors.Join(err, s.public.close(ctx))
 	}
 	return nil
+}
+
+// StartPrivate opens the private port only: workers and schedulers are watched too.
+func (s *Server) StartPrivate(ctx context.Context) error {
+	if s.cfg.PrivateAddr == "" {
+		return nil
+	}
+	return s.private.open(ctx, s.cfg.PrivateAddr, "http.private_addr", s.privateHandler(), s.deps.Log)
 }
 
 // Addr is where the API listens, once started.

@@ -203,6 +203,7 @@ var takeOverErrors = sync.OnceFunc(func() {
 		return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: "internal", hidden: hidden}
 	}
 	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false // a list is never null
 })
 
 // requestError turns what huma found into an error of ours.

@@ -1,3 +1,4 @@
+// Package httpserver is the edge: gin and its middleware, typed routes through huma, and problem documents.
 package httpserver
 
 import (

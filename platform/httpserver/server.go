@@ -91,6 +91,7 @@ func (s *Server) Mount(routes []Routes) {
 	for _, r := range routes {
 		r.Register(&Router{module: r.Module, server: s})
 	}
+	s.schemas.admitNulls(s.api.OpenAPI().Components.Schemas.Map())
 }
 
 // Handler is the whole API as a handler.

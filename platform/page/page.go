@@ -19,7 +19,7 @@ var ErrInvalidCursor = fault.New(fault.KindMalformed, "page.invalid_cursor", "Th
 
 // Query is what every list takes; embed it in the request struct.
 type Query struct {
-	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before"`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"50" default:"20" doc:"items a page"`
 }
 
@@ -87,6 +87,15 @@ func Cut[R, T any](s *Signer, scope string, limit int, rows []R, show func(R) T,
 		list.NextCursor = &next
 	}
 	return list
+}
+
+// Whole answers a list that is short by nature (a person's sessions, the categories) in one piece, whatever the limit.
+// No cursor of such a list was ever handed out, so any is ErrInvalidCursor.
+func Whole[T any](q Query, items []T) (List[T], error) {
+	if q.Cursor != "" {
+		return List[T]{}, ErrInvalidCursor
+	}
+	return List[T]{Items: append([]T{}, items...)}, nil
 }
 
 const macSize = 16

@@ -57,9 +57,10 @@ func (s *Stripe) Name() string { return "stripe" }
 // CreateIntent implements Provider.
 func (s *Stripe) CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error) {
 	params := &stripe.PaymentIntentCreateParams{
-		Amount:                  stripe.Int64(amount.Amount),
-		Currency:                stripe.String(strings.ToLower(amount.Currency)),
-		AutomaticPaymentMethods: &stripe.PaymentIntentCreateAutomaticPaymentMethodsParams{Enabled: stripe.Bool(true)},
+		Amount:   stripe.Int64(amount.Amount),
+		Currency: stripe.String(strings.ToLower(amount.Currency)),
+		// Cards and the wallets that hold them: what takes days to arrive would outlive the reservation of the stock.
+		PaymentMethodTypes: stripe.StringSlice([]string{"card"}),
 	}
 	params.AddMetadata("order_id", orderID)
 	params.SetIdempotencyKey(key)

@@ -263,7 +263,7 @@ func TestWire(t *testing.T) {
 		require.Equal(t, "Bearer sk_test_key", last.Header.Get("Authorization"))
 		require.Empty(t, last.Header.Get("X-Stripe-Client-Telemetry"))
 		require.Equal(t, url.Values{
-			"amount": {"500"}, "currency": {"jpy"}, "metadata[order_id]": {"order-1"}, "automatic_payment_methods[enabled]": {"true"},
+			"amount": {"500"}, "currency": {"jpy"}, "metadata[order_id]": {"order-1"}, "payment_method_types[0]": {"card"},
 		}, *form)
 	})
 

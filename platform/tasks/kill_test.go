@@ -18,6 +18,7 @@ import (
 	"atrium/platform/dbtest"
 	"atrium/platform/redistest"
 	"atrium/platform/secret"
+	"atrium/platform/stacktest"
 	"atrium/platform/tasks"
 )
 
@@ -68,7 +69,7 @@ func slow(db *database.DB) []tasks.Handler {
 
 func TestRunner_StormAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	events, kills := soak(150, 2000), soak(2, 10)
+	events, kills := stacktest.Budget(150, 2000), stacktest.Budget(2, 10)
 	cfg, redisURL := dbtest.Config(t), redistest.URL(t)
 	b := setupOn(t, dbtest.Open(t, cfg))
 	b.publish(0, events)

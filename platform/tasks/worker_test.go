@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"atrium/platform/dbtest"
 	"atrium/platform/outbox"
 	"atrium/platform/redistest"
+	"atrium/platform/stacktest"
 	"atrium/platform/tasks"
 )
 
@@ -36,15 +36,7 @@ var (
 )
 
 // within is how long anything may take before a test calls it lost.
-var within = time.Duration(soak(3, 30)) * time.Minute
-
-// soak chooses between the small budget of `make test` and the long one of `make soak`.
-func soak(short, long int) int {
-	if os.Getenv("ATRIUM_SOAK") != "" {
-		return long
-	}
-	return short
-}
+var within = time.Duration(stacktest.Budget(3, 30)) * time.Minute
 
 // bench is a database with a table that counts what handlers did.
 type bench struct {
@@ -163,8 +155,8 @@ func TestRunner_StormNothingLostNothingTwice(t *testing.T) {
 		events  int
 		disturb func(b bench, redisURL string)
 	}{
-		"two workers at once": {soak(1000, 20_000), func(bench, string) {}},
-		"Redis forgets everything, again and again": {soak(400, 4000), func(b bench, redisURL string) {
+		"two workers at once": {stacktest.Budget(1000, 20_000), func(bench, string) {}},
+		"Redis forgets everything, again and again": {stacktest.Budget(400, 4000), func(b bench, redisURL string) {
 			client := redistest.Dial(b, redisURL)
 			for done := range 4 {
 				b.eventually(func() bool { return b.number("SELECT count(*) FROM work") > 100+250*done })

@@ -203,7 +203,7 @@ func (h *HTTP) registerOwn(r *httpserver.Router) {
 	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me/sessions/{id}", Name: "end-session", Summary: "Sign out there"}, h.endSession)
 	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me/identities", Name: "list-identities", Summary: "How you sign in"}, h.identities)
 	httpserver.Handle(r, route{Method: http.MethodPost, Path: "/me/identities", Name: "link-identity", Summary: "Add a way to sign in",
-		Status: http.StatusCreated, Fresh: true, Key: httpserver.KeyIgnored}, h.link)
+		Status: http.StatusCreated, Fresh: true}, h.link)
 	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me/identities/{id}", Name: "unlink-identity",
 		Summary: "Remove a way to sign in; not the last one", Fresh: true}, h.unlink)
 }
@@ -231,17 +231,17 @@ func toSessionItem(s session, current uuid.UUID) sessionItem {
 	}
 }
 
-func (h *HTTP) sessions(ctx context.Context, _ *struct{}) (*httpserver.Answer[page.List[sessionItem]], error) {
+func (h *HTTP) sessions(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[sessionItem]], error) {
 	who := identity.From(ctx)
 	living, err := h.auth.Living(ctx, who.UserID)
 	if err != nil {
 		return nil, err
 	}
-	list := page.List[sessionItem]{Items: []sessionItem{}}
+	var items []sessionItem
 	for _, s := range living {
-		list.Items = append(list.Items, toSessionItem(s, who.SessionID))
+		items = append(items, toSessionItem(s, who.SessionID))
 	}
-	return httpserver.OK(list), nil
+	return whole(*in, items)
 }
 
 type idRequest struct {
@@ -269,14 +269,22 @@ func toIdentity(k known) identityItem {
 	return identityItem{ID: k.ID, Provider: k.Provider, Email: k.Email, EmailVerified: k.EmailVerified, CreatedAt: k.CreatedAt}
 }
 
-func (h *HTTP) identities(ctx context.Context, _ *struct{}) (*httpserver.Answer[page.List[identityItem]], error) {
+func (h *HTTP) identities(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[identityItem]], error) {
 	all, err := h.auth.Identities(ctx, identity.From(ctx).UserID)
 	if err != nil {
 		return nil, err
 	}
-	list := page.List[identityItem]{Items: []identityItem{}}
+	var items []identityItem
 	for _, k := range all {
-		list.Items = append(list.Items, toIdentity(k))
+		items = append(items, toIdentity(k))
+	}
+	return whole(*in, items)
+}
+
+func whole[T any](q page.Query, items []T) (*httpserver.Answer[page.List[T]], error) {
+	list, err := page.Whole(q, items)
+	if err != nil {
+		return nil, err
 	}
 	return httpserver.OK(list), nil
 }

@@ -9,12 +9,14 @@ import (
 	"pgregory.net/rapid"
 
 	"atrium/modules/auth"
+	"atrium/platform/stacktest"
 )
 
 // Random histories of refreshes, lost answers, confirmations and thefts: the owner is never signed out by a lost answer, and
 // two who use one token more than the forgiveness apart, after its child was confirmed, are found at that use.
-func TestRefresh_Histories(t *testing.T) {
+func TestRefreshHistories_Property(t *testing.T) {
 	t.Parallel()
+	stacktest.Properties(t, 100, 100_000)
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(1_800_000_000, 0)
 		s := session{GeneratedAt: now, ExpiresAt: now.Add(time.Hour)}

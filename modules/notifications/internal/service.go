@@ -108,10 +108,12 @@ func (s *Service) dispatch(ctx context.Context, n Notification) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range devices {
-			if err := s.outbox.Enqueue(ctx, sendPush{NotificationID: n.ID, InstallationID: d.InstallationID}); err != nil {
-				return err
-			}
+		pushes := make([]outbox.Task, len(devices))
+		for i, d := range devices {
+			pushes[i] = sendPush{NotificationID: n.ID, InstallationID: d.InstallationID}
+		}
+		if err := s.outbox.EnqueueAll(ctx, pushes); err != nil {
+			return err
 		}
 	}
 	if channels.Mail && n.mailWorthy() {

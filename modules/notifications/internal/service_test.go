@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -288,6 +289,17 @@ func TestDevices(t *testing.T) {
 		require.Len(t, b.phones.sent, 1)
 		require.Equal(t, "t2", b.phones.sent[0].Token)
 		require.Equal(t, "security.session_revoked", b.phones.sent[0].Data["type"])
+	})
+	t.Run("a person has at most 20 devices, the newest", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		for n := range devicesPerPerson + 3 {
+			b.phone(b.ana, fmt.Sprint("phone", n), fmt.Sprint("t", n))
+		}
+		devices, err := b.service.store.Devices(t.Context(), b.ana)
+		require.NoError(t, err)
+		require.Len(t, devices, devicesPerPerson)
+		require.NotContains(t, fmt.Sprint(devices), "phone0 ")
 	})
 	t.Run("bad values are refused with pointers", func(t *testing.T) {
 		t.Parallel()

@@ -91,8 +91,11 @@ func (s *Store) WithdrawUnread(ctx context.Context, recipient uuid.UUID, kind st
 
 // RemoveAboutPost removes everything about a post and its comments.
 func (s *Store) RemoveAboutPost(ctx context.Context, post uuid.UUID) error {
-	err := s.db.Conn(ctx).Exec(`DELETE FROM notifications WHERE subject_id = ? OR (subject_type = ? AND facts->>'post_id' = ?)`,
-		post, SubjectComment, post.String()).Error
+	// Two statements: each has an index of its own.
+	err := s.db.Conn(ctx).Exec(`DELETE FROM notifications WHERE subject_id = ?`, post).Error
+	if err == nil {
+		err = s.db.Conn(ctx).Exec(`DELETE FROM notifications WHERE subject_type = 'comment' AND facts->>'post_id' = ?`, post.String()).Error
+	}
 	if err != nil {
 		return fmt.Errorf("remove notifications about a post: %w", err)
 	}
@@ -123,6 +126,9 @@ func (s *Store) RemovePerson(ctx context.Context, user uuid.UUID) error {
 	return nil
 }
 
+// devicesPerPerson bounds what one notification can cost; the devices used longest ago are forgotten first.
+const devicesPerPerson = 20
+
 // PutDevice registers an installation: its token leaves whoever had it before.
 func (s *Store) PutDevice(ctx context.Context, d Device) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
@@ -136,6 +142,11 @@ func (s *Store) PutDevice(ctx context.Context, d Device) error {
 			d.InstallationID, d.UserID, d.Platform, d.Token, d.Locale, d.Timezone).Error
 		if err != nil {
 			return fmt.Errorf("register device: %w", err)
+		}
+		err = conn.Exec(`DELETE FROM devices WHERE user_id = ? AND installation_id NOT IN
+			(SELECT installation_id FROM devices WHERE user_id = ? ORDER BY updated_at DESC, installation_id LIMIT ?)`, d.UserID, d.UserID, devicesPerPerson).Error
+		if err != nil {
+			return fmt.Errorf("forget the oldest devices: %w", err)
 		}
 		return nil
 	})

@@ -16,6 +16,7 @@ import (
 	"atrium/platform/apptest"
 	"atrium/platform/dbtest"
 	"atrium/platform/outbox"
+	"atrium/platform/stacktest"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -56,7 +57,7 @@ func TestCountersEqualTheRowsAfterAStorm(t *testing.T) {
 		other := b.people.Add(fmt.Sprintf("q%d", n))
 		for worker := range 2 { // two devices of one person, doing the same at once
 			wait.Go(func() {
-				for round := range 4 {
+				for round := range stacktest.Budget(4, 100) {
 					b.do(who, http.MethodPut, "/posts/"+id+"/like", nil).Want(http.StatusNoContent)
 					b.do(other, http.MethodPut, "/posts/"+id+"/save", nil).Want(http.StatusNoContent)
 					b.do(who, http.MethodDelete, "/posts/"+id+"/like", nil).Want(http.StatusNoContent)

@@ -112,7 +112,7 @@ func (h *HTTP) read(ctx context.Context, in *struct {
 	return &redirectable{Status: http.StatusOK, ETag: etag.Format(p.Version), Body: &body}, nil
 }
 
-func (h *HTTP) categories(ctx context.Context, _ *struct{}) (*httpserver.Answer[itemsResponse[categoryResponse]], error) {
+func (h *HTTP) categories(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[categoryResponse]], error) {
 	rows, err := h.store.Categories(ctx)
 	if err != nil {
 		return nil, err
@@ -121,12 +121,17 @@ func (h *HTTP) categories(ctx context.Context, _ *struct{}) (*httpserver.Answer[
 	for i, c := range rows {
 		items[i] = categoryResponse(c)
 	}
-	return httpserver.OK(itemsResponse[categoryResponse]{items}), nil
+	list, err := page.Whole(*in, items)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
 }
 
 func (h *HTTP) suggest(ctx context.Context, in *struct {
+	page.Query
 	Q string `query:"q" required:"true" maxLength:"200" example:"lam" doc:"what was typed so far, literally"`
-}) (*httpserver.Answer[itemsResponse[suggestionResponse]], error) {
+}) (*httpserver.Answer[page.List[suggestionResponse]], error) {
 	rows, err := h.service.Suggest(ctx, in.Q)
 	if err != nil {
 		return nil, err
@@ -138,7 +143,11 @@ func (h *HTTP) suggest(ctx context.Context, in *struct {
 			items[i].Slug = &s.Slug
 		}
 	}
-	return httpserver.OK(itemsResponse[suggestionResponse]{items}), nil
+	list, err := page.Whole(in.Query, items)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
 }
 
 func (h *HTTP) recentlyViewed(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[products.Ref]], error) {

@@ -71,10 +71,6 @@ type facetRange struct {
 	Max int64 `json:"max" doc:"minor units"`
 }
 
-type itemsResponse[T any] struct {
-	Items []T `json:"items"`
-}
-
 type categoryResponse struct {
 	Slug       string  `json:"slug" example:"lighting"`
 	ParentSlug *string `json:"parent" doc:"slug of the category above; null at the top"`

@@ -67,8 +67,8 @@ func TestSearch(t *testing.T) {
 	})
 	t.Run("suggestions", func(t *testing.T) {
 		body := string(s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=nord"}).Want(200).Body)
-		require.JSONEq(t, `{"items": [{"type": "brand", "text": "Nordlys", "slug": null}, {"type": "product", "text": "Pendant Lamp Größe", "slug": "pendant-lamp-grosse"}]}`, body)
-		require.JSONEq(t, `{"items": []}`, string(s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=%25"}).Want(200).Body))
+		require.JSONEq(t, `{"items": [{"type": "brand", "text": "Nordlys", "slug": null}, {"type": "product", "text": "Pendant Lamp Größe", "slug": "pendant-lamp-grosse"}], "next_cursor": null}`, body)
+		require.JSONEq(t, `{"items": [], "next_cursor": null}`, string(s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=%25"}).Want(200).Body))
 		s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest"}).Want(422)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/etag"
+	"atrium/platform/idempotency"
 	"atrium/platform/outbox"
 	"atrium/platform/photo"
 )
@@ -221,6 +222,14 @@ func (s *Service) AdjustStock(ctx context.Context, editor Editor, variant uuid.U
 	var level Level
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.editableVariant(ctx, editor, variant); err != nil {
+			return err
+		}
+		if _, ok := idempotency.Attached(ctx); ok { // an earlier run of this request has counted them
+			v, err := s.store.Variant(ctx, variant)
+			level = Level{ProductID: v.ProductID, OnHand: v.OnHand, Reserved: v.Reserved}
+			return err
+		}
+		if err := idempotency.Attach(ctx, variant); err != nil {
 			return err
 		}
 		var err error

@@ -14,6 +14,7 @@ import (
 	"atrium/modules/users"
 	"atrium/platform/apptest"
 	"atrium/platform/page"
+	"atrium/platform/stacktest"
 )
 
 func TestFollow(t *testing.T) {
@@ -172,7 +173,7 @@ func TestFollowStorm(t *testing.T) {
 	group, ctx := errgroup.WithContext(t.Context())
 	for range 8 {
 		group.Go(func() error {
-			for range 40 {
+			for range stacktest.Budget(40, 2000) {
 				if err := b.somethingHappens(ctx, people); err != nil {
 					return err
 				}

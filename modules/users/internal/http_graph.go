@@ -118,14 +118,14 @@ func (h *HTTP) own(name string, e edge) func(context.Context, *page.Query) (*peo
 	}
 }
 
-type suggestedRequest struct {
-	Limit int `query:"limit" minimum:"1" maximum:"50" default:"20" doc:"how many"`
-}
-
-func (h *HTTP) suggested(ctx context.Context, in *suggestedRequest) (*httpserver.Answer[page.List[suggestion]], error) {
+func (h *HTTP) suggested(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[suggestion]], error) {
 	found, err := h.graph.Suggest(ctx, identity.From(ctx).UserID, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return httpserver.OK(page.List[suggestion]{Items: found}), nil
+	list, err := page.Whole(*in, found)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
 }

@@ -71,14 +71,14 @@ func (h *HTTP) checkout(ctx context.Context, in *struct {
 	return answer, nil
 }
 
-// OrderPath is exported for huma, which reads no other embedded fields.
-type OrderPath struct {
+// Path is exported for huma, which reads no other embedded fields.
+type Path struct {
 	ID string `path:"id"`
 }
 
-func (in OrderPath) id() (uuid.UUID, error) { return httpserver.PathID(in.ID, orders.ErrNotFound) }
+func (in Path) id() (uuid.UUID, error) { return httpserver.PathID(in.ID, orders.ErrNotFound) }
 
-func (h *HTTP) pay(ctx context.Context, in *OrderPath) (*httpserver.Answer[paymentResponse], error) {
+func (h *HTTP) pay(ctx context.Context, in *Path) (*httpserver.Answer[paymentResponse], error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (h *HTTP) page(ctx context.Context, in page.Query, scope string, sel Select
 		func(o *Order) orderResponse { return toOrder(o, owner) }, func(o *Order) any { return o.ID })), nil
 }
 
-func (h *HTTP) read(ctx context.Context, in *OrderPath) (*httpserver.Answer[orderResponse], error) {
+func (h *HTTP) read(ctx context.Context, in *Path) (*httpserver.Answer[orderResponse], error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (h *HTTP) read(ctx context.Context, in *OrderPath) (*httpserver.Answer[orde
 	return answerOwner(o), nil
 }
 
-func (h *HTTP) cancel(ctx context.Context, in *OrderPath) (*httpserver.Answer[orderResponse], error) {
+func (h *HTTP) cancel(ctx context.Context, in *Path) (*httpserver.Answer[orderResponse], error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (h *HTTP) listAll(ctx context.Context, in *struct {
 }
 
 func (h *HTTP) ship(ctx context.Context, in *struct {
-	OrderPath
+	Path
 	Body struct {
 		Lines          []Portion `json:"lines,omitempty" maxItems:"50" nullable:"false" doc:"absent: all that is left"`
 		Carrier        string    `json:"carrier" minLength:"1" maxLength:"100" example:"DHL"`
@@ -56,7 +56,7 @@ func (h *HTTP) ship(ctx context.Context, in *struct {
 	return answerAdmin(h.service.Ship(ctx, id, Parcel(in.Body)))
 }
 
-func (h *HTTP) deliver(ctx context.Context, in *OrderPath) (*httpserver.Answer[orderResponse], error) {
+func (h *HTTP) deliver(ctx context.Context, in *Path) (*httpserver.Answer[orderResponse], error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (h *HTTP) deliver(ctx context.Context, in *OrderPath) (*httpserver.Answer[o
 }
 
 func (h *HTTP) refund(ctx context.Context, in *struct {
-	OrderPath
+	Path
 	Body struct {
 		Lines  []Portion    `json:"lines,omitempty" maxItems:"50" nullable:"false"`
 		Amount *money.Money `json:"amount,omitempty" doc:"without lines and amount: all that is left"`
@@ -80,7 +80,7 @@ func (h *HTTP) refund(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &httpserver.Answer[refundResponse]{Body: toRefund(r)}, nil
+	return &httpserver.Answer[refundResponse]{Location: "/v1/orders/" + id.String(), Body: toRefund(r)}, nil
 }
 
 func answerAdmin(o *Order, err error) (*httpserver.Answer[orderResponse], error) {

@@ -1,8 +1,6 @@
 package order_test
 
 import (
-	"flag"
-	"os"
 	"sync"
 	"testing"
 
@@ -11,20 +9,17 @@ import (
 	"pgregory.net/rapid"
 
 	"atrium/platform/money"
+	"atrium/platform/stacktest"
 )
 
 // stocked is how many pieces each run begins with.
 const stocked = 37
 
 // The books balance, whatever happens in whatever order: every piece is on the shelf or sold, every cent is with an order that
-// is worth it or back. ATRIUM_SOAK_ORDERS says how many runs; a run that fails prints its seed.
-func TestBooksBalance(t *testing.T) {
+// is worth it or back. A run that fails prints its seed.
+func TestBooksBalance_Property(t *testing.T) {
 	t.Parallel()
-	runs := os.Getenv("ATRIUM_SOAK_ORDERS")
-	if runs == "" {
-		runs = "3"
-	}
-	require.NoError(t, flag.Set("rapid.checks", runs)) // the only use of rapid in this package
+	stacktest.Properties(t, 3, 200)
 	s := setup(t)
 	s.webhooks("") // the model delivers them, twice and late
 	rapid.Check(t, func(rt *rapid.T) { playOrders(rt, s) })

@@ -4,6 +4,7 @@ package order
 import (
 	"crypto/rand"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -266,4 +267,9 @@ func newNumber() string {
 		random[i] = numberLetters[b%32]
 	}
 	return "AT-" + string(random[:4]) + "-" + string(random[4:])
+}
+
+// noSuchLine points at the line of a request that is not of the order.
+func noSuchLine(i int) error {
+	return errLine.At("/body/lines/"+strconv.Itoa(i)+"/item_id", "is not of this order")
 }

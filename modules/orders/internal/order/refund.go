@@ -9,6 +9,7 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/modules/products"
+	"atrium/platform/idempotency"
 	"atrium/platform/money"
 	"atrium/platform/payment"
 )
@@ -26,21 +27,28 @@ func (s *Service) Refund(ctx context.Context, id uuid.UUID, c Claim) (*Refund, e
 	if len(c.Lines) > 0 && c.Amount != nil {
 		return nil, errRefundShape
 	}
+	if made, ok := idempotency.Attached(ctx); ok { // an earlier run of this request got that far
+		r, err := s.store.Refund(ctx, made)
+		return &r, err
+	}
 	var r *Refund
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		o, err := s.store.Lock(ctx, id)
 		if err != nil {
 			return err
 		}
-		if !o.Status.may(Refunded) || !o.Payment.settled() {
+		// A cancelled order was paid back already, unless the provider refused that.
+		if !o.Status.may(Refunded) && o.Status != Cancelled || !o.Payment.settled() {
 			return orders.ErrWrongState
 		}
 		amount, err := s.claimed(ctx, o, c)
 		if err != nil {
 			return err
 		}
-		r, err = s.setAside(ctx, o, o.Payment, Refund{Amount: amount, Reason: c.Reason, CreatedBy: &c.By})
-		return err
+		if r, err = s.setAside(ctx, o, o.Payment, Refund{Amount: amount, Reason: c.Reason, CreatedBy: &c.By}); err != nil {
+			return err
+		}
+		return idempotency.Attach(ctx, r.ID)
 	})
 	return r, err
 }
@@ -76,10 +84,10 @@ func (s *Service) claimed(ctx context.Context, o *Order, c Claim) (int64, error)
 func (s *Service) refundLines(ctx context.Context, o *Order, portions []Portion) (int64, error) {
 	var amount int64
 	var back []products.Line
-	for _, portion := range portions {
+	for i, portion := range portions {
 		item := o.item(portion.ItemID)
 		if item == nil {
-			return 0, errLine
+			return 0, noSuchLine(i)
 		}
 		if item.Refunded+portion.Quantity > item.Quantity {
 			return 0, errRefundTooMuch

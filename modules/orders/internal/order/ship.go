@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/orders"
+	"atrium/platform/idempotency"
 )
 
 // Parcel is what goes out: some lines, or (none given) everything that is left.
@@ -17,6 +18,9 @@ type Parcel struct {
 
 // Ship notes that a parcel is on its way.
 func (s *Service) Ship(ctx context.Context, id uuid.UUID, parcel Parcel) (*Order, error) {
+	if made, ok := idempotency.Attached(ctx); ok { // an earlier run of this request got that far
+		return s.store.ByID(ctx, made)
+	}
 	return s.change(ctx, id, func(ctx context.Context, o *Order) error {
 		if !o.Status.may(Shipped) {
 			return orders.ErrWrongState
@@ -38,6 +42,9 @@ func (s *Service) Ship(ctx context.Context, id uuid.UUID, parcel Parcel) (*Order
 		if err := s.move(ctx, o, to, parcel.Carrier+" "+parcel.TrackingNumber); err != nil {
 			return err
 		}
+		if err := idempotency.Attach(ctx, id); err != nil {
+			return err
+		}
 		return s.outbox.Publish(ctx, orders.Shipped{Moved: o.moved(), Carrier: parcel.Carrier, TrackingNumber: parcel.TrackingNumber})
 	})
 }
@@ -54,10 +61,10 @@ func (s *Service) pack(ctx context.Context, o *Order, portions []Portion) ([]Por
 	if len(portions) == 0 {
 		return nil, errShipment
 	}
-	for _, portion := range portions {
+	for i, portion := range portions {
 		item := o.item(portion.ItemID)
 		if item == nil {
-			return nil, errLine
+			return nil, noSuchLine(i)
 		}
 		if portion.Quantity > item.toShip() {
 			return nil, errShipment
