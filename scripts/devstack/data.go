@@ -34,7 +34,7 @@ func lockData(dir string) (*os.File, error) {
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("another stack runs on %s: stop it or choose another folder with --data", dir)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // between two looks, within a deadline
 	}
 }
 
@@ -143,7 +143,7 @@ func writeAtomic(path string, content []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(content)
 	err = errors.Join(err, temporary.Chmod(mode), temporary.Close())
 	if err != nil {

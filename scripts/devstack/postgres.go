@@ -207,7 +207,7 @@ func (p *postgresServer) initdb(ctx context.Context, folder string) error {
 	if err := os.WriteFile(password, []byte(p.stack.secrets.DatabasePassword+"\n"), 0o600); err != nil {
 		return fmt.Errorf("PostgreSQL's password cannot be written: %w", err)
 	}
-	defer os.Remove(password)
+	defer func() { _ = os.Remove(password) }()
 	if err := p.account.own(password); err != nil {
 		return fmt.Errorf("PostgreSQL's password cannot be written: %w", err)
 	}
@@ -298,7 +298,7 @@ func (s *stack) reapPostgres() {
 			say("postgres  an earlier run left it running: it is stopped first")
 			_ = syscall.Kill(pid, syscall.SIGQUIT)
 			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && syscall.Kill(pid, 0) == nil; {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond) //nolint:forbidigo // between two looks, within a deadline
 			}
 		}
 		_ = os.Remove(filepath.Join(folder, "postmaster.pid"))

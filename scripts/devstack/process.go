@@ -75,7 +75,7 @@ func endGroup(pgid int, sig syscall.Signal, patience time.Duration) {
 		if errors.Is(syscall.Kill(-pgid, 0), syscall.ESRCH) {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // between two looks, within a deadline
 	}
 	_ = syscall.Kill(-pgid, syscall.SIGKILL)
 }

@@ -20,7 +20,7 @@ import (
 func (s *stack) startRedis(ctx context.Context, found programs) error {
 	folder := filepath.Join(s.opts.data, "redis")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("Redis's folder cannot be made: %w", err)
+		return fmt.Errorf("the folder of Redis cannot be made: %w", err)
 	}
 	log, err := s.logFile("redis")
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *stack) startRedis(ctx context.Context, found programs) error {
 		cmd.Stdout, cmd.Stderr = log, log
 		running, startErr := s.guard.start(cmd, syscall.SIGKILL)
 		if startErr != nil {
-			return fmt.Errorf("Redis could not be started: %w", startErr)
+			return fmt.Errorf("redis could not be started: %w", startErr)
 		}
 		if err = waitRedis(ctx, running, port); err == nil {
 			s.urls.Redis = fmt.Sprintf("redis://127.0.0.1:%d/0", port)
@@ -50,7 +50,7 @@ func (s *stack) startRedis(ctx context.Context, found programs) error {
 			break
 		}
 	}
-	return fmt.Errorf("Redis could not be started (see %s): %w", log.Name(), err)
+	return fmt.Errorf("redis could not be started (see %s): %w", log.Name(), err)
 }
 
 // waitRedis waits until the very process that was started answers on the port.
@@ -78,7 +78,7 @@ func redisProcess(port int) int {
 	if err != nil {
 		return 0
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	fmt.Fprint(conn, "INFO server\r\n")
 	for lines := bufio.NewScanner(conn); lines.Scan(); {

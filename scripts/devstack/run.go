@@ -79,7 +79,7 @@ func runStack(opts options, signals chan os.Signal) (int, error) {
 	case err = <-started:
 	case sig := <-signals:
 		cancel()
-		<-started
+		<-started //nolint:errcheck // the signal ended it, whatever it says
 		code = 128 + int(sig.(syscall.Signal))
 		return code, nil
 	}

@@ -90,7 +90,7 @@ func (s *stack) startGateway() (addr, objects string, err error) {
 	s.parts = append(s.parts, part{"s3 server", func() {
 		cancel()
 		select {
-		case <-ended:
+		case <-ended: //nolint:errcheck // it is to end, however it does
 		case <-time.After(5 * time.Second): // it dies with this process
 		}
 	}})

@@ -160,8 +160,9 @@ func TestIntentsAreCancelledAndListed(t *testing.T) {
 	}
 	require.Equal(t, []string{second.ID, first.ID}, ids)
 	params = &stripego.PaymentIntentListParams{CreatedRange: &stripego.RangeQueryParams{LesserThan: first.Created}}
-	for range b.client.V1PaymentIntents.List(t.Context(), params) {
-		require.Fail(t, "nothing is older")
+	for older, err := range b.client.V1PaymentIntents.List(t.Context(), params) {
+		require.NoError(t, err)
+		require.Nil(t, older, "nothing is older")
 	}
 }
 
