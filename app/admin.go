@@ -16,7 +16,7 @@ import (
 func (c *cli) admin() *cobra.Command {
 	command := &cobra.Command{Use: "admin", Short: "Look after the people who run Atrium"}
 	command.AddCommand(&cobra.Command{Use: "grant email=ADDRESS | user=ID", Short: "Make a person an admin", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return c.with(func(people users.Backoffice) error {
+		return with(c, func(people users.Backoffice) error {
 			id, err := findPerson(cmd.Context(), people, args[0])
 			if err != nil {
 				return err

@@ -57,14 +57,17 @@ func environment(environ []string, name string) string {
 
 func (c *cli) load() (*config.Config, error) { return config.Load(moduleNames(), c.file, c.environ) }
 
-// with assembles the application, starts nothing, and runs fn with what it asks for: a function of anything that fx provides.
-func (c *cli) with(fn any) error {
+// with assembles the application, starts nothing, and runs fn with the part that it asks for.
+func with[P any](c *cli, fn func(P) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
-	_, err = assemble(cfg, fx.Invoke(fn))
-	return err
+	var part P
+	if _, err := assemble(cfg, fx.Populate(&part)); err != nil {
+		return err
+	}
+	return fn(part)
 }
 
 func (c *cli) serve() *cobra.Command {
@@ -158,7 +161,7 @@ func (c *cli) outbox() *cobra.Command {
 	command := &cobra.Command{Use: "outbox", Short: "Look after events and tasks that are not finished"}
 	var filter outbox.Filter
 	list := &cobra.Command{Use: "list", Short: "List unfinished rows, newest first; of payloads only the ids", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return c.with(func(box *outbox.Outbox) error {
+		return with(c, func(box *outbox.Outbox) error {
 			entries, err := box.List(cmd.Context(), filter)
 			if err != nil {
 				return err
@@ -181,7 +184,7 @@ func (c *cli) outbox() *cobra.Command {
 		if err != nil {
 			return errors.New("the id is not a UUID: take one from `atrium outbox list`")
 		}
-		return c.with(func(box *outbox.Outbox) error { return box.Replay(cmd.Context(), id) })
+		return with(c, func(box *outbox.Outbox) error { return box.Replay(cmd.Context(), id) })
 	}}
 	command.AddCommand(list, replay)
 	return command

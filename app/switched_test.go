@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,6 +67,12 @@ func TestEndToEnd_Dashboard(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, i.browse(t, "stranger").visit("/admin/queues"))
 	require.Equal(t, http.StatusNotFound, i.browse(t, sub).visit("/admin/queues"), "signed in, but no admin")
 
+	refused := exec.CommandContext(t.Context(), filepath.Join(i.folder, "atrium"), "admin", "grant", "email=nobody@atrium.test")
+	refused.Env = i.environ
+	out, err := refused.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, "atrium: nobody has signed in with this address\n", string(out))
+
 	i.run("atrium", "admin", "grant", "user="+boss.ID)
 	b := i.browse(t, sub)
 	require.Equal(t, http.StatusOK, b.visit("/admin/queues"))
@@ -72,7 +80,7 @@ func TestEndToEnd_Dashboard(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.write("https://evil.example"))
 	require.Equal(t, http.StatusForbidden, b.write(""))
 	require.NotEqual(t, http.StatusForbidden, b.write(i.stack.API))
-	_, err := client.Call(t.Context(), http.MethodGet, i.stack.API+"/admin/queues", boss.Token, nil, nil, nil)
+	_, err = client.Call(t.Context(), http.MethodGet, i.stack.API+"/admin/queues", boss.Token, nil, nil, nil)
 	require.ErrorContains(t, err, "404", "an access token opens no page")
 }
 
