@@ -29,3 +29,8 @@ func (Absent) SetAudience(context.Context, []uuid.UUID, Audience) error { return
 func (Absent) Photos(context.Context, []uuid.UUID) (map[uuid.UUID]photo.Photo, error) {
 	return map[uuid.UUID]photo.Photo{}, nil
 }
+
+// Palettes returns none.
+func (Absent) Palettes(context.Context, []uuid.UUID) (map[uuid.UUID][]Tone, error) {
+	return map[uuid.UUID][]Tone{}, nil
+}

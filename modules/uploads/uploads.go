@@ -83,6 +83,12 @@ type Claim struct {
 	Pointer  string // of the list in the request body, for ErrNotUsable: "/body/photos"; item i is named Pointer/i/upload_id
 }
 
+// Tone is one colour of a palette in CIELAB under D65 (L in 0..100, A and B about -128..127), and its share of the picture in 0..1.
+type Tone struct {
+	L, A, B float64
+	Weight  float64
+}
+
 // Library is what other modules may do with photos. A photo's id is its upload's id.
 type Library interface {
 	// Claim marks ready, unused uploads of the owner as used, in the transaction open in ctx. All or nothing:
@@ -94,4 +100,7 @@ type Library interface {
 	SetAudience(ctx context.Context, photos []uuid.UUID, audience Audience) error
 	// Photos returns what clients see, with URLs; photos that are gone are absent. Cached.
 	Photos(ctx context.Context, photos []uuid.UUID) (map[uuid.UUID]photo.Photo, error)
+	// Palettes returns photos' palettes for who searches by colour: at most six tones, largest first, weights sum to 1; photos that
+	// are gone are absent. A photo's palette never changes. No URL is signed. Cached.
+	Palettes(ctx context.Context, photos []uuid.UUID) (map[uuid.UUID][]Tone, error)
 }

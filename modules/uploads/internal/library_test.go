@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"errors"
+	"image/color"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lucasb-eyer/go-colorful"
 	"github.com/stretchr/testify/require"
 
 	"atrium/modules/uploads"
@@ -156,6 +158,25 @@ func TestWhoMayOpenAPhoto(t *testing.T) {
 	b.requireErased(u)
 	status, _ = fetch(t, again, 300, "webp")
 	require.Equal(t, http.StatusNotFound, status)
+}
+
+func TestPalettes(t *testing.T) {
+	b := setup(t)
+	id, gone := b.shoot(), b.shoot()
+	require.NoError(t, b.library.Release(t.Context(), []uuid.UUID{gone}))
+	palettes, err := b.library.Palettes(t.Context(), []uuid.UUID{id, gone, uuid.New()})
+	require.NoError(t, err)
+	require.Len(t, palettes, 1)
+	require.Len(t, palettes[id], 2)
+	total := 0.0
+	for i, want := range []color.NRGBA{sand, red} { // largest first
+		tone := palettes[id][i]
+		expected, _ := colorful.MakeColor(want)
+		require.Less(t, expected.DistanceCIEDE2000(colorful.Lab(tone.L/100, tone.A/100, tone.B/100))*100, 3.0)
+		total += tone.Weight
+	}
+	require.InDelta(t, 1, total, 1e-9)
+	require.Greater(t, palettes[id][0].Weight, palettes[id][1].Weight)
 }
 
 // requireErased fails the test if anything of an upload is left.

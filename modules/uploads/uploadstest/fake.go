@@ -4,6 +4,7 @@ package uploadstest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -24,15 +25,31 @@ type entry struct {
 	used     bool
 	alt      string
 	audience uploads.Audience
+	palette  []uploads.Tone
 }
 
 var _ uploads.Library = (*Library)(nil)
+
+// The colours of a photo that nothing else is said of: #c9b79c and #2f4f4f.
+var (
+	sand  = uploads.Tone{L: 75.26, A: 2.10, B: 16.06, Weight: 0.75}
+	slate = uploads.Tone{L: 31.26, A: -11.72, B: -3.73, Weight: 0.25}
+)
 
 // NewLibrary makes an empty Library.
 func NewLibrary() *Library { return &Library{photos: map[uuid.UUID]*entry{}} }
 
 // Add makes a ready, unused photo of the owner.
 func (l *Library) Add(owner uuid.UUID) uuid.UUID { return l.add(owner, true) }
+
+// AddColored makes a ready, unused photo of the owner with these colours.
+func (l *Library) AddColored(owner uuid.UUID, palette ...uploads.Tone) uuid.UUID {
+	id := l.add(owner, true)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.photos[id].palette = palette
+	return id
+}
 
 // AddUnready makes an upload that cannot be claimed yet.
 func (l *Library) AddUnready(owner uuid.UUID) uuid.UUID { return l.add(owner, false) }
@@ -41,7 +58,7 @@ func (l *Library) add(owner uuid.UUID, ready bool) uuid.UUID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id := uuid.Must(uuid.NewV7())
-	l.photos[id] = &entry{owner: owner, ready: ready, audience: uploads.Some}
+	l.photos[id] = &entry{owner: owner, ready: ready, audience: uploads.Some, palette: []uploads.Tone{sand, slate}}
 	return id
 }
 
@@ -124,6 +141,19 @@ func (l *Library) Photos(_ context.Context, photos []uuid.UUID) (map[uuid.UUID]p
 			ID: id, Width: 1600, Height: 1200, Alt: e.alt, Blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj", DominantColor: "#c9b79c",
 			Palette: []photo.Swatch{{Color: "#c9b79c", Weight: 0.75}, {Color: "#2f4f4f", Weight: 0.25}},
 			Src:     "https://cdn.test/public/" + id.String() + "/{size}.{format}", Sizes: []int{200, 640, 1080, 1600}, Formats: []string{"webp", "jpeg"},
+		}
+	}
+	return found, nil
+}
+
+// Palettes satisfies uploads.Library.
+func (l *Library) Palettes(_ context.Context, photos []uuid.UUID) (map[uuid.UUID][]uploads.Tone, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := map[uuid.UUID][]uploads.Tone{}
+	for _, id := range photos {
+		if e := l.photos[id]; e != nil && e.ready {
+			found[id] = slices.Clone(e.palette)
 		}
 	}
 	return found, nil
