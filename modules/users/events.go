@@ -51,6 +51,24 @@ type Locked struct {
 // EventName is the event's name on the wire.
 func (Locked) EventName() string { return "users.locked.v1" }
 
+// Returned: an account that was locked is open again: the suspension was taken back, or the person came back in time.
+type Returned struct {
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// EventName is the event's name on the wire.
+func (Returned) EventName() string { return "users.returned.v1" }
+
+// PrivacyChanged: the account became private, or public again. What was handed out to everybody must follow. Changes that
+// come fast may be heard out of order: ask Graph.Relations how the person stands now.
+type PrivacyChanged struct {
+	UserID  uuid.UUID `json:"user_id"`
+	Private bool      `json:"private"`
+}
+
+// EventName is the event's name on the wire.
+func (PrivacyChanged) EventName() string { return "users.privacy_changed.v1" }
+
 // Deleted: the account was erased; whoever keeps something of this person cleans up.
 type Deleted struct {
 	UserID uuid.UUID `json:"user_id"`

@@ -4,24 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/users"
-	"atrium/platform/tasks"
 )
 
 const (
-	eraseEvery = time.Minute
 	eraseBatch = 100 // people a run
 	tiesBatch  = 500 // follows a transaction
 )
-
-// Schedules are the module's.
-func Schedules(p *People, g *Graph) []tasks.Schedule {
-	return []tasks.Schedule{{Name: "users.erase", Every: eraseEvery, Run: func(ctx context.Context) error { return p.EraseDue(ctx, g) }}}
-}
 
 // EraseDue erases whoever asked for it and did not come back in time. It can stop anywhere and goes on at the next run;
 // one person's trouble does not keep the others.
@@ -73,7 +65,7 @@ func (p *People) scrub(ctx context.Context, u *user) error {
 		return err
 	}
 	*u = user{
-		ID: u.ID, Handle: "", DisplayName: "Deleted member", Roles: words{}, IsPrivate: true, Version: u.Version,
+		ID: u.ID, Handle: "", DisplayName: "Deleted member", Roles: words{}, IsPrivate: true, Version: u.Version + 1,
 		SuspendedAt: u.SuspendedAt, EraseAt: u.EraseAt, ErasedAt: &now, CreatedAt: u.CreatedAt,
 	}
 	if err := p.store.save(ctx, u); err != nil {

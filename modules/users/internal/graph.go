@@ -2,14 +2,19 @@ package internal
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/users"
 	"atrium/platform/database"
+	"atrium/platform/fault"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
 )
+
+// errMuteEnd answers a mute that has ended already.
+var errMuteEnd = fault.Invalid("users.invalid_mute", "This mute would be over already.")
 
 // Graph is who follows, blocks and mutes whom: users.Graph, and what people do about it.
 //
@@ -121,15 +126,25 @@ func (g *Graph) Unblock(ctx context.Context, me, other uuid.UUID) error {
 	return g.loosen(ctx, blocksEdge, me, other)
 }
 
-// Mute keeps other out of my feed. Other never learns of it.
-func (g *Graph) Mute(ctx context.Context, me, other uuid.UUID) error {
+// Mute keeps other out of my feed, until then or (nil) for good; muting again changes until when. Other never learns of it.
+func (g *Graph) Mute(ctx context.Context, me, other uuid.UUID, until *time.Time) error {
+	if err := inFuture(until, time.Now()); err != nil {
+		return err
+	}
 	return g.between(ctx, me, other, func(ctx context.Context, _ user, r relation) error {
 		if r.BlocksMe || r.BlockedByMe {
 			return users.ErrNotFound
 		}
-		_, err := g.store.put(ctx, mutesEdge, me, other)
-		return err
+		return g.store.mute(ctx, me, other, until)
 	})
+}
+
+// inFuture refuses the end of a mute that is over before it begins.
+func inFuture(until *time.Time, now time.Time) error {
+	if until != nil && !until.After(now) {
+		return errMuteEnd.At("/body/expires_at", "must be in the future")
+	}
+	return nil
 }
 
 // Unmute ends it.
@@ -265,7 +280,8 @@ func (g *Graph) Profile(ctx context.Context, viewer uuid.UUID, idOrHandle string
 // Person is a member of a list: the API's UserRef with viewer.
 type Person struct {
 	users.Ref
-	Viewer users.Viewer `json:"viewer"`
+	Viewer     users.Viewer `json:"viewer"`
+	MutedUntil *time.Time   `json:"muted_until,omitempty" doc:"in your list of mutes: when it ends by itself"`
 }
 
 // Ties lists the followers of a person or whom they follow; for a private one only to themselves and their followers.
@@ -315,7 +331,11 @@ func (g *Graph) list(ctx context.Context, name string, e edge, near, viewer uuid
 		return page.List[Person]{}, err
 	}
 	return page.Cut(g.cursors, scope, q.Limit, rows,
-		func(row tied) Person { return shown[row.Who.ID] },
+		func(row tied) Person {
+			person := shown[row.Who.ID]
+			person.MutedUntil = row.TiedUntil
+			return person
+		},
 		func(row tied) any { return place{At: row.TiedAt, ID: row.Who.ID} }), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 
 	"atrium/modules/users"
 	"atrium/platform/apptest"
+	"atrium/platform/etag"
 	"atrium/platform/page"
 	"atrium/platform/stacktest"
 )
@@ -102,6 +104,66 @@ func TestBlock(t *testing.T) {
 	)
 }
 
+func TestGoingPublic_AcceptsAnyNumberInBatches(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ben := b.private(t, "Ben")
+	const many = 2*admitBatch + 7
+	b.exec(t, `WITH asking AS (INSERT INTO users (id, handle, display_name) SELECT gen_random_uuid(), 'f' || i, 'F' FROM generate_series(1, ?::int) i RETURNING id)
+		INSERT INTO follow_requests (follower_id, followee_id) SELECT id, ? FROM asking`, many, ben)
+	public := func(public bool) {
+		b.Do(t, apptest.Request{Method: http.MethodPatch, Path: "/v1/me", Token: apptest.As(ben), Body: map[string]any{"is_private": !public},
+			Header: map[string]string{"If-Match": "*"}}).Want(200)
+	}
+	public(true)
+	require.EqualValues(t, 1, b.number(t, "SELECT count(*) FROM outbox WHERE name = 'users.admit_everybody'"), "what is left over is a task")
+	require.EqualValues(t, admitBatch, b.number(t, "SELECT followers FROM users WHERE id = ?", ben))
+	t.Run("whoever closes again in between keeps the rest waiting", func(t *testing.T) {
+		public(false)
+		require.NoError(t, b.people.AdmitEverybody(t.Context(), ben))
+		require.EqualValues(t, many-admitBatch, b.number(t, "SELECT count(*) FROM follow_requests"))
+		require.EqualValues(t, 2, b.events(t, "users.privacy_changed.v1"))
+	})
+	b.exec(t, "UPDATE users SET is_private = false WHERE id = ?", ben)
+	require.NoError(t, b.people.AdmitEverybody(t.Context(), ben))
+	require.NoError(t, b.people.AdmitEverybody(t.Context(), ben))
+	require.EqualValues(t, many, b.number(t, "SELECT followers FROM users WHERE id = ?", ben))
+	require.Zero(t, b.number(t, "SELECT count(*) FROM follow_requests"))
+	require.EqualValues(t, many, b.events(t, "users.followed.v1"))
+	b.figuresHold(t)
+}
+
+func TestMute_MayEndByItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana, ben := b.join(t, "Ana"), b.join(t, "Ben")
+	tomorrow := time.Now().Add(24 * time.Hour).UTC().Truncate(time.Second)
+	mute := func(body any, status int) *apptest.Response {
+		return b.Do(t, apptest.Request{Method: http.MethodPut, Path: "/v1/users/ben/mute", Token: apptest.As(ana), Body: body}).Want(status)
+	}
+	past := mute(map[string]any{"expires_at": time.Now().Add(-time.Second)}, 422)
+	require.Contains(t, string(past.Body), "/body/expires_at")
+	mute(map[string]any{"expires_at": "soon"}, 422)
+	mute(map[string]any{"expires_at": tomorrow}, 204)
+	require.True(t, b.relation(t, ana, ben).Muted)
+	list := func() string {
+		return string(b.Do(t, apptest.Request{Path: "/v1/me/mutes", Token: apptest.As(ana)}).Want(200).Body)
+	}
+	require.Contains(t, list(), `"muted_until":"`+tomorrow.Format(time.RFC3339)+`"`)
+	t.Run("its end is moved by muting again", func(t *testing.T) {
+		mute(nil, 204)
+		require.NotContains(t, list(), "muted_until")
+		mute(map[string]any{"expires_at": tomorrow}, 204)
+	})
+	t.Run("then it is over, swept or not", func(t *testing.T) {
+		b.exec(t, "UPDATE user_mutes SET expires_at = now() - interval '1 second'")
+		require.False(t, b.relation(t, ana, ben).Muted)
+		require.Contains(t, list(), `"items":[]`)
+		require.NoError(t, b.graph.store.pruneMutes(t.Context()))
+		require.Zero(t, b.number(t, "SELECT count(*) FROM user_mutes"))
+	})
+}
+
 func TestMute_IsOnesOwnBusiness(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -187,6 +249,64 @@ func TestFollowStorm(t *testing.T) {
 		ON (b.blocker_id, b.blocked_id) IN ((f.follower_id, f.followee_id), (f.followee_id, f.follower_id))`))
 	net := b.events(t, "users.followed.v1") - b.events(t, "users.unfollowed.v1")
 	require.Equal(t, b.number(t, "SELECT count(*) FROM user_follows"), net, "an event for each row that came or went")
+}
+
+// Of two who are at odds about one pair, each ends in a state that one order of the two would have left.
+func TestRace_OfTwoDeedsBetweenTwoPeople(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range stacktest.Budget(15, 500) {
+		ana, ben, cleo := b.join(t, fmt.Sprintf("ana%d", i)), b.join(t, fmt.Sprintf("ben%d", i)), b.private(t, fmt.Sprintf("cleo%d", i))
+		b.follow(t, ana, cleo) // a request
+		b.atOnce(t,
+			func(ctx context.Context) error { return b.graph.Follow(ctx, ana, ben) },
+			func(ctx context.Context) error { return b.graph.Block(ctx, ben, ana) },
+			func(ctx context.Context) error { return b.graph.Accept(ctx, cleo, ana) },
+			func(ctx context.Context) error { return b.graph.Unfollow(ctx, ana, cleo) }, // takes the request back
+		)
+		require.Equal(t, users.Relation{Blocked: true}, b.relation(t, ana, ben), "a block wins in either order")
+		require.Zero(t, b.number(t, "SELECT count(*) FROM follow_requests WHERE follower_id = ?", ana))
+		require.False(t, b.relation(t, ana, cleo).Following, "taken back before or after the yes: either way they do not follow")
+	}
+	b.figuresHold(t)
+}
+
+func TestRace_OfAskingAndGoingPublic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i := range stacktest.Budget(10, 300) {
+		ana, ben := b.join(t, fmt.Sprintf("ana%d", i)), b.private(t, fmt.Sprintf("ben%d", i))
+		open := false
+		b.atOnce(t,
+			func(ctx context.Context) error { return b.graph.Follow(ctx, ana, ben) },
+			func(ctx context.Context) error {
+				_, err := b.people.Edit(ctx, ben, etag.Any, edit{IsPrivate: &open})
+				return err
+			},
+		)
+		require.NoError(t, b.people.AdmitEverybody(t.Context(), ben)) // the task
+		require.True(t, b.relation(t, ana, ben).Following, "nobody waits at an open door")
+	}
+	require.Zero(t, b.number(t, "SELECT count(*) FROM follow_requests"))
+	b.figuresHold(t)
+}
+
+// atOnce does things at once; that somebody is not there (any more) is no failure.
+func (b *bundle) atOnce(t *testing.T, deeds ...func(ctx context.Context) error) {
+	t.Helper()
+	group, ctx := errgroup.WithContext(t.Context())
+	start := make(chan struct{})
+	for _, deed := range deeds {
+		group.Go(func() error {
+			<-start
+			if err := deed(ctx); err != nil && !isOneOf(err, users.ErrNotFound, users.ErrNoRequest) {
+				return err
+			}
+			return nil
+		})
+	}
+	close(start)
+	require.NoError(t, group.Wait())
 }
 
 func (b *bundle) somethingHappens(ctx context.Context, people []uuid.UUID) error {

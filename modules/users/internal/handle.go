@@ -84,8 +84,9 @@ func plain(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
 }
 
-// lookalikes are the plain characters that are mistaken for one another.
-var lookalikes = strings.NewReplacer("0", "o", "1", "l", "rn", "m", "vv", "w")
+// lookalikes are the plain characters that are mistaken for one another. Wide ones are spelled out, not narrow ones drawn
+// together: so "vw", "wv" and "vvv" come out as one.
+var lookalikes = strings.NewReplacer("0", "o", "1", "l", "m", "rn", "w", "vv")
 
 // bare is a handle as a reserved word is compared: dots and lines do not make another word, nor does a 1 for an i.
 func bare(handle string) string {

@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,12 +24,15 @@ func (h *HTTP) registerGraph(r *httpserver.Router) {
 	}{
 		{"/users/{user}/follow", "follow", "Follow, or ask a private person", "Unfollow, or take the request back", h.graph.Follow, h.graph.Unfollow},
 		{"/users/{user}/block", "block", "Block: you lose each other as followers", "Unblock", h.graph.Block, h.graph.Unblock},
-		{"/users/{user}/mute", "mute", "Mute; they never learn of it", "Unmute", h.graph.Mute, h.graph.Unmute},
 		{"/me/follow-requests/{user}", "follow-request", "Accept a request", "Reject a request", h.graph.Accept, h.graph.Reject},
 	} {
 		httpserver.Handle(r, route{Method: http.MethodPut, Path: t.path, Name: "put-" + t.name, Summary: t.put}, h.toggle(t.make))
 		httpserver.Handle(r, route{Method: http.MethodDelete, Path: t.path, Name: "delete-" + t.name, Summary: t.delete}, h.toggle(t.end))
 	}
+	httpserver.Handle(r, route{Method: http.MethodPut, Path: "/users/{user}/mute", Name: "put-mute",
+		Summary: "Mute, for good or until then; they never learn of it"}, h.mute)
+	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/users/{user}/mute", Name: "delete-mute", Summary: "Unmute"},
+		h.toggle(h.graph.Unmute))
 	for _, t := range []struct {
 		path, name, summary string
 		edge                edge
@@ -89,6 +93,32 @@ func (h *HTTP) toggle(do func(ctx context.Context, me, other uuid.UUID) error) f
 		}
 		return done(do(ctx, identity.From(ctx).UserID, other))
 	}
+}
+
+// MuteBody may say when a mute ends by itself.
+type MuteBody struct {
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"when it ends by itself; without: never" example:"2027-01-01T00:00:00Z"`
+}
+
+// until is the end that a body asks for; no body asks for none.
+func (b *MuteBody) until() *time.Time {
+	if b == nil {
+		return nil
+	}
+	return b.ExpiresAt
+}
+
+type muteRequest struct {
+	UserPath
+	Body *MuteBody
+}
+
+func (h *HTTP) mute(ctx context.Context, in *muteRequest) (*httpserver.Empty, error) {
+	other, err := h.graph.directory.Resolve(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return done(h.graph.Mute(ctx, identity.From(ctx).UserID, other, in.Body.until()))
 }
 
 type tiesRequest struct {

@@ -68,7 +68,7 @@ func (p *People) giveHandle(ctx context.Context, u *user, name string) error {
 			return err
 		}
 		if free {
-			u.Handle, u.Version = handle, 0 // saving makes it version 1
+			u.Handle = handle
 			return p.store.save(ctx, u)
 		}
 	}
@@ -82,13 +82,24 @@ func (p *People) Standing(ctx context.Context, id uuid.UUID) (users.Standing, er
 
 // Restore implements users.Accounts.
 func (p *People) Restore(ctx context.Context, id uuid.UUID) error {
-	return p.change(ctx, id, func(_ context.Context, u *user) error {
+	return p.change(ctx, id, func(ctx context.Context, u *user) error {
 		if u.ErasedAt != nil {
 			return users.ErrNotFound
 		}
+		if u.EraseAt == nil {
+			return nil
+		}
 		u.EraseAt = nil
-		return nil
+		return p.returned(ctx, u)
 	})
+}
+
+// returned tells the others that a person is here again, unless something else still keeps them out.
+func (p *People) returned(ctx context.Context, u *user) error {
+	if u.SuspendedAt != nil || u.EraseAt != nil {
+		return nil
+	}
+	return p.outbox.Publish(ctx, users.Returned{UserID: u.ID})
 }
 
 // Me implements users.Accounts.
@@ -111,11 +122,12 @@ func (p *People) AddPosts(ctx context.Context, author uuid.UUID, delta int) erro
 	return p.store.addPosts(ctx, author, delta)
 }
 
-// Edit changes one's own profile.
+// Edit changes one's own profile. Its version moves, which nothing else does: neither a suspension nor a role is an edit.
 func (p *People) Edit(ctx context.Context, id uuid.UUID, match etag.Match, e edit) (users.Me, error) {
 	if err := e.clean(); err != nil {
 		return users.Me{}, err
 	}
+	admits := false
 	err := p.change(ctx, id, func(ctx context.Context, u *user) error {
 		if err := match.Check(u.Version); err != nil {
 			return err
@@ -126,50 +138,21 @@ func (p *People) Edit(ctx context.Context, id uuid.UUID, match etag.Match, e edi
 		if err := p.changeAvatar(ctx, u, e.Avatar); err != nil {
 			return err
 		}
-		return p.apply(ctx, u, e)
+		u.Version++
+		u.apply(e)
+		if e.IsPrivate == nil || *e.IsPrivate == u.IsPrivate {
+			return nil
+		}
+		admits = u.IsPrivate
+		return p.openOrClose(ctx, u, *e.IsPrivate)
 	})
 	if err != nil {
 		return users.Me{}, err
 	}
+	if admits { // who asked sees it at once, unless they are many
+		_, _ = p.admitSome(ctx, id) // the task makes up for what fails here
+	}
 	return p.Me(ctx, id)
-}
-
-func (p *People) apply(ctx context.Context, u *user, e edit) error {
-	if e.DisplayName != nil {
-		u.DisplayName = *e.DisplayName
-	}
-	if e.Bio != nil {
-		u.Bio = *e.Bio
-	}
-	if e.IsPrivate == nil || *e.IsPrivate == u.IsPrivate {
-		return nil
-	}
-	u.IsPrivate = *e.IsPrivate
-	if u.IsPrivate {
-		return nil
-	}
-	return p.admitEverybody(ctx, u.ID)
-}
-
-// admitEverybody accepts all requests of somebody who goes public. The person is locked, so no new request comes in;
-// those who asked are locked too, since their figures move.
-func (p *People) admitEverybody(ctx context.Context, id uuid.UUID) error {
-	asking, err := p.store.requesters(ctx, id)
-	if err != nil || len(asking) == 0 {
-		return err
-	}
-	if _, err := p.store.lockAll(ctx, asking...); err != nil {
-		return err
-	}
-	taken, err := p.store.takeRequests(ctx, id)
-	if err != nil {
-		return err
-	}
-	made, err := p.store.follow(ctx, taken...)
-	if err != nil {
-		return err
-	}
-	return publishFollows(ctx, p.outbox, made)
 }
 
 func (p *People) rename(ctx context.Context, u *user, handle *string) error {
@@ -260,9 +243,12 @@ func (p *People) Suspend(ctx context.Context, id uuid.UUID) error {
 
 // Reinstate takes a suspension back.
 func (p *People) Reinstate(ctx context.Context, id uuid.UUID) error {
-	return p.change(ctx, id, func(_ context.Context, u *user) error {
+	return p.change(ctx, id, func(ctx context.Context, u *user) error {
+		if u.SuspendedAt == nil {
+			return nil
+		}
 		u.SuspendedAt = nil
-		return nil
+		return p.returned(ctx, u)
 	})
 }
 

@@ -208,7 +208,9 @@ func TestAdministration(t *testing.T) {
 		apptest.Scenario{Name: "knows no other roles", Token: admin, Method: http.MethodPut, Path: path + "/roles", Body: map[string]any{"roles": []string{"god"}}, Status: 422},
 	)
 	require.EqualValues(t, 1, b.events(t, "users.locked.v1"))
+	require.EqualValues(t, 1, b.events(t, "users.returned.v1"))
 	require.EqualValues(t, 1, b.events(t, "users.roles_changed.v1"))
+	require.EqualValues(t, 1, b.number(t, "SELECT version FROM users WHERE id = ?", ana), "nothing of that was an edit of theirs")
 	t.Run("granting twice is one grant", func(t *testing.T) {
 		require.NoError(t, b.people.Grant(t.Context(), ana, identity.RoleAdmin))
 		require.NoError(t, b.people.Grant(t.Context(), ana, identity.RoleAdmin))

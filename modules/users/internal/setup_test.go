@@ -22,6 +22,7 @@ import (
 // bundle is the module on a database of its own.
 type bundle struct {
 	*apptest.App
+	t         *testing.T
 	db        *database.DB
 	people    *People
 	graph     *Graph
@@ -42,7 +43,7 @@ func setup(t *testing.T) *bundle {
 	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
 	return &bundle{
 		App: apptest.NewOn(t, db, NewHTTP(people, graph).Routes()),
-		db:  db, people: people, graph: graph, directory: directory, library: library,
+		t:   t, db: db, people: people, graph: graph, directory: directory, library: library,
 	}
 }
 

@@ -26,14 +26,17 @@ func columns(pairs []pair) (followers, followees []uuid.UUID) {
 }
 
 // edge is one kind of tie between people: near is whose list it is, far who is in it.
-type edge struct{ table, near, far string }
+type edge struct {
+	table, near, far string
+	ends             bool // it may end by itself, at expires_at
+}
 
 var (
-	followersEdge = edge{"user_follows", "followee_id", "follower_id"}
-	followingEdge = edge{"user_follows", "follower_id", "followee_id"}
-	requestsEdge  = edge{"follow_requests", "followee_id", "follower_id"}
-	blocksEdge    = edge{"user_blocks", "blocker_id", "blocked_id"}
-	mutesEdge     = edge{"user_mutes", "muter_id", "muted_id"}
+	followersEdge = edge{table: "user_follows", near: "followee_id", far: "follower_id"}
+	followingEdge = edge{table: "user_follows", near: "follower_id", far: "followee_id"}
+	requestsEdge  = edge{table: "follow_requests", near: "followee_id", far: "follower_id"}
+	blocksEdge    = edge{table: "user_blocks", near: "blocker_id", far: "blocked_id"}
+	mutesEdge     = edge{table: "user_mutes", near: "muter_id", far: "muted_id", ends: true}
 )
 
 // lockAll locks people in the order of their ids, so that two who do the same wait instead of deadlocking.
@@ -104,16 +107,30 @@ func (s store) cut(ctx context.Context, e edge, near, far uuid.UUID) (bool, erro
 	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
 }
 
-// takeRequests deletes everybody's requests to a person and returns who asked.
-func (s store) takeRequests(ctx context.Context, followee uuid.UUID) (taken []pair, err error) {
-	err = s.db.Conn(ctx).Raw(`DELETE FROM follow_requests WHERE followee_id = ? RETURNING follower_id, followee_id`, followee).Scan(&taken).Error
+// requesters are some of those who wait for a person's answer, in the order of their ids.
+func (s store) requesters(ctx context.Context, followee uuid.UUID, limit int) (ids []uuid.UUID, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT follower_id FROM follow_requests WHERE followee_id = ? ORDER BY follower_id LIMIT ?`,
+		followee, limit).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// takeRequests deletes those people's requests to a person and returns those that were there.
+func (s store) takeRequests(ctx context.Context, followee uuid.UUID, followers []uuid.UUID) (taken []pair, err error) {
+	err = s.db.Conn(ctx).Raw(`DELETE FROM follow_requests WHERE followee_id = ? AND follower_id = ANY(?) RETURNING follower_id, followee_id`,
+		followee, database.Array(followers)).Scan(&taken).Error
 	return taken, faults.Translate(err, nil)
 }
 
-// requesters are those who wait for a person's answer.
-func (s store) requesters(ctx context.Context, followee uuid.UUID) (ids []uuid.UUID, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT follower_id FROM follow_requests WHERE followee_id = ?`, followee).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
+// mute makes or changes a mute; until nil: for good.
+func (s store) mute(ctx context.Context, muter, muted uuid.UUID, until *time.Time) error {
+	err := s.db.Conn(ctx).Exec(`INSERT INTO user_mutes (muter_id, muted_id, expires_at) VALUES (?, ?, ?)
+		ON CONFLICT ON CONSTRAINT user_mutes_pkey DO UPDATE SET expires_at = EXCLUDED.expires_at`, muter, muted, until).Error
+	return faults.Translate(err, nil)
+}
+
+// pruneMutes deletes those that have ended.
+func (s store) pruneMutes(ctx context.Context) error {
+	return faults.Translate(s.db.Conn(ctx).Exec("DELETE FROM user_mutes WHERE expires_at <= now()").Error, nil)
 }
 
 // relation is users.Relation and users.Viewer of one person, with what decides between them.
@@ -152,7 +169,8 @@ func (s store) relations(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID)
 			EXISTS (SELECT 1 FROM user_follows f WHERE f.follower_id = v.id AND f.followee_id = i.id) AS following,
 			EXISTS (SELECT 1 FROM user_follows f WHERE f.follower_id = i.id AND f.followee_id = v.id) AS follows_me,
 			EXISTS (SELECT 1 FROM follow_requests q WHERE q.follower_id = v.id AND q.followee_id = i.id) AS requested,
-			EXISTS (SELECT 1 FROM user_mutes m WHERE m.muter_id = v.id AND m.muted_id = i.id) AS muted
+			EXISTS (SELECT 1 FROM user_mutes m WHERE m.muter_id = v.id AND m.muted_id = i.id
+				AND (m.expires_at IS NULL OR m.expires_at > now())) AS muted
 		FROM unnest(?::uuid[]) AS i (id) CROSS JOIN (SELECT ?::uuid AS id) AS v LEFT JOIN users u ON u.id = i.id`,
 		database.Array(ids), viewer).Scan(&rows).Error
 	found := make(map[uuid.UUID]relation, len(rows))
@@ -177,16 +195,24 @@ type place struct {
 
 // tied is a person in a list of ties.
 type tied struct {
-	Who    user `gorm:"embedded"`
-	TiedAt time.Time
+	Who       user `gorm:"embedded"`
+	TiedAt    time.Time
+	TiedUntil *time.Time // nil: for good
 }
 
 // list reads people at the far end of ties, the newest tie first, from after on (nil: from the start). Whoever is gone is
 // left out, and, except in one's own list of blocks, whoever blocks the viewer or is blocked by them.
 func (s store) list(ctx context.Context, e edge, near, viewer uuid.UUID, after *place, limit int) (rows []tied, err error) {
-	query := s.db.Conn(ctx).Table("users u").Select("u.*, e.created_at AS tied_at").
+	columns := "u.*, e.created_at AS tied_at"
+	if e.ends {
+		columns += ", e.expires_at AS tied_until"
+	}
+	query := s.db.Conn(ctx).Table("users u").Select(columns).
 		Joins(fmt.Sprintf("JOIN %s e ON e.%s = u.id", e.table, e.far)).
 		Where(fmt.Sprintf("e.%s = ? AND NOT u.gone", e.near), near)
+	if e.ends {
+		query = query.Where("(e.expires_at IS NULL OR e.expires_at > now())")
+	}
 	if e != blocksEdge {
 		query = query.Where(`NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = u.id AND b.blocked_id = ?
 			OR b.blocker_id = ? AND b.blocked_id = u.id)`, viewer, viewer)
@@ -219,7 +245,8 @@ func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows [
 		WHERE u.id <> @viewer AND NOT u.gone
 			AND NOT EXISTS (SELECT 1 FROM user_follows f WHERE f.follower_id = @viewer AND f.followee_id = u.id)
 			AND NOT EXISTS (SELECT 1 FROM follow_requests q WHERE q.follower_id = @viewer AND q.followee_id = u.id)
-			AND NOT EXISTS (SELECT 1 FROM user_mutes m WHERE m.muter_id = @viewer AND m.muted_id = u.id)
+			AND NOT EXISTS (SELECT 1 FROM user_mutes m WHERE m.muter_id = @viewer AND m.muted_id = u.id
+				AND (m.expires_at IS NULL OR m.expires_at > now()))
 			AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = @viewer AND b.blocked_id = u.id
 				OR b.blocker_id = u.id AND b.blocked_id = @viewer)
 		ORDER BY mutuals DESC, u.followers DESC, u.id DESC LIMIT @limit`,

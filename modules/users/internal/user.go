@@ -118,6 +118,16 @@ type edit struct {
 	Avatar      avatarEdit
 }
 
+// apply takes over the texts.
+func (u *user) apply(e edit) {
+	if e.DisplayName != nil {
+		u.DisplayName = *e.DisplayName
+	}
+	if e.Bio != nil {
+		u.Bio = *e.Bio
+	}
+}
+
 // avatarEdit: Set with a nil Upload takes the avatar away.
 type avatarEdit struct {
 	Set    bool

@@ -24,6 +24,7 @@ var Module = fx.Module("users",
 		func(p *internal.People) users.Backoffice { return p },
 	),
 	plug.Routes(func(h *internal.HTTP) httpserver.Routes { return h.Routes() }),
+	plug.Handlers(internal.Handlers),
 	plug.Schedules(internal.Schedules),
 	plug.Bootstrap(func(d *internal.Directory) httpserver.Bootstrap { return d.Bootstrap() }),
 )
