@@ -28,23 +28,26 @@ import (
 
 // binaries builds the product and the demo once, as a user would.
 var binaries = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "atrium-e2e-")
-	if err != nil {
-		return "", err
-	}
 	for name, source := range map[string]string{"atrium": "atrium", "demo": "atrium/scripts/demo"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(folder, name), source).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(binariesFolder, name), source).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
-	return folder, nil
+	return binariesFolder, nil
 })
 
+// binariesFolder is where they are, as long as the tests run.
+var binariesFolder string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if folder, err := binaries(); err == nil {
-		_ = os.RemoveAll(folder)
+	folder, err := os.MkdirTemp("", "atrium-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	binariesFolder = folder
+	code := m.Run()
+	_ = os.RemoveAll(folder)
 	os.Exit(code)
 }
 

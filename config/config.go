@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"sync"
 
 	"atrium/modules/auth"
 	"atrium/modules/orders"
@@ -119,15 +120,15 @@ func LoadOffline(modules []string, path string, environ []string) (*Config, erro
 	return read(modules, path, environ, layer{"the defaults", defaults}, layer{"the placeholders", placeholders}, layer{"the placeholders", placeholderKey()})
 }
 
-// placeholderKey makes an RSA key that signs nothing: one in a file would look like a secret.
-func placeholderKey() []byte {
+// placeholderKey makes an RSA key that signs nothing, once: one in a file would look like a secret.
+var placeholderKey = sync.OnceValue(func() []byte {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic("config: " + err.Error()) // crypto/rand never fails
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	return fmt.Appendf(nil, "cdn: {private_key: %q}", text)
-}
+})
 
 func read(modules []string, path string, environ []string, layers ...layer) (*Config, error) {
 	cfg := &Config{Modules: Modules{}}

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/bootstrap.sh --test
+scripts/bootstrap.sh --test --browser
 mkdir -p .local
 data=$(mktemp -d .local/test-XXXXXX)
 trap 'rm -rf "$data"' EXIT
