@@ -47,7 +47,7 @@ type Problem struct {
 	Detail   string         `json:"detail" doc:"what happened, for people"`
 	Instance string         `json:"instance" doc:"the request id, as in X-Request-Id"`
 	Code     string         `json:"code" doc:"stable: module.reason"`
-	Errors   []fault.Field  `json:"errors,omitempty" doc:"the values that are wrong"`
+	Errors   []fault.Field  `json:"errors" doc:"the values that are wrong, else empty"`
 	details  map[string]any // further members
 	hidden   string         // what only the log may say
 }
@@ -118,12 +118,13 @@ func prepare(c *gin.Context, err error) *Problem {
 			header.Set("ETag", tag)
 		}
 	}
-	p := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Instance: call.id, Code: f.Code, Detail: f.Message}
+	p := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Instance: call.id, Code: f.Code, Detail: f.Message,
+		Errors: []fault.Field{}}
 	if f.Kind == fault.KindInternal {
 		p.Code, p.Detail = "internal", "Something went wrong on our side. Quote the instance if you ask about it."
 		return p
 	}
-	p.Errors, p.details = f.Fields, f.Details
+	p.Errors, p.details = append(p.Errors, f.Fields...), f.Details
 	return p
 }
 
@@ -200,7 +201,7 @@ var takeOverErrors = sync.OnceFunc(func() {
 	}
 	huma.NewError = func(status int, text string, errs ...error) huma.StatusError {
 		hidden := errors.Join(append(errs, errors.New(text))...).Error()
-		return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: "internal", hidden: hidden}
+		return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: "internal", Errors: []fault.Field{}, hidden: hidden}
 	}
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false // a list is never null
