@@ -186,6 +186,34 @@ func TestRelay(t *testing.T) {
 		require.Len(t, got, 1)
 		require.Equal(t, "off.later", got[0].Subscriber)
 	})
+	t.Run("a lasting subscriber is waited for even if it was off from the first", func(t *testing.T) {
+		t.Parallel()
+		f := setup(t, dbtest.Tx)
+		ctx := t.Context()
+		lasting := []outbox.Lasting{{Subscriber: "orders.forget", Event: happened{}.EventName()}, {Subscriber: "orders.dropped", Event: happened{}.EventName()}}
+		require.NoError(t, outbox.Enlist(ctx, f.db, []string{"orders"}, lasting))
+		require.NoError(t, outbox.Enlist(ctx, f.db, []string{"orders"}, lasting[:1]), "a new build has one of them no more")
+		require.NoError(t, outbox.Enlist(ctx, f.db, []string{"posts"}, nil), "started with orders off")
+
+		f.publish(happened{})
+		var got []outbox.Delivery
+		f.dispatch(f.relay(quick, &got, "posts.hear"))
+		require.Len(t, got, 1)
+		_, err := f.receipts.Take(ctx, "posts.hear", got[0].ID)
+		require.NoError(t, err)
+		require.NoError(t, f.receipts.Finish(ctx, got[0].ID))
+		require.Equal(t, 1, f.unfinished())
+
+		got = nil
+		on := f.relay(quick, &got, "orders.forget", "posts.hear")
+		f.makeDue()
+		f.dispatch(f.relay(quick, &got, "posts.hear"))
+		require.Empty(t, got)
+		require.NoError(t, on.Resume(ctx))
+		f.dispatch(on)
+		require.Len(t, got, 1)
+		require.Equal(t, "orders.forget", got[0].Subscriber)
+	})
 	t.Run("a failed enqueue is tried again", func(t *testing.T) {
 		t.Parallel()
 		f := setup(t, dbtest.Clone)

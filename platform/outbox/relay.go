@@ -169,18 +169,28 @@ func (r *Relay) route(ctx context.Context, rows []claimedRow) ([]Delivery, error
 	if err != nil {
 		return nil, err
 	}
+	lasting, err := r.lasting(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
 	p := plan{unrecorded: map[string][]uuid.UUID{}}
 	for _, row := range rows {
-		p.add(row, r.subscribersOf(row.Kind, row.Name), settled)
+		p.add(row, r.subscribersOf(row.Kind, row.Name), lasting[row.Name], settled)
 	}
 	slices.SortStableFunc(p.deliveries, func(a, b Delivery) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return p.deliveries, r.settle(ctx, p)
 }
 
-func (p *plan) add(row claimedRow, here []string, settled map[receiptKey]receiptState) {
+// add decides about one row. here is who listens in this process, lasting who must hear of it wherever they are.
+func (p *plan) add(row claimedRow, here, lasting []string, settled map[receiptKey]receiptState) {
 	recorded := row.recorded()
 	if recorded == nil {
 		recorded = append([]string{}, here...) // not nil: recorded, even if there is none
+		for _, subscriber := range lasting {
+			if !slices.Contains(recorded, subscriber) {
+				recorded = append(recorded, subscriber)
+			}
+		}
 		if row.Kind == KindTask {
 			recorded = []string{row.Name} // its one handler, even while that is switched off
 		}

@@ -59,6 +59,9 @@ func (r *Registry) add(h Handler) error {
 	if !slices.Contains([]string{queueCritical, queueDefault, queueMedia, queueLow}, h.queue) {
 		return fmt.Errorf("handler %s names the queue %q: there are critical, default, media and low", h.name, h.queue)
 	}
+	if h.lasting && h.kind != outbox.KindEvent {
+		return fmt.Errorf("handler %s is a task's: tasks always wait, only a subscriber can be lasting", h.name)
+	}
 	key := typeName(h.kind, h.name)
 	if _, ok := r.handlers[key]; ok {
 		return fmt.Errorf("two handlers are named %s: each needs a name of its own", h.name)
@@ -71,6 +74,22 @@ func (r *Registry) add(h Handler) error {
 
 // SubscribersOf names the handlers here of an event or task; for a task its own name, or nothing.
 func (r *Registry) SubscribersOf(kind, name string) []string { return r.bySubj[typeName(kind, name)] }
+
+// Enlist writes the lasting subscribers down, so that events wait for them from now on, whether their modules are on or off.
+func (r *Registry) Enlist(ctx context.Context) error {
+	var modules []string
+	var lasting []outbox.Lasting
+	for _, h := range r.handlers {
+		module, _, _ := strings.Cut(h.name, ".")
+		if !slices.Contains(modules, module) {
+			modules = append(modules, module)
+		}
+		if h.lasting {
+			lasting = append(lasting, outbox.Lasting{Subscriber: h.name, Event: h.subject})
+		}
+	}
+	return outbox.Enlist(ctx, r.db, modules, lasting)
+}
 
 // typeName is the asynq type of a task.
 func typeName(kind, name string) string { return kind + ":" + name }

@@ -145,3 +145,24 @@ func names(ran []taskstest.Ran) (all []string) {
 	}
 	return all
 }
+
+func TestRegistry_EnlistsLastingSubscribers(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, dbtest.Tx(t))
+	forget := tasks.Subscriber("orders.forget", record(b.db, "orders.forget"), tasks.Lasting())
+	hear := tasks.Subscriber("posts.hear", record(b.db, "posts.hear"))
+	both, err := tasks.NewRegistry(b.db, []tasks.Handler{forget, hear})
+	require.NoError(t, err)
+	require.NoError(t, both.Enlist(t.Context()))
+
+	b.publish(0, 1) // while orders is off
+	taskstest.Drain(t, b.db, hear)
+	b.exactly("posts.hear", 1)
+	b.exactly("orders.forget", 0)
+	taskstest.Drain(t, b.db, forget, hear)
+	b.exactly("posts.hear", 1)
+	b.exactly("orders.forget", 1)
+
+	_, err = tasks.NewRegistry(b.db, []tasks.Handler{tasks.Job(func(context.Context, uuid.UUID, cleanup) error { return nil }, tasks.Lasting())})
+	require.ErrorContains(t, err, "only a subscriber can be lasting")
+}

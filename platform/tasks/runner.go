@@ -73,8 +73,11 @@ func (r *Runner) newServer(rdb redis.UniversalClient, queues map[string]int, con
 	})
 }
 
-// Start begins to work and returns at once.
-func (r *Runner) Start(context.Context) error {
+// Start begins to work and returns at once. It writes down which subscribers must be waited for when their module is off.
+func (r *Runner) Start(ctx context.Context) error {
+	if err := r.registry.Enlist(ctx); err != nil {
+		return err
+	}
 	for _, server := range r.servers {
 		if err := server.Start(asynq.HandlerFunc(r.process)); err != nil {
 			return fmt.Errorf("tasks: start: %w", err)

@@ -22,6 +22,7 @@ type Handler struct {
 	queue    string
 	timeout  time.Duration
 	maxRetry int
+	lasting  bool // waited for while its module is off
 	call     func(ctx context.Context, id uuid.UUID, payload []byte) error
 }
 
@@ -30,6 +31,9 @@ func (h Handler) Name() string { return h.name }
 
 // Subject is the name on the wire of the event or task that it handles.
 func (h Handler) Subject() string { return h.subject }
+
+// IsLasting reports whether events wait for it while its module is off.
+func (h Handler) IsLasting() bool { return h.lasting }
 
 // Option changes how a handler runs.
 type Option func(*Handler)
@@ -50,6 +54,10 @@ func Timeout(d time.Duration) Option { return func(h *Handler) { h.timeout = d }
 
 // MaxRetry bounds the tries after the first; afterwards the task is a dead letter. Default 20.
 func MaxRetry(n int) Option { return func(h *Handler) { h.maxRetry = n } }
+
+// Lasting makes a subscriber one that nothing may pass by: an event that happens while its module is switched off waits for
+// it. For what the law or the product's word demands (a person's erasure), not for news: what waits, stays.
+func Lasting() Option { return func(h *Handler) { h.lasting = true } }
 
 // Subscriber handles an event with database work only, exactly once: fn runs in InTx together with its receipt.
 // name is "<module>.<what_happened>", such as "notifications.post_published". A call into another module joins in.

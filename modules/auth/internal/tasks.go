@@ -15,7 +15,7 @@ import (
 func Handlers(s *Service) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("auth.user_locked", s.userLocked, tasks.Queue("critical")),
-		tasks.Subscriber("auth.user_deleted", s.userDeleted),
+		tasks.Subscriber("auth.user_deleted", s.userDeleted, tasks.Lasting()),
 		tasks.Subscriber("auth.roles_changed", s.rolesChanged, tasks.Queue("critical")),
 		tasks.Job(s.GiveBack),
 	}

@@ -62,7 +62,7 @@ func Handlers(studio *Studio, keeper *Keeper, library *Library) []tasks.Handler 
 			tasks.Queue("low"), tasks.Timeout(time.Minute)),
 		tasks.Subscriber("uploads.user_deleted", func(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
 			return library.ReleaseOwner(ctx, e.UserID)
-		}),
+		}, tasks.Lasting()),
 	}
 }
 

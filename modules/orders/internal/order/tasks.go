@@ -57,7 +57,7 @@ func Handlers(s *Service) []tasks.Handler {
 				return err
 			}
 			return s.book.Forget(ctx, e.UserID) // orders stay: the tax office asks for them for years
-		}),
+		}, tasks.Lasting()),
 	}
 }
 

@@ -43,7 +43,7 @@ func Handlers(e *Eraser) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("posts.user_deleted", func(ctx context.Context, _ uuid.UUID, event users.Deleted) error {
 			return e.outbox.Enqueue(ctx, Erase{UserID: event.UserID})
-		}),
+		}, tasks.Lasting()),
 		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Erase) error { return e.Erase(ctx, t.UserID) },
 			tasks.Queue("low"), tasks.Timeout(10*time.Minute)),
 	}
