@@ -13,11 +13,6 @@ import (
 	"atrium/platform/tasks"
 )
 
-// nothingPersonal names the modules that keep nothing of a person, and so need not hear of an erasure.
-var nothingPersonal = map[string]string{
-	"users": "erases the person itself, before it tells the others",
-}
-
 // Every module that keeps something of people listens to their erasure, and the erasure waits for it even while it is off.
 func TestEveryModuleHearsOfAnErasure(t *testing.T) {
 	t.Parallel()
@@ -34,6 +29,6 @@ func TestEveryModuleHearsOfAnErasure(t *testing.T) {
 		}
 	}
 	for _, m := range catalogue {
-		require.True(t, hears[m.name] || nothingPersonal[m.name] != "", "%s has no lasting subscriber of users.deleted.v1", m.name)
+		require.True(t, hears[m.name], "%s has no lasting subscriber of users.deleted.v1", m.name)
 	}
 }

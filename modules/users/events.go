@@ -69,6 +69,15 @@ type PrivacyChanged struct {
 // EventName is the event's name on the wire.
 func (PrivacyChanged) EventName() string { return "users.privacy_changed.v1" }
 
+// ExportRequested: the person asked for an archive of everything that is kept about them.
+type ExportRequested struct {
+	UserID   uuid.UUID `json:"user_id"`
+	ExportID uuid.UUID `json:"export_id"`
+}
+
+// EventName is the event's name on the wire.
+func (ExportRequested) EventName() string { return "users.export_requested.v1" }
+
 // Deleted: the account was erased; whoever keeps something of this person cleans up.
 type Deleted struct {
 	UserID uuid.UUID `json:"user_id"`

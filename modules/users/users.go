@@ -37,6 +37,10 @@ var (
 	ErrHandleTaken = fault.Conflict("users.handle_taken", "This handle is taken.")
 	// ErrHandleChanges: the handle was changed twice in 30 days; its detail retry_at says when it can be changed again.
 	ErrHandleChanges = fault.Conflict("users.handle_changed_often", "The handle was changed twice in the last 30 days.")
+	// ErrExportRunning: an archive of the person is being made already.
+	ErrExportRunning = fault.Conflict("users.export_running", "Your archive is being made already.")
+	// ErrNoExport: the person has not asked for an archive.
+	ErrNoExport = fault.NotFound("users.no_export", "You have not asked for an archive.")
 	// ErrNoRequest: no such request to follow.
 	ErrNoRequest = fault.NotFound("users.no_such_request", "There is no such request.")
 )

@@ -20,6 +20,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -33,6 +34,8 @@ const (
 	transferTimeout = 2 * time.Minute  // of one that does
 	maxExpires      = 10 * time.Minute // of a presigned PUT
 	deleteBatch     = 1000             // S3's own limit
+	partSize        = 8 << 20          // of a stream, in bytes: 10,000 of them are 80 GB
+	partsAtATime    = 2
 )
 
 // Config says where the bucket is. Endpoint is empty on AWS; without keys the default chain (task role) is used.
@@ -50,9 +53,10 @@ var ErrNotFound = fault.NotFound("blob.not_found", "There is no such file.")
 
 // Store is the bucket. Safe for concurrent use. Every call is bounded in time and tried at most three times.
 type Store struct {
-	bucket  string
-	client  *s3.Client
-	presign *s3.PresignClient
+	bucket   string
+	client   *s3.Client
+	presign  *s3.PresignClient
+	transfer *transfermanager.Client
 }
 
 // New makes a Store; nothing is sent yet.
@@ -86,7 +90,11 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		// The declared SHA-256 is the checksum; a second one would have to be sent as well.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	}))
-	return &Store{bucket: cfg.Bucket, client: client, presign: presign}, nil
+	transfer := transfermanager.New(client, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.Concurrency = partSize, partsAtATime
+		o.FailTimeout = callTimeout // the parts of what failed are thrown away even if ctx has ended
+	})
+	return &Store{bucket: cfg.Bucket, client: client, presign: presign, transfer: transfer}, nil
 }
 
 // httpClient bounds each step on the way to an answer, but not the reading of a body: that is the caller's time.
@@ -211,6 +219,15 @@ func (s *Store) Put(ctx context.Context, key, contentType, cacheControl string, 
 	}
 	_, err := s.client.PutObject(ctx, input)
 	return wrap(err, "put", key)
+}
+
+// Stream writes an object of unknown length, replacing what was there, in parts of which a few are in memory at a time.
+// The object is there when Stream returns nil, else not at all. How long it may take is the caller's business: ctx.
+func (s *Store) Stream(ctx context.Context, key, contentType, cacheControl string, body io.Reader) error {
+	_, err := s.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{
+		Bucket: &s.bucket, Key: &key, ContentType: &contentType, CacheControl: &cacheControl, Body: body,
+	})
+	return wrap(err, "stream", key)
 }
 
 // Copy copies within the bucket, keeping type and metadata, or returns ErrNotFound.

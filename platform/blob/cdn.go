@@ -95,6 +95,15 @@ func (c *CDN) SignPrefix(prefix string, ttl time.Duration) (query string, expire
 	return query, expires, err
 }
 
+// SignUntil returns the query string that opens every file whose key starts with prefix until then, to the second. It refuses
+// what SignPrefix refuses.
+func (c *CDN) SignUntil(prefix string, until time.Time) (query string, err error) {
+	if prefix == "" || strings.ContainsAny(prefix, `*?"\`) || !until.After(time.Now()) {
+		return "", fmt.Errorf("blob: %q cannot be signed until %s", prefix, until)
+	}
+	return c.signatures.Get(context.Background(), grant{prefix, until.Unix()}, otter.LoaderFunc[grant, string](c.sign))
+}
+
 // windowEnd cuts time into windows of ttl/2 and returns the end of the next one. Each prefix has its own cut,
 // so that not all signatures have to be made anew at the same moment.
 func windowEnd(now time.Time, prefix string, ttl time.Duration) time.Time {

@@ -113,6 +113,12 @@ func (r *Router) Root(method, path string, handler gin.HandlerFunc) {
 	r.server.engine.Handle(method, path, handler)
 }
 
+// Page registers a plain gin handler at the root of the host, like Root, behind the route's limits and access: for pages that
+// strangers may open. Its path is the whole path, in gin's spelling.
+func (r *Router) Page(route Route, handler gin.HandlerFunc) {
+	r.server.engine.Handle(route.Method, route.Path, append(r.server.guards(route), handler)...)
+}
+
 // API is the huma API, for schemas and documentation that Handle cannot express.
 func (r *Router) API() huma.API { return r.server.api }
 

@@ -37,6 +37,9 @@ type Entry struct {
 	Subscribers []Standing          `json:"subscribers" gorm:"-"`
 }
 
+// StandingDone is the state of a subscriber that has done its part.
+const StandingDone = "done"
+
 // Standing is how one subscriber stands to a row.
 type Standing struct {
 	Subscriber string `json:"subscriber"`
@@ -79,6 +82,22 @@ func (o *Outbox) List(ctx context.Context, f Filter) ([]Entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+// Standings returns how every subscriber stands to one row. There are none for a row that nobody listens to, that was not
+// dispatched yet, or that was finished and pruned.
+func (o *Outbox) Standings(ctx context.Context, id uuid.UUID) (found []Standing, err error) {
+	err = o.db.Conn(ctx).Raw(`
+		SELECT s.name AS subscriber, coalesce(r.tries, 0) AS tries, coalesce(r.last_error, '') AS last_error, CASE
+			WHEN r.done_at IS NOT NULL THEN 'done' WHEN r.dead_at IS NOT NULL THEN 'dead'
+			WHEN r.claimed_until > now() THEN 'running' ELSE 'waiting' END AS state
+		FROM outbox o CROSS JOIN unnest(o.subscribers) AS s (name)
+		LEFT JOIN event_receipts r ON r.event_id = o.id AND r.subscriber = s.name
+		WHERE o.id = ? ORDER BY s.name`, id).Scan(&found).Error
+	if err != nil {
+		return nil, fmt.Errorf("outbox: standings: %w", err)
+	}
+	return found, nil
 }
 
 // Replay gives a row that was given up another full set of tries, and makes it due now. It returns ErrNotFound or

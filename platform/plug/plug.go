@@ -11,6 +11,7 @@ const (
 	HandlersGroup  = `group:"handlers"`
 	SchedulesGroup = `group:"schedules"`
 	BootstrapGroup = `group:"bootstrap"`
+	TakeoutGroup   = `group:"takeout"`
 )
 
 // Private provides constructors to their own module only.
@@ -29,6 +30,9 @@ func Schedules(constructor any) fx.Option { return group(constructor, `group:"sc
 
 // Bootstrap plugs in a constructor that returns httpserver.Bootstrap: what the module tells clients in GET /v1/config.
 func Bootstrap(constructor any) fx.Option { return group(constructor, `group:"bootstrap"`) }
+
+// Takeout plugs in a constructor that returns takeout.Part: what the module hands out of what it keeps about a person.
+func Takeout(constructor any) fx.Option { return group(constructor, `group:"takeout"`) }
 
 func group(constructor any, tag string) fx.Option {
 	return fx.Provide(fx.Annotate(constructor, fx.ResultTags(tag)))

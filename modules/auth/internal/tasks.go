@@ -17,6 +17,9 @@ func Handlers(s *Service) []tasks.Handler {
 		tasks.Subscriber("auth.user_locked", s.userLocked, tasks.Queue("critical")),
 		tasks.Subscriber("auth.user_deleted", s.userDeleted, tasks.Lasting()),
 		tasks.Subscriber("auth.roles_changed", s.rolesChanged, tasks.Queue("critical")),
+		tasks.Subscriber("auth.export_requested", func(ctx context.Context, _ uuid.UUID, e users.ExportRequested) error {
+			return s.log(ctx, "export_requested", e.UserID, nil, e.ExportID.String())
+		}),
 		tasks.Job(s.GiveBack),
 	}
 }

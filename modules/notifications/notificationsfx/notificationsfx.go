@@ -13,6 +13,7 @@ import (
 var Module = fx.Module("notifications",
 	plug.Private(internal.NewStore, internal.NewService, internal.NewHTTP),
 	plug.Routes(func(h *internal.HTTP) httpserver.Routes { return h.Routes() }),
+	plug.Takeout(internal.Takeout),
 	plug.Handlers(internal.Handlers),
 )
 

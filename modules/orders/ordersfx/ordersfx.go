@@ -9,6 +9,7 @@ import (
 	"atrium/modules/orders/internal/cart"
 	"atrium/modules/orders/internal/coupon"
 	"atrium/modules/orders/internal/order"
+	"atrium/modules/orders/internal/takeout"
 	"atrium/platform/httpserver"
 	"atrium/platform/payment"
 	"atrium/platform/plug"
@@ -24,6 +25,7 @@ var Module = fx.Module("orders",
 	),
 	fx.Provide(func(s *order.Service) orders.Reader { return s }),
 	plug.Routes(routes),
+	plug.Takeout(takeout.Part),
 	plug.Handlers(order.Handlers),
 	plug.Schedules(order.Schedules),
 	plug.Bootstrap(bootstrap),

@@ -13,6 +13,7 @@ import (
 	"atrium/modules/posts/internal/post"
 	"atrium/modules/posts/internal/react"
 	"atrium/modules/posts/internal/shop"
+	"atrium/modules/posts/internal/takeout"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -31,6 +32,7 @@ var Module = fx.Module("posts",
 	),
 	fx.Provide(func(d *card.Deck) posts.Reader { return d }),
 	plug.Routes(routes),
+	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
 	plug.Handlers(erasure.Handlers),
 	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {

@@ -18,6 +18,7 @@ var Module = fx.Module("products",
 		func(w *internal.Warehouse) products.Stock { return w },
 	),
 	plug.Routes(func(h *internal.HTTP) httpserver.Routes { return h.Routes() }),
+	plug.Takeout(internal.Takeout),
 	plug.Handlers(internal.Handlers),
 )
 

@@ -185,3 +185,13 @@ func wrap(err error) error {
 	}
 	return nil
 }
+
+// originals are some of a person's photos, in the order of their ids, after the one given.
+func (s *Store) originals(ctx context.Context, owner, after uuid.UUID) (page []Upload, err error) {
+	err = s.db.Conn(ctx).Where("owner_id = ? AND id > ? AND status = ? AND released_at IS NULL", owner, after, ready).
+		Order("id").Limit(100).Find(&page).Error
+	if err != nil {
+		return nil, fmt.Errorf("uploads: read a person's photos: %w", err)
+	}
+	return page, nil
+}

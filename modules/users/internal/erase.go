@@ -32,6 +32,9 @@ func (p *People) EraseDue(ctx context.Context, g *Graph) error {
 
 // erase takes the follows apart in small transactions, since each moves somebody else's figures, then everything else in one.
 func (p *People) erase(ctx context.Context, g *Graph, id uuid.UUID) error {
+	if err := p.store.stepErasure(ctx, id, stepFollows, false); err != nil {
+		return err
+	}
 	for {
 		ended, err := g.endSome(ctx, id)
 		if err != nil {
@@ -45,6 +48,11 @@ func (p *People) erase(ctx context.Context, g *Graph, id uuid.UUID) error {
 		u, due, err := p.store.lockDue(ctx, id)
 		if err != nil || !due {
 			return err
+		}
+		for _, step := range []string{stepFollows, stepProfile} {
+			if err := p.store.stepErasure(ctx, id, step, true); err != nil {
+				return err
+			}
 		}
 		return p.scrub(ctx, &u)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -25,22 +24,19 @@ type HTTP struct {
 // NewHTTP makes the routes.
 func NewHTTP(people *People, graph *Graph) *HTTP { return &HTTP{people: people, graph: graph} }
 
-// Routes plugs them in.
-func (h *HTTP) Routes() httpserver.Routes {
-	return httpserver.Routes{Module: "users", Register: func(r *httpserver.Router) {
-		h.registerOwn(r)
-		h.registerGraph(r)
-		h.registerAdmin(r)
-		r.Root(http.MethodGet, "/legal/:document", h.legal)
-	}}
+// Register plugs them in.
+func (h *HTTP) Register(r *httpserver.Router) {
+	h.registerOwn(r)
+	h.registerGraph(r)
+	h.registerAdmin(r)
+	h.registerLeaving(r)
+	r.Root(http.MethodGet, "/legal/:document", h.legal)
 }
 
 func (h *HTTP) registerOwn(r *httpserver.Router) {
 	type route = httpserver.Route
 	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me", Name: "get-me", Summary: "Yourself"}, h.me)
 	httpserver.Handle(r, route{Method: http.MethodPatch, Path: "/me", Name: "edit-me", Summary: "Change your profile"}, h.editMe)
-	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me", Name: "leave", Summary: "Have your account erased",
-		Status: http.StatusAccepted, Fresh: true}, h.leave)
 	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me/settings", Name: "get-settings", Summary: "Your settings"}, h.settings)
 	httpserver.Handle(r, route{Method: http.MethodPatch, Path: "/me/settings", Name: "edit-settings", Summary: "Change your settings"}, h.editSettings)
 	httpserver.Handle(r, route{Method: http.MethodPost, Path: "/me/consents", Name: "consent", Summary: "Agree to a current document"}, h.consent)
@@ -97,18 +93,6 @@ func (h *HTTP) editMe(ctx context.Context, in *editMeRequest) (*meResponse, erro
 		return nil, err
 	}
 	return toMe(me), nil
-}
-
-type leaveResponse struct {
-	EraseAt time.Time `json:"erase_at" doc:"signing in before then takes it back"`
-}
-
-func (h *HTTP) leave(ctx context.Context, _ *struct{}) (*httpserver.Answer[leaveResponse], error) {
-	at, err := h.people.Leave(ctx, identity.From(ctx).UserID)
-	if err != nil {
-		return nil, err
-	}
-	return httpserver.OK(leaveResponse{EraseAt: at}), nil
 }
 
 type settingsResponse struct {

@@ -17,6 +17,7 @@ func (h *HTTP) registerAdmin(r *httpserver.Router) {
 	}
 	httpserver.Handle(r, admin(http.MethodPost, "/admin/users/{id}/suspend", "suspend-user", "Lock an account out"), h.suspend)
 	httpserver.Handle(r, admin(http.MethodPost, "/admin/users/{id}/reinstate", "reinstate-user", "Take a suspension back"), h.reinstate)
+	httpserver.Handle(r, admin(http.MethodGet, "/admin/users/{id}/erasure", "get-erasure", "How far an account's erasure is"), h.erasureOf)
 	httpserver.Handle(r, admin(http.MethodPut, "/admin/users/{id}/roles", "set-roles", "Give a person exactly these roles"), h.setRoles)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,6 +14,7 @@ import (
 	"atrium/platform/etag"
 	"atrium/platform/fault"
 	"atrium/platform/identity"
+	"atrium/platform/mail"
 	"atrium/platform/outbox"
 )
 
@@ -28,12 +28,29 @@ type People struct {
 	store     store
 	outbox    *outbox.Outbox
 	library   uploads.Library
+	mails     mail.Sender
 	directory *Directory
+	links     links
+	publicURL string
+}
+
+// Deps are what People stands on.
+type Deps struct {
+	DB        *database.DB
+	Outbox    *outbox.Outbox
+	Library   uploads.Library
+	Mail      mail.Sender
+	Directory *Directory
+	LinkKey   []byte // signs the links that work without signing in
+	PublicURL string
 }
 
 // NewPeople makes the service.
-func NewPeople(cfg users.Config, db *database.DB, events *outbox.Outbox, library uploads.Library, directory *Directory) *People {
-	return &People{cfg: cfg, db: db, store: store{db}, outbox: events, library: library, directory: directory}
+func NewPeople(cfg users.Config, d Deps) *People {
+	return &People{
+		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, mails: d.Mail, directory: d.Directory,
+		links: links{d.LinkKey}, publicURL: strings.TrimSuffix(d.PublicURL, "/"),
+	}
 }
 
 // withURLs fills in where the documents are: {public_url} in their URLs is the API's own.
@@ -90,6 +107,9 @@ func (p *People) Restore(ctx context.Context, id uuid.UUID) error {
 			return nil
 		}
 		u.EraseAt = nil
+		if err := p.store.cancelErasure(ctx, id); err != nil {
+			return err
+		}
 		return p.returned(ctx, u)
 	})
 }
@@ -207,23 +227,6 @@ func (p *People) Agree(ctx context.Context, id uuid.UUID, document, version stri
 		p.db.AfterCommit(ctx, func(ctx context.Context) { p.directory.consents.Drop(ctx, id) })
 		return p.store.agree(ctx, consent{UserID: id, Document: document, Version: version})
 	})
-}
-
-// Leave locks a person's account and returns when it will be erased. Asking again does not postpone it.
-func (p *People) Leave(ctx context.Context, id uuid.UUID) (eraseAt time.Time, err error) {
-	err = p.change(ctx, id, func(ctx context.Context, u *user) error {
-		if u.EraseAt == nil {
-			now, err := p.store.now(ctx)
-			if err != nil {
-				return err
-			}
-			at := now.Add(p.cfg.EraseAfter)
-			u.EraseAt = &at
-		}
-		eraseAt = *u.EraseAt
-		return p.outbox.Publish(ctx, users.Locked{UserID: id, Reason: "erasure"})
-	})
-	return eraseAt, err
 }
 
 // Suspend locks an account out until it is reinstated.

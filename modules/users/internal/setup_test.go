@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/dbtest"
+	"atrium/platform/httpserver"
+	"atrium/platform/mail"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
 )
@@ -28,6 +31,24 @@ type bundle struct {
 	graph     *Graph
 	directory *Directory
 	library   *uploadstest.Library
+	mails     *mailbox
+}
+
+// mailbox keeps what was sent; Down refuses it.
+type mailbox struct {
+	mu   sync.Mutex
+	sent []mail.Message
+	down error
+}
+
+// Send satisfies mail.Sender.
+func (m *mailbox) Send(_ context.Context, message mail.Message) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down == nil {
+		m.sent = append(m.sent, message)
+	}
+	return m.down
 }
 
 func setup(t *testing.T) *bundle {
@@ -39,11 +60,13 @@ func setup(t *testing.T) *bundle {
 	}
 	library := uploadstest.NewLibrary()
 	directory := NewDirectory(cfg, db, cache.New(nil, zap.NewNop()), library, "https://api.atrium.test")
-	people := NewPeople(cfg, db, outbox.New(db), library, directory)
+	mails := &mailbox{}
+	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Mail: mails, Directory: directory,
+		LinkKey: make([]byte, 32), PublicURL: "https://api.atrium.test/"})
 	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
 	return &bundle{
-		App: apptest.NewOn(t, db, NewHTTP(people, graph).Routes()),
-		t:   t, db: db, people: people, graph: graph, directory: directory, library: library,
+		App: apptest.NewOn(t, db, httpserver.Routes{Module: "users", Register: NewHTTP(people, graph).Register}),
+		t:   t, db: db, people: people, graph: graph, directory: directory, library: library, mails: mails,
 	}
 }
 

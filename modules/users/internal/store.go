@@ -204,6 +204,7 @@ func (s store) forget(ctx context.Context, id uuid.UUID) error {
 		"DELETE FROM user_handles WHERE user_id = ?",
 		"DELETE FROM user_settings WHERE user_id = ?",
 		"DELETE FROM user_consents WHERE user_id = ?",
+		"UPDATE user_exports SET status = 'expired', expires_at = now() WHERE user_id = ? AND removed_at IS NULL", // the archives go soon
 		"DELETE FROM follow_requests WHERE ? IN (follower_id, followee_id)",
 		"DELETE FROM user_blocks WHERE ? IN (blocker_id, blocked_id)",
 		"DELETE FROM user_mutes WHERE ? IN (muter_id, muted_id)",

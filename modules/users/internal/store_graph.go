@@ -253,3 +253,32 @@ func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows [
 		map[string]any{"viewer": viewer, "limit": limit}).Scan(&rows).Error
 	return rows, faults.Translate(err, nil)
 }
+
+// compared is whether a person's figures differ from their rows.
+type compared struct {
+	ID      uuid.UUID
+	Drifted bool
+}
+
+// compareFigures compares the figures of people in the order of their ids, after the one given. One statement sees rows and
+// figures of one moment.
+func (s store) compareFigures(ctx context.Context, after uuid.UUID, limit int) (batch []compared, err error) {
+	err = s.db.Conn(ctx).Raw(`
+		SELECT u.id, u.followers <> (SELECT count(*) FROM user_follows f WHERE f.followee_id = u.id)
+			OR u.following <> (SELECT count(*) FROM user_follows f WHERE f.follower_id = u.id) AS drifted
+		FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?`, after, limit).Scan(&batch).Error
+	return batch, faults.Translate(err, nil)
+}
+
+// mendFigures counts a person's rows anew. Whoever changes a tie locks both its ends first, so none moves meanwhile.
+func (s store) mendFigures(ctx context.Context, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.lockAll(ctx, id); err != nil {
+			return err
+		}
+		err := s.db.Conn(ctx).Exec(`UPDATE users u SET
+			followers = (SELECT count(*) FROM user_follows f WHERE f.followee_id = u.id),
+			following = (SELECT count(*) FROM user_follows f WHERE f.follower_id = u.id) WHERE u.id = ?`, id).Error
+		return faults.Translate(err, nil)
+	})
+}

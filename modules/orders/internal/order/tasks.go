@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -56,12 +57,18 @@ func Handlers(s *Service) []tasks.Handler {
 			if err := s.carts.Forget(ctx, e.UserID); err != nil {
 				return err
 			}
-			return s.book.Forget(ctx, e.UserID) // orders stay: the tax office asks for them for years
+			if err := s.book.Forget(ctx, e.UserID); err != nil {
+				return err
+			}
+			return s.Pseudonymise(ctx, e.UserID)
 		}, tasks.Lasting()),
 	}
 }
 
 // Schedules are the module's clockwork.
 func Schedules(s *Service) []tasks.Schedule {
-	return []tasks.Schedule{{Name: "orders.sweep", Every: s.cfg.SweepEvery, Run: s.Sweep}}
+	return []tasks.Schedule{
+		{Name: "orders.sweep", Every: s.cfg.SweepEvery, Run: s.Sweep},
+		{Name: "orders.sweep_pseudonyms", Every: time.Hour, Run: s.SweepPseudonyms},
+	}
 }
