@@ -13,8 +13,9 @@ import (
 
 // Config is the section "users" of the configuration.
 type Config struct {
-	Documents  []Document    `koanf:"documents" validate:"dive"`     // what people agree to before they post
-	EraseAfter time.Duration `koanf:"erase_after" validate:"min=1m"` // from the request for erasure to the erasure
+	Documents  []Document    `koanf:"documents" validate:"dive"`           // what people agree to before they post
+	EraseAfter time.Duration `koanf:"erase_after" validate:"min=1m"`       // from the request for erasure to the erasure
+	MinimumAge int           `koanf:"minimum_age" validate:"min=0,max=99"` // years; whoever posts must have said that they are so old. 0: nobody is asked
 }
 
 // Document is the current version of something people agree to.
@@ -31,6 +32,8 @@ var (
 	ErrTermsRequired = fault.Forbidden("users.terms_required", "Please agree to the current terms first.")
 	// ErrSuspended: the account is suspended.
 	ErrSuspended = fault.Forbidden("auth.account_suspended", "This account is suspended.")
+	// ErrTooYoung: the person is younger than Config.MinimumAge.
+	ErrTooYoung = fault.Forbidden("users.too_young", "You are too young for this.")
 	// ErrSelf: following, blocking or muting oneself.
 	ErrSelf = fault.Invalid("users.self", "That is you.")
 	// ErrHandleTaken: somebody has the handle, or one that looks like it.
@@ -124,6 +127,34 @@ type Contact struct {
 	Email         string // empty where unknown
 	EmailVerified bool
 	Language      string // BCP 47
+	QuietFrom     string // HH:MM where the person is; empty: always to be reached
+	QuietTo       string
+}
+
+// QuietUntil returns when the quiet hours end in which local falls, or the zero time where it falls in none. local is the
+// time where the person is.
+func (c Contact) QuietUntil(local time.Time) time.Time {
+	from, err := time.Parse("15:04", c.QuietFrom)
+	if err != nil {
+		return time.Time{}
+	}
+	to, err := time.Parse("15:04", c.QuietTo)
+	if err != nil {
+		return time.Time{}
+	}
+	at := func(clock time.Time, days int) time.Time {
+		return time.Date(local.Year(), local.Month(), local.Day()+days, clock.Hour(), clock.Minute(), 0, 0, local.Location())
+	}
+	for days := -1; days <= 0; days++ { // those that began yesterday, and today's
+		begin, end := at(from, days), at(to, days)
+		if !end.After(begin) {
+			end = at(to, days+1)
+		}
+		if !local.Before(begin) && local.Before(end) {
+			return end
+		}
+	}
+	return time.Time{}
 }
 
 // Directory looks people up. Its answers are cached.
@@ -150,6 +181,21 @@ type Graph interface {
 	Following(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
 	// Followers is the other direction.
 	Followers(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
+}
+
+// Subject is what a mute may be about: a text with its tags, style and brands; empty where there is none.
+type Subject struct {
+	Text   string
+	Tags   []string
+	Style  string
+	Brands []string
+}
+
+// Mutes knows what people want to see nothing of.
+type Mutes interface {
+	// Muted reports for each subject whether the viewer (uuid.Nil: nobody) has muted its tags, style, brands or a word of its
+	// text. Cached: without mutes it costs nothing.
+	Muted(ctx context.Context, viewer uuid.UUID, subjects []Subject) ([]bool, error)
 }
 
 // Tally keeps the figures that other modules know.

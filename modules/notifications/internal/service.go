@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -188,6 +189,12 @@ func (s *Service) SendPush(ctx context.Context, _ uuid.UUID, task sendPush) erro
 	if i < 0 {
 		return nil
 	}
+	if until, err := s.quietUntil(ctx, n, devices[i]); err != nil || !until.IsZero() {
+		if err != nil {
+			return err
+		}
+		return s.db.InTx(ctx, func(ctx context.Context) error { return s.outbox.Enqueue(ctx, task, outbox.At(until)) })
+	}
 	err = s.push.Send(ctx, toPush(n, actor, devices[i].Token))
 	switch {
 	case errors.Is(err, push.ErrOff):
@@ -198,6 +205,23 @@ func (s *Service) SendPush(ctx context.Context, _ uuid.UUID, task sendPush) erro
 		return tasks.Drop(err)
 	}
 	return err
+}
+
+// quietUntil returns until when a push must wait because it is night where the device is, or the zero time. What is about a
+// person's money or account comes at any hour.
+func (s *Service) quietUntil(ctx context.Context, n Notification, d Device) (time.Time, error) {
+	if obligatory[n.Type] {
+		return time.Time{}, nil
+	}
+	contacts, err := s.people.Contacts(ctx, []uuid.UUID{n.RecipientID})
+	if err != nil {
+		return time.Time{}, err
+	}
+	zone, err := time.LoadLocation(d.Timezone)
+	if err != nil { // a zone that this build does not know
+		zone = time.UTC
+	}
+	return contacts[n.RecipientID].QuietUntil(time.Now().In(zone)), nil
 }
 
 // SendMail mails a notification to its recipient's verified address. The notification's id is the mail's.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -156,6 +157,31 @@ func TestNotify(t *testing.T) {
 		b.publish(b.liked(b.ben), b.liked(b.people.Add("chiara")))
 		require.Len(t, b.list(b.ana), 2)
 		require.Len(t, b.mails.sent, 1)
+	})
+	t.Run("at night a push waits, unless it is about the account", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.send(b.ana, http.MethodPut, "/v1/me/devices/phone", map[string]string{"platform": "ios", "token": "t1", "locale": "en", "timezone": "Etc/UTC"}, http.StatusNoContent)
+		now := time.Now().UTC()
+		night := users.Contact{DisplayName: "Person", QuietFrom: now.Add(-time.Hour).Format("15:04"), QuietTo: now.Add(time.Hour).Format("15:04")}
+		b.people.SetContact(b.ana, night)
+		b.publish(b.liked(b.ben))
+		require.Len(t, b.list(b.ana), 1, "in the app it is there")
+		require.Empty(t, b.phones.sent)
+		b.publish(auth.SignedIn{UserID: b.ana, SessionID: uuid.New(), NewDevice: true})
+		require.Len(t, b.phones.sent, 1)
+		night.QuietFrom = ""
+		b.people.SetContact(b.ana, night) // it is morning
+		taskstest.Ripen(t, b.db)
+		taskstest.Drain(t, b.db, Handlers(b.service)...)
+		require.Len(t, b.phones.sent, 2)
+	})
+	t.Run("whoever is locked out gets no more pushes", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.phone(b.ana, "phone", "t1")
+		b.publish(users.Locked{UserID: b.ana, Reason: "erasure"}, b.liked(b.ben))
+		require.Empty(t, b.phones.sent)
 	})
 	t.Run("taking a like back withdraws it while unread, and only then", func(t *testing.T) {
 		t.Parallel()

@@ -160,6 +160,14 @@ func (s *Store) RemoveDevice(ctx context.Context, user uuid.UUID, installation s
 	return nil
 }
 
+// RemoveDevices forgets all of the user's installations; the app registers its own again when the user comes back.
+func (s *Store) RemoveDevices(ctx context.Context, user uuid.UUID) error {
+	if err := s.db.Conn(ctx).Exec(`DELETE FROM devices WHERE user_id = ?`, user).Error; err != nil {
+		return fmt.Errorf("remove a person's devices: %w", err)
+	}
+	return nil
+}
+
 // PurgeToken forgets a token that the push service does not know any more.
 func (s *Store) PurgeToken(ctx context.Context, token string) error {
 	if err := s.db.Conn(ctx).Exec(`DELETE FROM devices WHERE token = ?`, token).Error; err != nil {

@@ -26,6 +26,9 @@ func Handlers(s *Service) []tasks.Handler {
 		tasks.Subscriber("notifications.user_unfollowed", s.userUnfollowed),
 		tasks.Subscriber("notifications.follow_requested", s.followRequested),
 		tasks.Subscriber("notifications.user_blocked", s.userBlocked),
+		tasks.Subscriber("notifications.user_locked", func(ctx context.Context, _ uuid.UUID, e users.Locked) error {
+			return s.store.RemoveDevices(ctx, e.UserID)
+		}),
 		tasks.Subscriber("notifications.user_deleted", s.userDeleted, tasks.Lasting()),
 		tasks.Subscriber("notifications.signed_in", s.signedIn),
 		tasks.Subscriber("notifications.session_revoked", s.sessionRevoked),

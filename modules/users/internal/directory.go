@@ -34,7 +34,7 @@ type Directory struct {
 // NewDirectory makes the directory. {public_url} in the documents' URLs becomes publicURL.
 func NewDirectory(cfg users.Config, db *database.DB, c *cache.Cache, library uploads.Library, publicURL string) *Directory {
 	return &Directory{
-		store: store{db}, library: library, documents: withURLs(cfg.Documents, publicURL),
+		store: store{db}, library: library, documents: withURLs(withAge(cfg), publicURL),
 		people:   cache.NewSpace[uuid.UUID, card](c, "users.card", 10*time.Minute, time.Minute, 20_000),
 		consents: cache.NewSpace[uuid.UUID, map[string][]string](c, "users.consents", time.Hour, 10*time.Minute, 20_000),
 	}

@@ -366,6 +366,22 @@ type suggestion struct {
 	Mutuals int64 `json:"mutuals" doc:"how many of those whom you follow follow them"`
 }
 
+// Dismiss has somebody not suggested to me again. They never learn of it.
+func (g *Graph) Dismiss(ctx context.Context, me, other uuid.UUID) error {
+	return g.between(ctx, me, other, func(ctx context.Context, _ user, r relation) error {
+		if r.BlocksMe {
+			return users.ErrNotFound
+		}
+		_, err := g.store.put(ctx, dismissEdge, me, other)
+		return err
+	})
+}
+
+// Undismiss takes it back.
+func (g *Graph) Undismiss(ctx context.Context, me, other uuid.UUID) error {
+	return g.loosen(ctx, dismissEdge, me, other)
+}
+
 // Suggest lists people to follow: those whom one's own people follow, then popular ones.
 func (g *Graph) Suggest(ctx context.Context, me uuid.UUID, limit int) ([]suggestion, error) {
 	rows, err := g.store.suggest(ctx, me, limit)

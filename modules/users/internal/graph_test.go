@@ -220,6 +220,13 @@ func TestSuggestions(t *testing.T) {
 	require.Equal(t, cleo, found[0].ID)
 	require.EqualValues(t, 1, found[0].Mutuals)
 	require.Equal(t, eve, found[1].ID)
+	t.Run("who was dismissed or muted does not come again", func(t *testing.T) {
+		b.Do(t, apptest.Request{Method: http.MethodPut, Path: "/v1/me/dismissed-suggestions/eve", Token: apptest.As(ana)}).Want(204)
+		require.NoError(t, b.graph.Mute(t.Context(), ana, cleo, nil))
+		require.Contains(t, string(b.Do(t, apptest.Request{Path: "/v1/users/suggested", Token: apptest.As(ana)}).Want(200).Body), `"items":[]`)
+		b.Do(t, apptest.Request{Method: http.MethodDelete, Path: "/v1/me/dismissed-suggestions/eve", Token: apptest.As(ana)}).Want(204)
+		require.Contains(t, string(b.Do(t, apptest.Request{Path: "/v1/users/suggested", Token: apptest.As(ana)}).Want(200).Body), eve.String())
+	})
 }
 
 // A storm of follows, unfollows, blocks and requests between a few people leaves every figure equal to its rows, and nobody

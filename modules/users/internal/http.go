@@ -96,15 +96,19 @@ func (h *HTTP) editMe(ctx context.Context, in *editMeRequest) (*meResponse, erro
 }
 
 type settingsResponse struct {
-	Language    string `json:"language" doc:"BCP 47" example:"en-GB"`
-	Measurement string `json:"measurement" enum:"metric,imperial" example:"metric"`
-	Currency    string `json:"currency" doc:"ISO 4217" example:"EUR"`
-	Version     int64  `json:"version" example:"1"`
+	Language          string      `json:"language" doc:"BCP 47" example:"en-GB"`
+	Measurement       string      `json:"measurement" enum:"metric,imperial" doc:"cm or in" example:"metric"`
+	AreaUnit          string      `json:"area_unit" enum:"m2,ft2,pyeong" example:"m2"`
+	Currency          string      `json:"currency" doc:"ISO 4217" example:"EUR"`
+	DefaultVisibility string      `json:"default_visibility" enum:"public,followers,private" doc:"what the app proposes for a new post" example:"public"`
+	QuietHours        *quietHours `json:"quiet_hours" doc:"when pushes wait, where each device is"`
+	Version           int64       `json:"version" example:"1"`
 }
 
 func toSettings(s settings) *httpserver.Answer[settingsResponse] {
 	return &httpserver.Answer[settingsResponse]{ETag: etag.Format(s.Version), Body: settingsResponse{
-		Language: s.Language, Measurement: s.Measurement, Currency: s.Currency, Version: s.Version,
+		Language: s.Language, Measurement: s.Measurement, AreaUnit: s.AreaUnit, Currency: s.Currency,
+		DefaultVisibility: s.DefaultVisibility, QuietHours: s.quiet(), Version: s.Version,
 	}}
 }
 
@@ -119,9 +123,12 @@ func (h *HTTP) settings(ctx context.Context, _ *struct{}) (*httpserver.Answer[se
 type editSettingsRequest struct {
 	IfMatch string `header:"If-Match" doc:"the version that you edited" example:"\"1\""`
 	Body    struct {
-		Language    *string `json:"language,omitempty" maxLength:"35" doc:"BCP 47" example:"ko"`
-		Measurement *string `json:"measurement,omitempty" enum:"metric,imperial"`
-		Currency    *string `json:"currency,omitempty" maxLength:"3" doc:"ISO 4217" example:"KRW"`
+		Language          *string       `json:"language,omitempty" maxLength:"35" doc:"BCP 47" example:"ko"`
+		Measurement       *string       `json:"measurement,omitempty" enum:"metric,imperial" example:"metric"`
+		AreaUnit          *string       `json:"area_unit,omitempty" enum:"m2,ft2,pyeong" example:"pyeong"`
+		Currency          *string       `json:"currency,omitempty" maxLength:"3" doc:"ISO 4217" example:"KRW"`
+		DefaultVisibility *string       `json:"default_visibility,omitempty" enum:"public,followers,private" example:"followers"`
+		QuietHours        nullableHours `json:"quiet_hours,omitempty" doc:"null: none"`
 	}
 }
 
@@ -141,11 +148,13 @@ type consentRequest struct {
 	Body struct {
 		Document string `json:"document" maxLength:"100" example:"terms"`
 		Version  string `json:"version" maxLength:"100" example:"2026-01"`
+		// The age gate asks for it; it is not kept.
+		BirthDate string `json:"birth_date,omitempty" maxLength:"10" doc:"for the document \"age\" alone: YYYY-MM-DD; it is checked and forgotten" example:"1994-05-17"`
 	}
 }
 
 func (h *HTTP) consent(ctx context.Context, in *consentRequest) (*httpserver.Empty, error) {
-	return done(h.people.Agree(ctx, identity.From(ctx).UserID, in.Body.Document, in.Body.Version))
+	return done(h.people.Agree(ctx, identity.From(ctx).UserID, in.Body.Document, in.Body.Version, in.Body.BirthDate))
 }
 
 // nullableID tells an absent id from null.
@@ -163,6 +172,30 @@ func (n *nullableID) UnmarshalJSON(b []byte) error {
 // Schema describes it for the OpenAPI document.
 func (nullableID) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Nullable: true}
+}
+
+// nullableHours tells absent quiet hours from null.
+type nullableHours struct {
+	sent  bool
+	hours *quietHours
+}
+
+// UnmarshalJSON runs only where the member is there.
+func (n *nullableHours) UnmarshalJSON(b []byte) error {
+	n.sent = true
+	return json.Unmarshal(b, &n.hours)
+}
+
+// Schema describes it for the OpenAPI document.
+func (nullableHours) Schema(huma.Registry) *huma.Schema {
+	clock := &huma.Schema{Type: huma.TypeString, Pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", Examples: []any{"22:00"}}
+	clock.PrecomputeMessages()
+	s := &huma.Schema{
+		Type: huma.TypeObject, Nullable: true, AdditionalProperties: false, Required: []string{"from", "to"},
+		Properties: map[string]*huma.Schema{"from": clock, "to": clock},
+	}
+	s.PrecomputeMessages()
+	return s
 }
 
 // done is the answer without a body.

@@ -24,6 +24,7 @@ func (h *HTTP) registerGraph(r *httpserver.Router) {
 	}{
 		{"/users/{user}/follow", "follow", "Follow, or ask a private person", "Unfollow, or take the request back", h.graph.Follow, h.graph.Unfollow},
 		{"/users/{user}/block", "block", "Block: you lose each other as followers", "Unblock", h.graph.Block, h.graph.Unblock},
+		{"/me/dismissed-suggestions/{user}", "dismissed-suggestion", "Have somebody not suggested again", "Have them suggested again", h.graph.Dismiss, h.graph.Undismiss},
 		{"/me/follow-requests/{user}", "follow-request", "Accept a request", "Reject a request", h.graph.Accept, h.graph.Reject},
 	} {
 		httpserver.Handle(r, route{Method: http.MethodPut, Path: t.path, Name: "put-" + t.name, Summary: t.put}, h.toggle(t.make))

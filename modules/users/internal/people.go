@@ -12,14 +12,10 @@ import (
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/etag"
-	"atrium/platform/fault"
 	"atrium/platform/identity"
 	"atrium/platform/mail"
 	"atrium/platform/outbox"
 )
-
-// errDocument answers a consent to something that is not a current document.
-var errDocument = fault.Invalid("users.unknown_document", "This is not a current version of a document.")
 
 // People is the life of accounts: users.Accounts, users.Tally and users.Backoffice, and what people do with themselves.
 type People struct {
@@ -51,15 +47,6 @@ func NewPeople(cfg users.Config, d Deps) *People {
 		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, mails: d.Mail, directory: d.Directory,
 		links: links{d.LinkKey}, publicURL: strings.TrimSuffix(d.PublicURL, "/"),
 	}
-}
-
-// withURLs fills in where the documents are: {public_url} in their URLs is the API's own.
-func withURLs(documents []users.Document, publicURL string) []users.Document {
-	documents = slices.Clone(documents)
-	for i := range documents {
-		documents[i].URL = strings.ReplaceAll(documents[i].URL, "{public_url}", strings.TrimSuffix(publicURL, "/"))
-	}
-	return documents
 }
 
 // SignUp implements users.Accounts.
@@ -216,17 +203,6 @@ func (p *People) changeAvatar(ctx context.Context, u *user, change avatarEdit) e
 		return uploads.ErrNotUsable.At("/body/avatar_upload_id", "is not a ready, unused upload of yours").Because(err)
 	}
 	return err
-}
-
-// Agree keeps a person's yes to a current document.
-func (p *People) Agree(ctx context.Context, id uuid.UUID, document, version string) error {
-	if !slices.ContainsFunc(p.directory.documents, func(d users.Document) bool { return d.Name == document && d.Version == version }) {
-		return errDocument.At("/body/version", "is not current")
-	}
-	return p.db.InTx(ctx, func(ctx context.Context) error {
-		p.db.AfterCommit(ctx, func(ctx context.Context) { p.directory.consents.Drop(ctx, id) })
-		return p.store.agree(ctx, consent{UserID: id, Document: document, Version: version})
-	})
 }
 
 // Suspend locks an account out until it is reinstated.

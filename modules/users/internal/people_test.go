@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -158,7 +159,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ana := b.join(t, "Ana")
-	require.JSONEq(t, `{"language":"en","measurement":"metric","currency":"EUR","version":1}`,
+	require.JSONEq(t, `{"language":"en","measurement":"metric","area_unit":"m2","currency":"EUR","default_visibility":"public","quiet_hours":null,"version":1}`,
 		string(b.Do(t, apptest.Request{Path: "/v1/me/settings", Token: apptest.As(ana)}).Want(200).Body))
 	patch(t, b, "/v1/me/settings", ana, `"1"`, map[string]any{"language": "ko-KR", "currency": "krw"}).Want(200)
 	patch(t, b, "/v1/me/settings", ana, `"1"`, map[string]any{"currency": "USD"}).Want(412)
@@ -168,6 +169,63 @@ func TestSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ko-KR", contacts[ana].Language)
 	require.Equal(t, "USD", firstSettings(ana, "en-US").Currency)
+	require.Equal(t, "pyeong", firstSettings(ana, "ko-KR").AreaUnit)
+	t.Run("quiet hours come and go together", func(t *testing.T) {
+		set := func(hours any, status int) *apptest.Response {
+			return patch(t, b, "/v1/me/settings", ana, "*", map[string]any{"quiet_hours": hours}).Want(status)
+		}
+		for _, wrong := range []any{map[string]any{"from": "22:00"}, map[string]any{"from": "25:00", "to": "07:00"}, "night", map[string]any{"from": "22:00", "to": "07:00", "x": 1}} {
+			set(wrong, 422)
+		}
+		require.Equal(t, map[string]any{"from": "22:00", "to": "07:00"}, set(map[string]any{"from": "22:00", "to": "07:00"}, 200).JSON()["quiet_hours"])
+		kept := patch(t, b, "/v1/me/settings", ana, "*", map[string]any{"area_unit": "pyeong", "default_visibility": "followers"}).Want(200).JSON()
+		require.NotNil(t, kept["quiet_hours"])
+		require.Equal(t, "followers", kept["default_visibility"])
+		contacts, err := b.directory.Contacts(t.Context(), []uuid.UUID{ana})
+		require.NoError(t, err)
+		require.Equal(t, "22:00", contacts[ana].QuietFrom)
+		require.Nil(t, set(nil, 200).JSON()["quiet_hours"])
+	})
+}
+
+func TestQuietUntil(t *testing.T) {
+	t.Parallel()
+	night, siesta := users.Contact{QuietFrom: "22:00", QuietTo: "07:00"}, users.Contact{QuietFrom: "13:00", QuietTo: "15:00"}
+	at := func(clock string) time.Time {
+		when, err := time.ParseInLocation("2006-01-02 15:04", "2026-03-10 "+clock, time.FixedZone("", 9*3600))
+		require.NoError(t, err)
+		return when
+	}
+	for clock, want := range map[string]time.Time{"21:59": {}, "22:00": at("07:00").AddDate(0, 0, 1), "23:30": at("07:00").AddDate(0, 0, 1), "00:10": at("07:00"), "06:59": at("07:00"), "07:00": {}} {
+		require.Equal(t, want, night.QuietUntil(at(clock)), clock)
+	}
+	require.Equal(t, at("15:00"), siesta.QuietUntil(at("14:59")))
+	require.Zero(t, siesta.QuietUntil(at("15:00")))
+	require.Zero(t, users.Contact{}.QuietUntil(at("03:00")))
+}
+
+func TestAgeGate(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *users.Config) { c.MinimumAge = 16 })
+	ana := b.join(t, "Ana")
+	say := func(version, birth string) *apptest.Response {
+		return b.Do(t, apptest.Request{Method: http.MethodPost, Path: "/v1/me/consents", Token: apptest.As(ana),
+			Body: map[string]any{"document": "age", "version": version, "birth_date": birth}})
+	}
+	require.NoError(t, b.people.Agree(t.Context(), ana, "terms", "2026-01", ""))
+	require.ErrorIs(t, b.directory.RequireConsents(t.Context(), ana), users.ErrTermsRequired, "the age is asked for")
+	for _, wrong := range []string{"", "soon", "1870-01-01", "2999-01-01"} {
+		require.Contains(t, string(say("16", wrong).Want(422).Body), "/body/birth_date", wrong)
+	}
+	require.Equal(t, "users.too_young", say("16", time.Now().AddDate(-15, 0, 0).Format(time.DateOnly)).Want(403).Code())
+	require.ErrorIs(t, b.directory.RequireConsents(t.Context(), ana), users.ErrTermsRequired)
+	say("12", "1990-01-01").Want(422)
+	say("16", "1990-01-01").Want(204)
+	require.NoError(t, b.directory.RequireConsents(t.Context(), ana))
+	require.Zero(t, b.number(t, "SELECT count(*) FROM user_consents c WHERE c::text LIKE '%1990%'"), "the date itself is nobody's business")
+	sixteenToday := time.Date(2026, 5, 17, 9, 0, 0, 0, time.UTC)
+	require.NoError(t, oldEnough("2010-05-17", 16, sixteenToday))
+	require.ErrorIs(t, oldEnough("2010-05-19", 16, sixteenToday), users.ErrTooYoung)
 }
 
 func TestConsents(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 
 // firstSettings are those of somebody new: what their language suggests.
 func firstSettings(id uuid.UUID, spoken string) *settings {
-	s := &settings{UserID: id, Language: "en", Measurement: metric, Currency: "EUR", Version: 1}
+	s := &settings{UserID: id, Language: "en", Measurement: metric, AreaUnit: "m2", Currency: "EUR", DefaultVisibility: "public", Version: 1}
 	tag, err := language.Parse(spoken)
 	if err != nil || spoken == "" {
 		return s
@@ -31,17 +31,23 @@ func firstSettings(id uuid.UUID, spoken string) *settings {
 	if unit, ok := currency.FromRegion(region); ok {
 		s.Currency = unit.String()
 	}
-	if region.String() == "US" {
-		s.Measurement = imperial
+	switch region.String() {
+	case "US":
+		s.Measurement, s.AreaUnit = imperial, "ft2"
+	case "KR":
+		s.AreaUnit = "pyeong"
 	}
 	return s
 }
 
 // settingsEdit changes settings; nil leaves a thing as it is.
 type settingsEdit struct {
-	Language    *string
-	Measurement *string
-	Currency    *string
+	Language          *string
+	Measurement       *string
+	AreaUnit          *string
+	Currency          *string
+	DefaultVisibility *string
+	QuietHours        nullableHours
 }
 
 // apply checks and changes.
@@ -61,8 +67,16 @@ func (e settingsEdit) apply(s *settings) error {
 		}
 		s.Currency = unit.String()
 	}
-	if e.Measurement != nil {
-		s.Measurement = *e.Measurement
+	for to, from := range map[*string]*string{&s.Measurement: e.Measurement, &s.AreaUnit: e.AreaUnit, &s.DefaultVisibility: e.DefaultVisibility} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if h := e.QuietHours; h.sent {
+		s.QuietFrom, s.QuietTo = nil, nil
+		if h.hours != nil {
+			s.QuietFrom, s.QuietTo = &h.hours.From, &h.hours.To
+		}
 	}
 	if bad {
 		return invalid

@@ -51,12 +51,15 @@ func (m *mailbox) Send(_ context.Context, message mail.Message) error {
 	return m.down
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	t.Helper()
 	db := dbtest.Clone(t)
 	cfg := users.Config{
 		EraseAfter: 14 * 24 * time.Hour,
 		Documents:  []users.Document{{Name: "terms", Version: "2026-01", URL: "{public_url}/legal/terms"}},
+	}
+	for _, c := range change {
+		c(&cfg)
 	}
 	library := uploadstest.NewLibrary()
 	directory := NewDirectory(cfg, db, cache.New(nil, zap.NewNop()), library, "https://api.atrium.test")

@@ -137,7 +137,8 @@ func (s store) contacts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]use
 		ID uuid.UUID
 		users.Contact
 	}
-	err := s.db.Conn(ctx).Raw(`SELECT u.id, u.display_name, u.email, u.email_verified, s.language
+	err := s.db.Conn(ctx).Raw(`SELECT u.id, u.display_name, u.email, u.email_verified, s.language,
+		coalesce(s.quiet_from, '') AS quiet_from, coalesce(s.quiet_to, '') AS quiet_to
 		FROM users u JOIN user_settings s ON s.user_id = u.id WHERE u.id = ANY(?) AND NOT u.gone`, database.Array(ids)).Scan(&rows).Error
 	found := map[uuid.UUID]users.Contact{}
 	for _, row := range rows {
@@ -208,6 +209,8 @@ func (s store) forget(ctx context.Context, id uuid.UUID) error {
 		"DELETE FROM follow_requests WHERE ? IN (follower_id, followee_id)",
 		"DELETE FROM user_blocks WHERE ? IN (blocker_id, blocked_id)",
 		"DELETE FROM user_mutes WHERE ? IN (muter_id, muted_id)",
+		"DELETE FROM user_muted_terms WHERE user_id = ?",
+		"DELETE FROM user_dismissals WHERE ? IN (user_id, dismissed_id)",
 	} {
 		if err := s.db.Conn(ctx).Exec(statement, id).Error; err != nil {
 			return faults.Translate(err, nil)

@@ -36,6 +36,7 @@ var (
 	followingEdge = edge{table: "user_follows", near: "follower_id", far: "followee_id"}
 	requestsEdge  = edge{table: "follow_requests", near: "followee_id", far: "follower_id"}
 	blocksEdge    = edge{table: "user_blocks", near: "blocker_id", far: "blocked_id"}
+	dismissEdge   = edge{table: "user_dismissals", near: "user_id", far: "dismissed_id"}
 	mutesEdge     = edge{table: "user_mutes", near: "muter_id", far: "muted_id", ends: true}
 )
 
@@ -245,6 +246,7 @@ func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows [
 		WHERE u.id <> @viewer AND NOT u.gone
 			AND NOT EXISTS (SELECT 1 FROM user_follows f WHERE f.follower_id = @viewer AND f.followee_id = u.id)
 			AND NOT EXISTS (SELECT 1 FROM follow_requests q WHERE q.follower_id = @viewer AND q.followee_id = u.id)
+			AND NOT EXISTS (SELECT 1 FROM user_dismissals d WHERE d.user_id = @viewer AND d.dismissed_id = u.id)
 			AND NOT EXISTS (SELECT 1 FROM user_mutes m WHERE m.muter_id = @viewer AND m.muted_id = u.id
 				AND (m.expires_at IS NULL OR m.expires_at > now()))
 			AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = @viewer AND b.blocked_id = u.id

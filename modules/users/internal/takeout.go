@@ -19,6 +19,8 @@ func Takeout(db *database.DB) takeout.Part {
 		takeout.Table{Name: "follow_requests_received", Key: "user_id", Select: `SELECT follower_id AS user_id, created_at FROM follow_requests WHERE followee_id = @user`},
 		takeout.Table{Name: "blocks", Key: "user_id", Select: `SELECT blocked_id AS user_id, created_at FROM user_blocks WHERE blocker_id = @user`},
 		takeout.Table{Name: "mutes", Key: "user_id", Select: `SELECT muted_id AS user_id, created_at, expires_at FROM user_mutes WHERE muter_id = @user`},
+		takeout.Table{Name: "muted_terms", Select: `SELECT kind, term, created_at, expires_at FROM user_muted_terms WHERE user_id = @user`},
+		takeout.Table{Name: "dismissed", Key: "user_id", Select: `SELECT dismissed_id AS user_id, created_at FROM user_dismissals WHERE user_id = @user`},
 		takeout.Table{Name: "exports", Key: "id", Select: `SELECT id, status, requested_at, expires_at FROM user_exports WHERE user_id = @user`},
 	)
 }

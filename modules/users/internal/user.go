@@ -208,12 +208,29 @@ func (w words) Value() (driver.Value, error) { return "{" + strings.Join(w, ",")
 
 // settings are how the app speaks to a person.
 type settings struct {
-	UserID      uuid.UUID `gorm:"primaryKey"`
-	Language    string
-	Measurement string
-	Currency    string
-	Version     int64
-	UpdatedAt   time.Time
+	UserID            uuid.UUID `gorm:"primaryKey"`
+	Language          string
+	Measurement       string
+	AreaUnit          string
+	Currency          string
+	DefaultVisibility string
+	QuietFrom         *string // HH:MM; both or neither
+	QuietTo           *string
+	Version           int64
+	UpdatedAt         time.Time
+}
+
+// quietHours are when pushes wait.
+type quietHours struct {
+	From string `json:"from" example:"22:00"`
+	To   string `json:"to" example:"07:30"`
+}
+
+func (s settings) quiet() *quietHours {
+	if s.QuietFrom == nil || s.QuietTo == nil {
+		return nil
+	}
+	return &quietHours{From: *s.QuietFrom, To: *s.QuietTo}
 }
 
 // TableName is user_settings.

@@ -2,12 +2,15 @@
 package usersfx
 
 import (
+	"time"
+
 	"go.uber.org/fx"
 
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/modules/users/internal"
 	"atrium/modules/users/internal/export"
+	"atrium/modules/users/internal/mute"
 	"atrium/platform/blob"
 	"atrium/platform/cache"
 	"atrium/platform/database"
@@ -17,15 +20,17 @@ import (
 	"atrium/platform/outbox"
 	"atrium/platform/plug"
 	"atrium/platform/takeout"
+	"atrium/platform/tasks"
 	"atrium/platform/telemetry"
 )
 
 // Module is users, switched on.
 var Module = fx.Module("users",
-	plug.Private(newDirectory, newPeople, newReconciler, internal.NewGraph, internal.NewHTTP, newExports, export.NewHTTP),
+	plug.Private(newDirectory, newPeople, newReconciler, internal.NewGraph, internal.NewHTTP, newExports, export.NewHTTP, mute.NewService, mute.NewHTTP),
 	fx.Provide(
 		func(d *internal.Directory) users.Directory { return d },
 		func(g *internal.Graph) users.Graph { return g },
+		func(m *mute.Service) users.Mutes { return m },
 		func(p *internal.People) users.Accounts { return p },
 		func(p *internal.People) users.Tally { return p },
 		func(p *internal.People) users.Backoffice { return p },
@@ -35,6 +40,9 @@ var Module = fx.Module("users",
 	plug.Handlers(export.Handlers),
 	plug.Schedules(internal.Schedules),
 	plug.Schedules(export.Schedules),
+	plug.Schedules(func(m *mute.Service) []tasks.Schedule {
+		return []tasks.Schedule{{Name: "users.prune_muted_terms", Every: time.Hour, Run: m.Prune}}
+	}),
 	plug.Takeout(internal.Takeout),
 	plug.Bootstrap(func(d *internal.Directory) httpserver.Bootstrap { return d.Bootstrap() }),
 )
@@ -46,10 +54,11 @@ func newDirectory(cfg users.Config, web httpserver.Config, db *database.DB, c *c
 	return internal.NewDirectory(cfg, db, c, library, web.PublicURL)
 }
 
-func routes(h *internal.HTTP, e *export.HTTP) httpserver.Routes {
+func routes(h *internal.HTTP, e *export.HTTP, m *mute.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "users", Register: func(r *httpserver.Router) {
 		h.Register(r)
 		e.Register(r)
+		m.Register(r)
 	}}
 }
 

@@ -137,12 +137,14 @@ func TestExport_FromTheRequestToTheArchive(t *testing.T) {
 	t.Run("after its time it is expired, then gone", func(t *testing.T) {
 		b.exec(t, "UPDATE user_exports SET expires_at = now() - interval '1 second'")
 		require.Equal(t, "expired", look(ana).Want(200).JSON()["status"])
+		e, err := b.exports.store.newest(t.Context(), ana)
+		require.NoError(t, err)
+		_, err = b.files.Head(t.Context(), e.key())
+		require.NoError(t, err)
 		require.NoError(t, b.exports.Prune(t.Context()))
 		require.Equal(t, "expired", look(ana).Want(200).JSON()["status"])
-		answer, err := http.Get(standing["url"].(string))
-		require.NoError(t, err)
-		_ = answer.Body.Close()
-		require.Equal(t, http.StatusNotFound, answer.StatusCode)
+		_, err = b.files.Head(t.Context(), e.key())
+		require.ErrorIs(t, err, blob.ErrNotFound)
 	})
 	t.Run("then another one may be asked for", func(t *testing.T) { ask(apptest.As(ana)).Want(202) })
 	t.Run("its row is forgotten in the end", func(t *testing.T) {
