@@ -13,6 +13,18 @@ type Published struct {
 // EventName is the event's name on the wire.
 func (Published) EventName() string { return "posts.published.v1" }
 
+// Edited: a post says something else, or is for others now. Mentioned are the people whom its caption names now, where the
+// caption or the visibility changed: some may have been told before.
+type Edited struct {
+	PostID     uuid.UUID   `json:"post_id"`
+	AuthorID   uuid.UUID   `json:"author_id"`
+	Visibility string      `json:"visibility"`
+	Mentioned  []uuid.UUID `json:"mentioned,omitempty"`
+}
+
+// EventName is the event's name on the wire.
+func (Edited) EventName() string { return "posts.edited.v1" }
+
 // Deleted: a post is gone from every surface.
 type Deleted struct {
 	PostID   uuid.UUID `json:"post_id"`
@@ -63,3 +75,14 @@ type Commented struct {
 
 // EventName is the event's name on the wire.
 func (Commented) EventName() string { return "posts.commented.v1" }
+
+// CommentEdited: UserID changed their comment. Mentioned are the people whom it names now: some may have been told before.
+type CommentEdited struct {
+	CommentID uuid.UUID   `json:"comment_id"`
+	PostID    uuid.UUID   `json:"post_id"`
+	UserID    uuid.UUID   `json:"user_id"`
+	Mentioned []uuid.UUID `json:"mentioned,omitempty"`
+}
+
+// EventName is the event's name on the wire.
+func (CommentEdited) EventName() string { return "posts.comment_edited.v1" }

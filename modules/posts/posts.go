@@ -18,6 +18,12 @@ var (
 	ErrCommentNotFound = fault.NotFound("posts.comment_not_found", "There is no such comment.")
 	// ErrInvalid: a value of a post or comment is wrong; its fields say which and why.
 	ErrInvalid = fault.Invalid("posts.invalid", "Something in the request is wrong.")
+	// ErrCountsHidden: the author keeps the post's figures, and who likes it, to themselves.
+	ErrCountsHidden = fault.Forbidden("posts.counts_hidden", "The author keeps who likes this post to themselves.")
+	// ErrCommentsClosed: the author takes no comments on the post, or only those of followers.
+	ErrCommentsClosed = fault.Forbidden("posts.comments_closed", "The author does not take comments from you on this post.")
+	// ErrCommentRefused: the comment has a word that the author does not want below their posts.
+	ErrCommentRefused = fault.Invalid("posts.comment_refused", "The author does not take comments like this one.")
 	// ErrEditClosed: the comment is too old to be edited.
 	ErrEditClosed = fault.Conflict("posts.comment_edit_closed", "This comment is too old to be edited.")
 )
@@ -27,6 +33,13 @@ const (
 	Public    = "public"    // everybody; of a private account: its followers
 	Followers = "followers" // those who follow the author
 	Private   = "private"   // the author
+)
+
+// Who may comment on a post, besides its author.
+const (
+	CommentsEveryone  = "everyone"  // all who may see it
+	CommentsFollowers = "followers" // those of them who follow the author
+	CommentsOff       = "off"       // nobody
 )
 
 // Config is what can be set about posts. Clients find the two vocabularies in GET /v1/config.

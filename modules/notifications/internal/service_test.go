@@ -396,3 +396,25 @@ func TestSettings(t *testing.T) {
 	require.Empty(t, b.phones.sent)
 	require.Empty(t, b.mails.sent)
 }
+
+func TestEdits_TellWhomTheyNameOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cleo := b.people.Add("cleo")
+	comment := uuid.New()
+	b.publish(
+		posts.Published{PostID: b.post, AuthorID: b.ana, Mentioned: []uuid.UUID{b.ben}},
+		posts.Edited{PostID: b.post, AuthorID: b.ana, Mentioned: []uuid.UUID{b.ben, cleo}},
+		posts.Commented{CommentID: comment, PostID: b.post, AuthorID: b.ana, UserID: b.ben},
+		posts.CommentEdited{CommentID: comment, PostID: b.post, UserID: b.ben, Mentioned: []uuid.UUID{b.ana, cleo}},
+	)
+	types := func(user uuid.UUID) (types []string) {
+		for _, n := range b.list(user) {
+			types = append(types, n.Type)
+		}
+		return types
+	}
+	require.Equal(t, []string{"user.mentioned"}, types(b.ben))
+	require.Equal(t, []string{"user.mentioned", "user.mentioned"}, types(cleo), "the post and the comment")
+	require.Equal(t, []string{"post.commented"}, types(b.ana), "who heard of the comment hears of it once")
+}

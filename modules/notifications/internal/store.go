@@ -39,6 +39,17 @@ func (s *Store) Any(ctx context.Context, recipient uuid.UUID, kind string, subje
 	return found, nil
 }
 
+// Told reports whether the recipient has any notification about the subject.
+func (s *Store) Told(ctx context.Context, recipient, subject uuid.UUID) (bool, error) {
+	var found bool
+	err := s.db.Conn(ctx).Raw(`SELECT EXISTS (SELECT 1 FROM notifications WHERE recipient_id = ? AND subject_id = ?)`,
+		recipient, subject).Scan(&found).Error
+	if err != nil {
+		return false, fmt.Errorf("look for notification: %w", err)
+	}
+	return found, nil
+}
+
 // ByID reads one notification, or returns notifications.ErrNotFound.
 func (s *Store) ByID(ctx context.Context, id uuid.UUID) (Notification, error) {
 	var n Notification

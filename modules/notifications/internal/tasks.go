@@ -18,10 +18,12 @@ import (
 func Handlers(s *Service) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("notifications.post_published", s.postPublished),
+		tasks.Subscriber("notifications.post_edited", s.postEdited),
 		tasks.Subscriber("notifications.post_deleted", s.postDeleted),
 		tasks.Subscriber("notifications.post_liked", s.postLiked),
 		tasks.Subscriber("notifications.post_unliked", s.postUnliked),
 		tasks.Subscriber("notifications.post_commented", s.postCommented),
+		tasks.Subscriber("notifications.comment_edited", s.commentEdited),
 		tasks.Subscriber("notifications.user_followed", s.userFollowed),
 		tasks.Subscriber("notifications.user_unfollowed", s.userUnfollowed),
 		tasks.Subscriber("notifications.follow_requested", s.followRequested),
@@ -52,6 +54,12 @@ func Handlers(s *Service) []tasks.Handler {
 }
 
 func (s *Service) postPublished(ctx context.Context, _ uuid.UUID, e posts.Published) error {
+	about := Notification{Type: UserMentioned, SubjectType: SubjectPost, SubjectID: e.PostID, ActorID: e.AuthorID}
+	return s.tell(ctx, e.Mentioned, about, e.PostID)
+}
+
+// postEdited tells whom the post names now. Who was told before is not told again.
+func (s *Service) postEdited(ctx context.Context, _ uuid.UUID, e posts.Edited) error {
 	about := Notification{Type: UserMentioned, SubjectType: SubjectPost, SubjectID: e.PostID, ActorID: e.AuthorID}
 	return s.tell(ctx, e.Mentioned, about, e.PostID)
 }
@@ -91,6 +99,22 @@ func (s *Service) postCommented(ctx context.Context, _ uuid.UUID, e posts.Commen
 		}
 	}
 	return nil
+}
+
+// commentEdited tells whom the comment names now, unless they were told of it in another way before.
+func (s *Service) commentEdited(ctx context.Context, _ uuid.UUID, e posts.CommentEdited) error {
+	fresh := make([]uuid.UUID, 0, len(e.Mentioned))
+	for _, id := range e.Mentioned {
+		told, err := s.store.Told(ctx, id, e.CommentID)
+		if err != nil {
+			return err
+		}
+		if !told {
+			fresh = append(fresh, id)
+		}
+	}
+	about := Notification{Type: UserMentioned, SubjectType: SubjectComment, SubjectID: e.CommentID, ActorID: e.UserID, Facts: Facts{PostID: &e.PostID}}
+	return s.tell(ctx, fresh, about, e.PostID)
 }
 
 // tell notifies those of the people who may see the post: it may be deleted or narrowed by now.

@@ -2,6 +2,7 @@ package postsfx
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ func everyRoute(post, comment string) []apptest.Request {
 	return []apptest.Request{
 		{Method: http.MethodGet, Path: "/posts/" + post},
 		{Method: http.MethodPatch, Path: "/posts/" + post, Body: object{"caption": "x"}, Header: map[string]string{"If-Match": "*"}},
+		{Method: http.MethodGet, Path: "/posts/" + post + "/history"},
 		{Method: http.MethodDelete, Path: "/posts/" + post},
 		{Method: http.MethodPost, Path: "/posts/" + post + "/restore"},
 		{Method: http.MethodPut, Path: "/posts/" + post + "/like"},
@@ -28,13 +30,15 @@ func everyRoute(post, comment string) []apptest.Request {
 		{Method: http.MethodPost, Path: "/posts/" + post + "/comments", Body: object{"text": "x"}},
 		{Method: http.MethodPatch, Path: "/comments/" + comment, Body: object{"text": "x"}},
 		{Method: http.MethodDelete, Path: "/comments/" + comment},
+		{Method: http.MethodPut, Path: "/comments/" + comment + "/pin"},
+		{Method: http.MethodDelete, Path: "/comments/" + comment + "/pin"},
 	}
 }
 
 // mine reports whether only the author, or the writer, may do it, however visible the post is.
 func mine(r apptest.Request) bool {
 	comment := r.Path[:10] == "/comments/"
-	return comment || r.Method == http.MethodPatch || r.Method == http.MethodPost && r.Body == nil ||
+	return comment || r.Method == http.MethodPatch || strings.HasSuffix(r.Path, "/history") || r.Method == http.MethodPost && r.Body == nil ||
 		r.Method == http.MethodDelete && len(r.Path) == len("/posts/")+36
 }
 
@@ -71,7 +75,7 @@ func TestSight_HoldsOnEveryRoute(t *testing.T) {
 				what := c.visibility + " " + name + " " + r.Method + " " + r.Path
 				answer := b.Do(t, apptest.Request{Method: r.Method, Path: "/v1" + r.Path, Token: token(viewer), Body: r.Body, Header: r.Header})
 				switch {
-				case viewer == uuid.Nil && r.Method != http.MethodGet:
+				case viewer == uuid.Nil && (r.Method != http.MethodGet || mine(r)):
 					require.Equal(t, http.StatusUnauthorized, answer.Status, what)
 				case mine(r) || !sees[name]:
 					require.Equal(t, http.StatusNotFound, answer.Status, "%s: %s", what, answer.Body)

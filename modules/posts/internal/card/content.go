@@ -10,17 +10,19 @@ import (
 
 // Content is what a post says. It changes only together with its version, so it can be cached.
 type Content struct {
-	ID         uuid.UUID
-	AuthorID   uuid.UUID
-	Caption    string
-	Room       *string
-	Style      *string
-	Visibility string
-	Version    int64
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	Tags       []string `gorm:"serializer:json"`
-	Photos     []Photo  `gorm:"serializer:json"`
+	ID            uuid.UUID
+	AuthorID      uuid.UUID
+	Caption       string
+	Room          *string
+	Style         *string
+	Visibility    string
+	Version       int64
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	CountsHidden  bool     // likes and saves are shown to the author only
+	CommentPolicy string   // everyone, followers, off
+	Tags          []string `gorm:"serializer:json"`
+	Photos        []Photo  `gorm:"serializer:json"`
 }
 
 // Photo is a photo of a post, in the author's order. A nil Alt leaves the upload's own text.
@@ -47,6 +49,7 @@ type Figures struct {
 	Likes      int64
 	Comments   int64
 	Saves      int64
+	Own        bool // the viewer is the author
 	Liked      bool // by the viewer
 	Saved      bool
 }

@@ -35,7 +35,7 @@ type Deck struct {
 func NewDeck(store *Store, sight *Sight, c *cache.Cache, people users.Directory, library uploads.Library, catalogue products.Catalogue) *Deck {
 	return &Deck{
 		store: store, sight: sight, people: people, library: library, catalogue: catalogue,
-		contents: cache.NewSpace[uuid.UUID, Content](c, "posts.content.1", cachedFor, keptFor, keptAtMost),
+		contents: cache.NewSpace[uuid.UUID, Content](c, "posts.content.2", cachedFor, keptFor, keptAtMost),
 	}
 }
 

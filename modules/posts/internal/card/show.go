@@ -13,19 +13,21 @@ import (
 
 // Post is a post as clients see it: the API's Post.
 type Post struct {
-	ID         uuid.UUID   `json:"id"`
-	Author     users.Ref   `json:"author"`
-	Caption    string      `json:"caption"`
-	Tags       []string    `json:"tags" doc:"hashtags of the caption, in lower case, without #"`
-	Room       *string     `json:"room" example:"living"`
-	Style      *string     `json:"style" example:"japandi"`
-	Visibility string      `json:"visibility" enum:"public,followers,private"`
-	Photos     []PostPhoto `json:"photos"`
-	Counts     PostCounts  `json:"counts"`
-	Viewer     PostViewer  `json:"viewer"`
-	Version    int64       `json:"version"`
-	CreatedAt  time.Time   `json:"created_at"`
-	UpdatedAt  time.Time   `json:"updated_at"`
+	ID            uuid.UUID   `json:"id"`
+	Author        users.Ref   `json:"author"`
+	Caption       string      `json:"caption"`
+	Tags          []string    `json:"tags" doc:"hashtags of the caption, in lower case, without #"`
+	Room          *string     `json:"room" example:"living"`
+	Style         *string     `json:"style" example:"japandi"`
+	Visibility    string      `json:"visibility" enum:"public,followers,private"`
+	Photos        []PostPhoto `json:"photos"`
+	Counts        PostCounts  `json:"counts"`
+	CountsHidden  bool        `json:"counts_hidden" doc:"likes and saves are shown to the author only; others read 0"`
+	CommentPolicy string      `json:"comment_policy" enum:"everyone,followers,off" doc:"who may comment"`
+	Viewer        PostViewer  `json:"viewer"`
+	Version       int64       `json:"version"`
+	CreatedAt     time.Time   `json:"created_at"`
+	UpdatedAt     time.Time   `json:"updated_at"`
 }
 
 // PostPhoto is a photo with what is pinned on it.
@@ -142,10 +144,14 @@ func (all around) product(id *uuid.UUID) *products.Ref {
 }
 
 func toPost(c Content, f Figures, author users.Ref, photos []PostPhoto) Post {
+	counts := PostCounts{Likes: f.Likes, Comments: f.Comments, Saves: f.Saves}
+	if c.CountsHidden && !f.Own {
+		counts.Likes, counts.Saves = 0, 0
+	}
 	return Post{
 		ID: c.ID, Author: author, Caption: c.Caption, Tags: c.Tags, Room: c.Room, Style: c.Style, Visibility: c.Visibility,
 		Photos: photos, Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
-		Counts: PostCounts{Likes: f.Likes, Comments: f.Comments, Saves: f.Saves},
+		Counts: counts, CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy,
 		Viewer: PostViewer{Liked: f.Liked, Saved: f.Saved},
 	}
 }

@@ -58,6 +58,9 @@ func (v View) Person(id uuid.UUID) bool {
 // Muted reports whether the viewer does not want to hear of the person.
 func (v View) Muted(id uuid.UUID) bool { return v.relations[id].Muted }
 
+// Follows reports whether the viewer follows the person.
+func (v View) Follows(id uuid.UUID) bool { return v.relations[id].Following }
+
 // Private reports whether the person's account is private.
 func (v View) Private(id uuid.UUID) bool { return v.relations[id].Private }
 

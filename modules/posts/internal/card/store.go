@@ -19,6 +19,7 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Co
 	var rows []Content
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.caption, p.room, p.style, p.visibility, p.version, p.created_at, p.updated_at,
+		       p.counts_hidden, p.comment_policy,
 		       (SELECT coalesce(json_agg(t.tag ORDER BY t.position), '[]') FROM post_tags t WHERE t.post_id = p.id) AS tags,
 		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt, 'pins',
 		               (SELECT coalesce(json_agg(json_build_object('x', g.x, 'y', g.y, 'label', g.label, 'product_id', g.product_id)
@@ -42,6 +43,7 @@ func (s *Store) figures(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) 
 	var rows []Figures
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.visibility, p.version, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
+		       p.author_id = @viewer AS own,
 		       EXISTS (SELECT 1 FROM post_likes l WHERE l.post_id = p.id AND l.user_id = @viewer) AS liked,
 		       EXISTS (SELECT 1 FROM post_saves s WHERE s.post_id = p.id AND s.user_id = @viewer) AS saved
 		FROM posts p WHERE p.id = ANY(@ids) AND p.deleted_at IS NULL`,

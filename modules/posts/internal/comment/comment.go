@@ -2,6 +2,8 @@
 package comment
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,7 @@ type Comment struct {
 	EditedAt       *time.Time
 	DeletedAt      *time.Time
 	ParentAuthorID *uuid.UUID `gorm:"->;-:migration"` // who wrote the living comment that this replies to; only in lists
+	Pinned         bool       `gorm:"->;-:migration"` // leads the first page; only there
 }
 
 // TableName is the table's name.
@@ -33,6 +36,14 @@ func (Comment) TableName() string { return "post_comments" }
 type spot struct {
 	At time.Time `json:"t"`
 	ID uuid.UUID `json:"i"`
+}
+
+// spot returns the comment's place. The pinned one leads: everything comes after it.
+func (c Comment) spot() spot {
+	if c.Pinned {
+		return spot{}
+	}
+	return spot{At: c.CreatedAt, ID: c.ID}
 }
 
 // writers returns the people whom the viewer meets in the rows.
@@ -45,6 +56,33 @@ func writers(rows []Comment) []uuid.UUID {
 		}
 	}
 	return ids
+}
+
+// The bounds of an author's filter.
+const (
+	maxFilter = 200
+	maxWord   = 50
+)
+
+// tidyFilter returns the words as they are kept, each once, or posts.ErrInvalid.
+func tidyFilter(list []string) ([]string, error) {
+	if len(list) > maxFilter {
+		return nil, posts.ErrInvalid.At("/body/words", fmt.Sprintf("are more than %d", maxFilter))
+	}
+	kept := []string{}
+	for i, word := range list {
+		word, wrong := words.Tidy(word, maxWord)
+		if wrong == "" && words.Fold(word) == "" {
+			wrong = "has neither letters nor digits"
+		}
+		if wrong != "" {
+			return nil, posts.ErrInvalid.At(fmt.Sprintf("/body/words/%d", i), wrong)
+		}
+		if !slices.Contains(kept, word) {
+			kept = append(kept, word)
+		}
+	}
+	return kept, nil
 }
 
 // tidy returns the text as it is kept, or posts.ErrInvalid.

@@ -29,7 +29,15 @@ func (h *HTTP) Register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/comments/{id}", Name: "edit-comment",
 		Summary: "Edit one's own comment while it is young"}, h.edit)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/comments/{id}", Name: "delete-comment",
-		Summary: "Delete a comment of one's own, or below one's own post"}, h.delete)
+		Summary: "Delete a comment of one's own, or below one's own post; moderators any"}, h.delete)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/comments/{id}/pin", Name: "pin-comment",
+		Summary: "Let a comment lead those below one's own post, instead of the one that did"}, h.toggle(h.comments.Pin))
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/comments/{id}/pin", Name: "unpin-comment",
+		Summary: "Put a pinned comment back in its place"}, h.toggle(h.comments.Unpin))
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/me/comment-filter", Name: "read-comment-filter",
+		Summary: "The words that are not taken in comments on one's own posts"}, h.filter)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/me/comment-filter", Name: "replace-comment-filter",
+		Summary: "Replace the words that are not taken in comments on one's own posts"}, h.setFilter)
 }
 
 // Shown is a comment as clients see it: the API's Comment. Author and text are null once it is deleted.
@@ -39,6 +47,7 @@ type Shown struct {
 	Text      *string    `json:"text"`
 	ParentID  *uuid.UUID `json:"parent_id"`
 	Deleted   bool       `json:"deleted" doc:"it only holds the place of its replies"`
+	Pinned    bool       `json:"pinned" doc:"the post's author lets it lead the list"`
 	CreatedAt time.Time  `json:"created_at"`
 	EditedAt  *time.Time `json:"edited_at"`
 }
@@ -66,6 +75,13 @@ type editRequest struct {
 type commentRequest struct {
 	ID string `path:"id"`
 }
+
+// CommentFilter is what an author does not want to read below their posts.
+type CommentFilter struct {
+	Words []string `json:"words" nullable:"false" maxItems:"200" example:"[\"giveaway\"]" doc:"words or phrases of at most 50 characters, whatever their case"`
+}
+
+type filterRequest struct{ Body CommentFilter }
 
 func (h *HTTP) create(ctx context.Context, in *createRequest) (*httpserver.Answer[Shown], error) {
 	post, err := httpserver.PathID(in.ID, posts.ErrNotFound)
@@ -116,7 +132,33 @@ func (h *HTTP) delete(ctx context.Context, in *commentRequest) (*httpserver.Empt
 	if err != nil {
 		return nil, err
 	}
-	return &httpserver.Empty{}, h.comments.Delete(ctx, identity.From(ctx).UserID, id)
+	return &httpserver.Empty{}, h.comments.Delete(ctx, identity.From(ctx), id)
+}
+
+func (h *HTTP) toggle(do func(ctx context.Context, user, comment uuid.UUID) error) func(context.Context, *commentRequest) (*httpserver.Empty, error) {
+	return func(ctx context.Context, in *commentRequest) (*httpserver.Empty, error) {
+		id, err := httpserver.PathID(in.ID, posts.ErrCommentNotFound)
+		if err != nil {
+			return nil, err
+		}
+		return &httpserver.Empty{}, do(ctx, identity.From(ctx).UserID, id)
+	}
+}
+
+func (h *HTTP) filter(ctx context.Context, _ *struct{}) (*httpserver.Answer[CommentFilter], error) {
+	list, err := h.comments.Filter(ctx, identity.From(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(CommentFilter{Words: list}), nil
+}
+
+func (h *HTTP) setFilter(ctx context.Context, in *filterRequest) (*httpserver.Answer[CommentFilter], error) {
+	list, err := h.comments.SetFilter(ctx, identity.From(ctx).UserID, in.Body.Words)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(CommentFilter{Words: list}), nil
 }
 
 func toShown(c Comment, refs map[uuid.UUID]users.Ref) Shown {
@@ -124,7 +166,7 @@ func toShown(c Comment, refs map[uuid.UUID]users.Ref) Shown {
 	if shown.Deleted {
 		return shown
 	}
-	shown.Text = &c.Text
+	shown.Text, shown.Pinned = &c.Text, c.Pinned
 	if c.EditedAt != nil {
 		edited := c.EditedAt.UTC()
 		shown.EditedAt = &edited

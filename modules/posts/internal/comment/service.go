@@ -13,6 +13,7 @@ import (
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/idempotency"
+	"atrium/platform/identity"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
 )
@@ -43,14 +44,17 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text strin
 	if err := s.people.RequireConsents(ctx, writer); err != nil {
 		return Comment{}, err
 	}
-	seen, err := s.deck.Seen(ctx, writer, post)
+	content, err := s.deck.Content(ctx, writer, post)
 	if err != nil {
 		return Comment{}, err
 	}
 	if text, err = tidy(text); err != nil {
 		return Comment{}, err
 	}
-	event := posts.Commented{CommentID: uuid.Must(uuid.NewV7()), PostID: post, AuthorID: seen.AuthorID, UserID: writer}
+	if err := s.welcome(ctx, writer, content, text); err != nil {
+		return Comment{}, err
+	}
+	event := posts.Commented{CommentID: uuid.Must(uuid.NewV7()), PostID: post, AuthorID: content.AuthorID, UserID: writer}
 	if event.ParentUserID, err = s.repliedTo(ctx, writer, post, parent); err != nil {
 		return Comment{}, err
 	}
@@ -72,6 +76,33 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text strin
 		return s.store.Move(ctx, post, 1)
 	})
 	return c, err
+}
+
+// welcome returns posts.ErrCommentsClosed or posts.ErrCommentRefused where the post's author does not take this comment.
+func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post card.Content, text string) error {
+	if writer == post.AuthorID {
+		return nil
+	}
+	switch post.CommentPolicy {
+	case posts.CommentsOff:
+		return posts.ErrCommentsClosed
+	case posts.CommentsFollowers:
+		view, err := s.sight.Of(ctx, writer, []uuid.UUID{post.AuthorID})
+		if err != nil {
+			return err
+		}
+		if !view.Follows(post.AuthorID) {
+			return posts.ErrCommentsClosed
+		}
+	}
+	filter, err := s.store.Filter(ctx, post.AuthorID)
+	if err != nil {
+		return err
+	}
+	if words.AnyOf(text, filter) {
+		return posts.ErrCommentRefused.At("/body/text", "the author does not take it")
+	}
+	return nil
 }
 
 // repliedTo returns who wrote the parent (uuid.Nil without one), or posts.ErrInvalid where it cannot be replied to.
@@ -100,7 +131,8 @@ func (s *Service) repliedTo(ctx context.Context, writer, post uuid.UUID, parent 
 	return c.AuthorID, nil
 }
 
-// List pages through the comments of a post, oldest first, without those of people whom the viewer should not meet and the replies to them.
+// List pages through the comments of a post, oldest first, without those of people whom the viewer should not meet and the replies to
+// them. The comment that the author pinned leads the first page instead of standing in its place.
 func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Shown], error) {
 	var none page.List[Shown]
 	if _, err := s.deck.Seen(ctx, viewer, post); err != nil {
@@ -108,24 +140,41 @@ func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query
 	}
 	scope := page.Scope("posts.comments", viewer, post.String())
 	var from spot
-	if _, err := s.signer.Open(scope, q.Cursor, &from); err != nil {
+	later, err := s.signer.Open(scope, q.Cursor, &from)
+	if err != nil {
 		return none, err
 	}
-	rows, err := card.Fill(Comment{CreatedAt: from.At, ID: from.ID}, q.Limit+1,
+	var rows []Comment
+	if !later {
+		if rows, err = s.leading(ctx, viewer, post); err != nil {
+			return none, err
+		}
+	}
+	rest, err := card.Fill(Comment{CreatedAt: from.At, ID: from.ID}, q.Limit+1-len(rows),
 		func(after Comment, n int) ([]Comment, error) { return s.store.Below(ctx, post, after, n) },
 		func(rows []Comment) ([]Comment, error) { return s.met(ctx, viewer, rows) })
 	if err != nil {
 		return none, err
 	}
+	rows = append(rows, rest...)
 	refs, err := s.people.Refs(ctx, writers(rows))
 	if err != nil {
 		return none, err
 	}
 	list := page.Cut(s.signer, scope, q.Limit, rows,
 		func(c Comment) Shown { return toShown(c, refs) },
-		func(c Comment) any { return spot{At: c.CreatedAt, ID: c.ID} })
+		func(c Comment) any { return c.spot() })
 	list.Items = slices.DeleteFunc(list.Items, func(c Shown) bool { return !c.Deleted && c.Author == nil })
 	return list, nil
+}
+
+// leading returns the pinned comment, if there is one that the viewer meets.
+func (s *Service) leading(ctx context.Context, viewer, post uuid.UUID) ([]Comment, error) {
+	rows, err := s.store.Pinned(ctx, post)
+	if err != nil {
+		return nil, err
+	}
+	return s.met(ctx, viewer, rows)
 }
 
 // met leaves out what the viewer should not meet. A deleted comment has no writer any more.
@@ -148,37 +197,108 @@ func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, text string) (
 	if c.AuthorID != writer {
 		return Comment{}, posts.ErrCommentNotFound
 	}
-	if _, err := s.deck.Seen(ctx, writer, c.PostID); err != nil {
+	content, err := s.deck.Content(ctx, writer, c.PostID)
+	if err != nil {
 		return Comment{}, hide(err)
 	}
 	if text, err = tidy(text); err != nil {
 		return Comment{}, err
 	}
-	if err := s.store.Edit(ctx, id, text, s.cfg.CommentWindow); err != nil {
+	if err := s.welcome(ctx, writer, content, text); err != nil {
+		return Comment{}, err
+	}
+	event := posts.CommentEdited{CommentID: id, PostID: c.PostID, UserID: writer}
+	if event.Mentioned, err = words.Mentioned(ctx, s.people, writer, text); err != nil {
+		return Comment{}, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.Edit(ctx, id, text, s.cfg.CommentWindow); err != nil {
+			return err
+		}
+		return s.outbox.Publish(ctx, event)
+	})
+	if err != nil {
 		return Comment{}, err
 	}
 	return s.store.Find(ctx, id)
 }
 
-// Delete takes a comment away: its writer's right, and that of the post's author.
-func (s *Service) Delete(ctx context.Context, user, id uuid.UUID) error {
+// Delete takes a comment away: the right of its writer, of the post's author, and of moderators, whatever they see as persons.
+func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UUID) error {
 	c, err := s.store.Find(ctx, id)
 	if err != nil {
 		return err
 	}
-	seen, err := s.deck.Seen(ctx, user, c.PostID)
-	if err != nil {
-		return hide(err)
-	}
-	if user != c.AuthorID && user != seen.AuthorID {
-		return posts.ErrCommentNotFound
+	if !who.Has(identity.RoleModerator, identity.RoleAdmin) {
+		seen, err := s.deck.Seen(ctx, who.UserID, c.PostID)
+		if err != nil {
+			return hide(err)
+		}
+		if who.UserID != c.AuthorID && who.UserID != seen.AuthorID {
+			return posts.ErrCommentNotFound
+		}
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Delete(ctx, id); err != nil {
 			return err
 		}
+		if err := s.store.Unpin(ctx, c.PostID, id); err != nil {
+			return err
+		}
 		return s.store.Move(ctx, c.PostID, -1)
 	})
+}
+
+// Pin lets a comment lead those of its post, instead of the one that did. Only the post's author may, and only a comment that is no
+// reply: else posts.ErrCommentNotFound.
+func (s *Service) Pin(ctx context.Context, author, id uuid.UUID) error {
+	c, err := s.ofOwnPost(ctx, author, id)
+	if err != nil {
+		return err
+	}
+	if c.ParentID != nil {
+		return posts.ErrCommentNotFound
+	}
+	return s.store.Pin(ctx, c.PostID, id)
+}
+
+// Unpin puts a comment back in its place. One that is not pinned is no error.
+func (s *Service) Unpin(ctx context.Context, author, id uuid.UUID) error {
+	c, err := s.ofOwnPost(ctx, author, id)
+	if err != nil {
+		return err
+	}
+	return s.store.Unpin(ctx, c.PostID, id)
+}
+
+// ofOwnPost returns a comment below a post of the author, or posts.ErrCommentNotFound.
+func (s *Service) ofOwnPost(ctx context.Context, author, id uuid.UUID) (Comment, error) {
+	c, err := s.store.Find(ctx, id)
+	if err != nil {
+		return Comment{}, err
+	}
+	seen, err := s.deck.Seen(ctx, author, c.PostID)
+	if err != nil {
+		return Comment{}, hide(err)
+	}
+	if seen.AuthorID != author {
+		return Comment{}, posts.ErrCommentNotFound
+	}
+	return c, nil
+}
+
+// Filter returns the words that the author does not want below their posts.
+func (s *Service) Filter(ctx context.Context, author uuid.UUID) ([]string, error) {
+	return s.store.Filter(ctx, author)
+}
+
+// SetFilter replaces them. Comments that are there already stay.
+func (s *Service) SetFilter(ctx context.Context, author uuid.UUID, list []string) ([]string, error) {
+	tidied, err := tidyFilter(list)
+	if err != nil {
+		return nil, err
+	}
+	return tidied, s.store.SetFilter(ctx, author, tidied)
 }
 
 // Show returns the comment as clients see it.

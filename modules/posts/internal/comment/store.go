@@ -28,8 +28,11 @@ func (s *Store) Insert(ctx context.Context, c *Comment) error {
 // Find returns a living comment, or posts.ErrCommentNotFound.
 func (s *Store) Find(ctx context.Context, id uuid.UUID) (Comment, error) {
 	var c Comment
-	err := s.db.Conn(ctx).Where("id = ? AND deleted_at IS NULL", id).Take(&c).Error
-	return c, faults.Translate(err, posts.ErrCommentNotFound)
+	err := one(s.db.Conn(ctx).Raw(`
+		SELECT c.*, p.pinned_comment_id IS NOT DISTINCT FROM c.id AS pinned
+		FROM post_comments c JOIN posts p ON p.id = c.post_id
+		WHERE c.id = ? AND c.deleted_at IS NULL`, id).Scan(&c), posts.ErrCommentNotFound)
+	return c, err
 }
 
 // Edit writes another text, if the comment is at most a window old; else posts.ErrEditClosed.
@@ -53,16 +56,53 @@ func (s *Store) Move(ctx context.Context, post uuid.UUID, delta int) error {
 		`UPDATE posts SET comment_count = comment_count + ? WHERE id = ?`, delta, post).Error, nil)
 }
 
-// Below returns comments of a post, oldest first, after one. Deleted ones are among them where they hold living replies.
+// Below returns comments of a post, oldest first, after one, without the pinned one. Deleted ones are among them where they hold living replies.
 func (s *Store) Below(ctx context.Context, post uuid.UUID, after Comment, n int) ([]Comment, error) {
 	var rows []Comment
 	err := s.db.Conn(ctx).Raw(`
 		SELECT c.*, p.author_id AS parent_author_id
 		FROM post_comments c LEFT JOIN post_comments p ON p.id = c.parent_id AND p.deleted_at IS NULL
 		WHERE c.post_id = ? AND (c.created_at, c.id) > (?, ?)
+		  AND (c.deleted_at IS NOT NULL OR c.id IS DISTINCT FROM (SELECT pinned_comment_id FROM posts WHERE id = c.post_id))
 		  AND (c.deleted_at IS NULL OR EXISTS (SELECT 1 FROM post_comments r WHERE r.parent_id = c.id AND r.deleted_at IS NULL))
 		ORDER BY c.created_at, c.id LIMIT ?`, post, after.CreatedAt, after.ID, n).Scan(&rows).Error
 	return rows, faults.Translate(err, nil)
+}
+
+// Pinned returns the post's pinned comment, if there is one.
+func (s *Store) Pinned(ctx context.Context, post uuid.UUID) ([]Comment, error) {
+	var rows []Comment
+	err := s.db.Conn(ctx).Raw(`
+		SELECT c.*, true AS pinned FROM posts p JOIN post_comments c ON c.id = p.pinned_comment_id
+		WHERE p.id = ? AND c.deleted_at IS NULL`, post).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+// Pin pins a living comment, or returns posts.ErrCommentNotFound. The comment is locked, so that it is not deleted meanwhile.
+func (s *Store) Pin(ctx context.Context, post, id uuid.UUID) error {
+	return one(s.db.Conn(ctx).Exec(`
+		WITH living AS (SELECT id FROM post_comments WHERE id = ? AND deleted_at IS NULL FOR SHARE)
+		UPDATE posts SET pinned_comment_id = living.id FROM living WHERE posts.id = ?`, id, post), posts.ErrCommentNotFound)
+}
+
+// Unpin takes the pin from a comment, if it has it.
+func (s *Store) Unpin(ctx context.Context, post, id uuid.UUID) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(
+		`UPDATE posts SET pinned_comment_id = NULL WHERE id = ? AND pinned_comment_id = ?`, post, id).Error, nil)
+}
+
+// Filter returns the words that the author does not want below their posts.
+func (s *Store) Filter(ctx context.Context, author uuid.UUID) ([]string, error) {
+	list := []string{}
+	err := s.db.Conn(ctx).Raw(`SELECT unnest(words) FROM post_comment_filters WHERE author_id = ?`, author).Scan(&list).Error
+	return list, faults.Translate(err, nil)
+}
+
+// SetFilter replaces them.
+func (s *Store) SetFilter(ctx context.Context, author uuid.UUID, list []string) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`
+		INSERT INTO post_comment_filters (author_id, words) VALUES (?, ?)
+		ON CONFLICT (author_id) DO UPDATE SET words = excluded.words, updated_at = now()`, author, database.Array(list)).Error, nil)
 }
 
 func one(done *gorm.DB, none error) error {

@@ -50,6 +50,12 @@ func (s *Store) reactions(ctx context.Context, table, counter string, user uuid.
 	return done.RowsAffected, faults.Translate(done.Error, nil)
 }
 
+// filter forgets which words the person did not want to read.
+func (s *Store) filter(ctx context.Context, user uuid.UUID) (int64, error) {
+	done := s.db.Conn(ctx).Exec(`DELETE FROM post_comment_filters WHERE author_id = ?`, user)
+	return done.RowsAffected, faults.Translate(done.Error, nil)
+}
+
 // comments forgets the text of some of the person's comments. The rows keep the places of their replies.
 func (s *Store) comments(ctx context.Context, user uuid.UUID) (int64, error) {
 	done := s.db.Conn(ctx).Exec(`

@@ -49,7 +49,7 @@ func Handlers(e *Eraser) []tasks.Handler {
 	}
 }
 
-// Erase removes the person's posts, likes, saves and comments, each batch in a transaction of its own.
+// Erase removes the person's posts, likes, saves, comments and filter, each batch in a transaction of its own.
 func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
 	for _, batch := range []func(ctx context.Context) (int64, error){
 		func(ctx context.Context) (int64, error) { return e.posts(ctx, user) },
@@ -60,6 +60,7 @@ func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
 			return e.store.reactions(ctx, "post_saves", "save_count", user)
 		},
 		func(ctx context.Context) (int64, error) { return e.store.comments(ctx, user) },
+		func(ctx context.Context) (int64, error) { return e.store.filter(ctx, user) },
 	} {
 		if err := e.repeat(ctx, batch); err != nil {
 			return err

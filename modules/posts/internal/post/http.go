@@ -13,6 +13,7 @@ import (
 	"atrium/platform/etag"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
+	"atrium/platform/page"
 )
 
 // HTTP serves posts.
@@ -29,6 +30,8 @@ func (h *HTTP) Register(r *httpserver.Router) {
 		Summary: "A post"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/posts/{id}", Name: "edit-post",
 		Summary: "Edit one's own post; a list of photos replaces the list that was"}, h.edit)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/history", Name: "list-post-history",
+		Summary: "What one's own post said before each edit, newest first"}, h.history)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/posts/{id}", Name: "delete-post",
 		Summary: "Delete one's own post; it can be restored for a while"}, h.delete)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/posts/{id}/restore", Name: "restore-post",
@@ -50,14 +53,32 @@ type DraftPin struct {
 	Label     string     `json:"label,omitempty" example:"Lounge chair" doc:"at most 100 characters"`
 }
 
+// Words is what a request says about a post besides its photos.
+type Words struct {
+	Caption       string  `json:"caption" example:"Sunday light #japandi" doc:"at most 2,000 characters"`
+	Room          *string `json:"room,omitempty" example:"living" doc:"one of the rooms in GET /v1/config"`
+	Style         *string `json:"style,omitempty" example:"japandi" doc:"one of the styles in GET /v1/config"`
+	Visibility    string  `json:"visibility,omitempty" enum:"public,followers,private" default:"public"`
+	CountsHidden  bool    `json:"counts_hidden,omitempty" doc:"keeps the figures of likes and saves, and who likes it, to the author"`
+	CommentPolicy string  `json:"comment_policy,omitempty" enum:"everyone,followers,off" default:"everyone" doc:"who may comment, besides the author"`
+}
+
+// Draft returns what the request says.
+func (w Words) Draft(photos []DraftPhoto) Draft {
+	return Draft{Caption: w.Caption, Room: w.Room, Style: w.Style, Visibility: w.Visibility,
+		CountsHidden: w.CountsHidden, CommentPolicy: w.CommentPolicy, Photos: toPhotos(photos)}
+}
+
 type createRequest struct {
 	Body struct {
-		Caption    string       `json:"caption" example:"Sunday light #japandi" doc:"at most 2,000 characters"`
-		Room       *string      `json:"room,omitempty" example:"living" doc:"one of the rooms in GET /v1/config"`
-		Style      *string      `json:"style,omitempty" example:"japandi" doc:"one of the styles in GET /v1/config"`
-		Visibility string       `json:"visibility,omitempty" enum:"public,followers,private" default:"public"`
-		Photos     []DraftPhoto `json:"photos" minItems:"1" maxItems:"10" nullable:"false"`
+		Words
+		Photos []DraftPhoto `json:"photos" minItems:"1" maxItems:"10" nullable:"false"`
 	}
+}
+
+type historyRequest struct {
+	ID string `path:"id"`
+	page.Query
 }
 
 type postRequest struct {
@@ -68,11 +89,13 @@ type editRequest struct {
 	ID      string `path:"id"`
 	IfMatch string `header:"If-Match" doc:"the version that was edited"`
 	Body    struct {
-		Caption    *string       `json:"caption,omitempty"`
-		Room       clearable     `json:"room,omitempty" doc:"null takes it away"`
-		Style      clearable     `json:"style,omitempty" doc:"null takes it away"`
-		Visibility *string       `json:"visibility,omitempty" enum:"public,followers,private"`
-		Photos     *[]DraftPhoto `json:"photos,omitempty" minItems:"1" maxItems:"10"`
+		Caption       *string       `json:"caption,omitempty"`
+		Room          clearable     `json:"room,omitempty" doc:"null takes it away"`
+		Style         clearable     `json:"style,omitempty" doc:"null takes it away"`
+		Visibility    *string       `json:"visibility,omitempty" enum:"public,followers,private"`
+		CountsHidden  *bool         `json:"counts_hidden,omitempty"`
+		CommentPolicy *string       `json:"comment_policy,omitempty" enum:"everyone,followers,off"`
+		Photos        *[]DraftPhoto `json:"photos,omitempty" minItems:"1" maxItems:"10"`
 	}
 }
 
@@ -95,9 +118,7 @@ func (clearable) Schema(huma.Registry) *huma.Schema {
 }
 
 func (h *HTTP) create(ctx context.Context, in *createRequest) (*httpserver.Answer[card.Post], error) {
-	made, err := h.posts.Create(ctx, identity.From(ctx).UserID, Draft{
-		Caption: in.Body.Caption, Room: in.Body.Room, Style: in.Body.Style, Visibility: in.Body.Visibility, Photos: toPhotos(in.Body.Photos),
-	})
+	made, err := h.posts.Create(ctx, identity.From(ctx).UserID, in.Body.Draft(in.Body.Photos))
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +148,8 @@ func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[ca
 	if err != nil {
 		return nil, err
 	}
-	edit := Edit{Caption: in.Body.Caption, Room: in.Body.Room.to, Style: in.Body.Style.to, Visibility: in.Body.Visibility}
+	edit := Edit{Caption: in.Body.Caption, Room: in.Body.Room.to, Style: in.Body.Style.to, Visibility: in.Body.Visibility,
+		CountsHidden: in.Body.CountsHidden, CommentPolicy: in.Body.CommentPolicy}
 	if in.Body.Photos != nil {
 		photos := toPhotos(*in.Body.Photos)
 		edit.Photos = &photos
@@ -137,6 +159,18 @@ func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[ca
 		return nil, err
 	}
 	return answer(post), nil
+}
+
+func (h *HTTP) history(ctx context.Context, in *historyRequest) (*httpserver.Answer[page.List[Revision]], error) {
+	id, err := httpserver.PathID(in.ID, posts.ErrNotFound)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.posts.History(ctx, identity.From(ctx).UserID, id, in.Query)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
 }
 
 func (h *HTTP) delete(ctx context.Context, in *postRequest) (*httpserver.Empty, error) {

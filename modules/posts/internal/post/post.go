@@ -24,12 +24,14 @@ const (
 
 // Post is a row of posts.
 type Post struct {
-	ID         uuid.UUID `gorm:"primaryKey"`
-	AuthorID   uuid.UUID
-	Caption    string
-	Room       *string
-	Style      *string
-	Visibility string
+	ID            uuid.UUID `gorm:"primaryKey"`
+	AuthorID      uuid.UUID
+	Caption       string
+	Room          *string
+	Style         *string
+	Visibility    string
+	CountsHidden  bool
+	CommentPolicy string
 }
 
 // Image is a photo's place in a post.
@@ -66,22 +68,34 @@ type Tag struct {
 // TableName is the table's name.
 func (Tag) TableName() string { return "post_tags" }
 
-// Draft is what an author wants to say.
+// Draft is what an author wants to say. As JSON it is kept in drafts and revisions.
 type Draft struct {
-	Caption    string
-	Room       *string
-	Style      *string
-	Visibility string
-	Photos     []card.Photo
+	Caption       string       `json:"caption"`
+	Room          *string      `json:"room"`
+	Style         *string      `json:"style"`
+	Visibility    string       `json:"visibility"`
+	CountsHidden  bool         `json:"counts_hidden"`
+	CommentPolicy string       `json:"comment_policy"`
+	Photos        []card.Photo `json:"photos"`
 }
 
 // Edit changes a draft; nil leaves things as they are.
 type Edit struct {
-	Caption    *string
-	Room       **string
-	Style      **string
-	Visibility *string
-	Photos     *[]card.Photo
+	Caption       *string
+	Room          **string
+	Style         **string
+	Visibility    *string
+	CountsHidden  *bool
+	CommentPolicy *string
+	Photos        *[]card.Photo
+}
+
+// photos returns the photos that the edit asks for; none where it leaves them as they are.
+func (e Edit) photos() []card.Photo {
+	if e.Photos == nil {
+		return nil
+	}
+	return *e.Photos
 }
 
 // onto returns the draft after the edit.
@@ -98,6 +112,12 @@ func (e Edit) onto(d Draft) Draft {
 	if e.Visibility != nil {
 		d.Visibility = *e.Visibility
 	}
+	if e.CountsHidden != nil {
+		d.CountsHidden = *e.CountsHidden
+	}
+	if e.CommentPolicy != nil {
+		d.CommentPolicy = *e.CommentPolicy
+	}
 	if e.Photos != nil {
 		d.Photos = *e.Photos
 	}
@@ -107,6 +127,7 @@ func (e Edit) onto(d Draft) Draft {
 // rules are what a draft is held against.
 type rules struct {
 	rooms, styles []string
+	photos        int                     // at least so many
 	products      func(id uuid.UUID) bool // may be pinned
 }
 
@@ -127,7 +148,8 @@ func (r rules) check(d *Draft) error {
 	report("/body/room", unlisted(d.Room, r.rooms))
 	report("/body/style", unlisted(d.Style, r.styles))
 	report("/body/visibility", unlisted(&d.Visibility, []string{posts.Public, posts.Followers, posts.Private}))
-	if len(d.Photos) < 1 || len(d.Photos) > maxPhotos {
+	report("/body/comment_policy", unlisted(&d.CommentPolicy, []string{posts.CommentsEveryone, posts.CommentsFollowers, posts.CommentsOff}))
+	if len(d.Photos) < r.photos || len(d.Photos) > maxPhotos {
 		report("/body/photos", fmt.Sprintf("a post has 1 to %d photos", maxPhotos))
 	}
 	used := map[uuid.UUID]bool{}
@@ -176,7 +198,8 @@ func unlisted(value *string, list []string) string {
 
 // row returns the post that says what the draft says.
 func (d Draft) row(id, author uuid.UUID) Post {
-	return Post{ID: id, AuthorID: author, Caption: d.Caption, Room: d.Room, Style: d.Style, Visibility: d.Visibility}
+	return Post{ID: id, AuthorID: author, Caption: d.Caption, Room: d.Room, Style: d.Style, Visibility: d.Visibility,
+		CountsHidden: d.CountsHidden, CommentPolicy: d.CommentPolicy}
 }
 
 // parts returns what the draft writes beside the post's row.
@@ -195,7 +218,8 @@ func (d Draft) parts(id uuid.UUID) (images []Image, pins []Pin, tags []Tag) {
 
 // draftOf returns what a post says now.
 func draftOf(c card.Content) Draft {
-	return Draft{Caption: c.Caption, Room: c.Room, Style: c.Style, Visibility: c.Visibility, Photos: c.Photos}
+	return Draft{Caption: c.Caption, Room: c.Room, Style: c.Style, Visibility: c.Visibility,
+		CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy, Photos: c.Photos}
 }
 
 // photoIDs returns the photos in their order.

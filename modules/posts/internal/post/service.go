@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"atrium/platform/fault"
 	"atrium/platform/idempotency"
 	"atrium/platform/outbox"
+	"atrium/platform/page"
 )
 
 // Service is what can be done with posts.
@@ -35,13 +37,14 @@ type Service struct {
 	tally     users.Tally
 	library   uploads.Library
 	catalogue products.Catalogue
+	signer    *page.Signer
 }
 
 // NewService makes a Service.
 func NewService(cfg posts.Config, db *database.DB, out *outbox.Outbox, store *Store, cards *card.Store, deck *card.Deck, sight *card.Sight,
-	people users.Directory, tally users.Tally, library uploads.Library, catalogue products.Catalogue) *Service {
+	people users.Directory, tally users.Tally, library uploads.Library, catalogue products.Catalogue, signer *page.Signer) *Service {
 	return &Service{cfg: cfg, db: db, outbox: out, store: store, cards: cards, deck: deck, sight: sight,
-		people: people, tally: tally, library: library, catalogue: catalogue}
+		people: people, tally: tally, library: library, catalogue: catalogue, signer: signer}
 }
 
 // Create publishes a post. All of its photos become used, or nothing happens.
@@ -49,44 +52,72 @@ func (s *Service) Create(ctx context.Context, author uuid.UUID, d Draft) (card.P
 	if made, ok := idempotency.Attached(ctx); ok {
 		return s.deck.Read(ctx, author, made)
 	}
-	if err := s.people.RequireConsents(ctx, author); err != nil {
-		return card.Post{}, err
-	}
-	known, err := s.catalogue.Refs(ctx, pinned(d.Photos))
+	p, err := s.Prepare(ctx, author, d, nil)
 	if err != nil {
 		return card.Post{}, err
 	}
-	if err := s.check(&d, func(id uuid.UUID) bool { return contains(known, id) }); err != nil {
-		return card.Post{}, err
-	}
-	mentioned, err := words.Mentioned(ctx, s.people, author, d.Caption)
-	if err != nil {
-		return card.Post{}, err
-	}
-	private, err := s.private(ctx, author)
-	if err != nil {
-		return card.Post{}, err
-	}
-	id := uuid.Must(uuid.NewV7())
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.claim(ctx, author, photoIDs(d.Photos), nil, audience(d.Visibility, private)); err != nil {
+		if err := s.Publish(ctx, p); err != nil {
 			return err
 		}
-		if err := s.store.Insert(ctx, id, author, d); err != nil {
-			return err
-		}
-		if err := s.tally.AddPosts(ctx, author, 1); err != nil {
-			return err
-		}
-		if err := idempotency.Attach(ctx, id); err != nil {
-			return err
-		}
-		return s.outbox.Publish(ctx, posts.Published{PostID: id, AuthorID: author, Visibility: d.Visibility, Mentioned: mentioned})
+		return idempotency.Attach(ctx, p.ID)
 	})
 	if err != nil {
 		return card.Post{}, err
 	}
-	return s.deck.Read(ctx, author, id)
+	return s.deck.Read(ctx, author, p.ID)
+}
+
+// Publication is a post that may be published: everything about it was checked.
+type Publication struct {
+	ID        uuid.UUID
+	author    uuid.UUID
+	draft     Draft
+	held      []uuid.UUID // photos that are the author's draft's already
+	mentioned []uuid.UUID
+	audience  uploads.Audience
+}
+
+// Prepare checks what an author wants to publish: their consents, the draft, its products. saved is what they said before, in a
+// draft: its photos are theirs already, and what it pins stays allowed, even where the product is gone.
+func (s *Service) Prepare(ctx context.Context, author uuid.UUID, d Draft, saved *Draft) (Publication, error) {
+	if err := s.people.RequireConsents(ctx, author); err != nil {
+		return Publication{}, err
+	}
+	if err := s.Check(ctx, &d, saved, 1); err != nil {
+		return Publication{}, err
+	}
+	mentioned, err := words.Mentioned(ctx, s.people, author, d.Caption)
+	if err != nil {
+		return Publication{}, err
+	}
+	private, err := s.private(ctx, author)
+	if err != nil {
+		return Publication{}, err
+	}
+	p := Publication{ID: uuid.Must(uuid.NewV7()), author: author, draft: d, mentioned: mentioned, audience: audience(d.Visibility, private)}
+	if saved != nil {
+		p.held = photoIDs(saved.Photos)
+	}
+	return p, nil
+}
+
+// Publish makes the post, in the transaction open in ctx.
+func (s *Service) Publish(ctx context.Context, p Publication) error {
+	photos := photoIDs(p.draft.Photos)
+	if err := s.Claim(ctx, p.author, photos, p.held, p.audience); err != nil {
+		return err
+	}
+	if err := s.library.SetAudience(ctx, p.held, p.audience); err != nil {
+		return err
+	}
+	if err := s.store.Insert(ctx, p.ID, p.author, p.draft); err != nil {
+		return err
+	}
+	if err := s.tally.AddPosts(ctx, p.author, 1); err != nil {
+		return err
+	}
+	return s.outbox.Publish(ctx, posts.Published{PostID: p.ID, AuthorID: p.author, Visibility: p.draft.Visibility, Mentioned: p.mentioned})
 }
 
 // Read returns the post if the viewer (uuid.Nil: nobody) may see it, else posts.ErrNotFound.
@@ -96,11 +127,7 @@ func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID) (card.Post, er
 
 // Edit changes the author's own post. Photos that it loses are given up.
 func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Match, e Edit) (card.Post, error) {
-	var wanted []card.Photo
-	if e.Photos != nil {
-		wanted = *e.Photos
-	}
-	known, err := s.catalogue.Refs(ctx, pinned(wanted))
+	known, err := s.catalogue.Refs(ctx, pinned(e.photos()))
 	if err != nil {
 		return card.Post{}, err
 	}
@@ -132,11 +159,14 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
 	d := e.onto(draftOf(now))
 	old := pinned(now.Photos)
-	if err := s.check(&d, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
+	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
 		return err
 	}
 	before, after := photoIDs(now.Photos), photoIDs(d.Photos)
-	if err := s.claim(ctx, author, after, before, audience(d.Visibility, private)); err != nil {
+	if err := s.Claim(ctx, author, after, before, audience(d.Visibility, private)); err != nil {
+		return err
+	}
+	if err := s.store.Keep(ctx, now); err != nil {
 		return err
 	}
 	if err := s.store.Save(ctx, now.ID, d); err != nil {
@@ -146,10 +176,41 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Conten
 		return err
 	}
 	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, now.ID) })
-	if d.Visibility == now.Visibility {
-		return nil
+	if d.Visibility != now.Visibility {
+		if err := s.library.SetAudience(ctx, after, audience(d.Visibility, private)); err != nil {
+			return err
+		}
 	}
-	return s.library.SetAudience(ctx, after, audience(d.Visibility, private))
+	return s.tellEdited(ctx, author, now, d)
+}
+
+// tellEdited publishes that a post says something else now.
+func (s *Service) tellEdited(ctx context.Context, author uuid.UUID, before card.Content, d Draft) (err error) {
+	event := posts.Edited{PostID: before.ID, AuthorID: author, Visibility: d.Visibility}
+	if d.Caption != before.Caption || d.Visibility != before.Visibility {
+		if event.Mentioned, err = words.Mentioned(ctx, s.people, author, d.Caption); err != nil {
+			return err
+		}
+	}
+	return s.outbox.Publish(ctx, event)
+}
+
+// History lists what the author's own living post said before each of its last edits, the newest first.
+func (s *Service) History(ctx context.Context, author, id uuid.UUID, q page.Query) (page.List[Revision], error) {
+	var none page.List[Revision]
+	if err := s.store.Owned(ctx, author, id); err != nil {
+		return none, err
+	}
+	scope := page.Scope("posts.history", author, id.String())
+	before := int64(math.MaxInt64)
+	if _, err := s.signer.Open(scope, q.Cursor, &before); err != nil {
+		return none, err
+	}
+	rows, err := s.store.Revisions(ctx, id, before, q.Limit+1)
+	if err != nil {
+		return none, err
+	}
+	return page.Cut(s.signer, scope, q.Limit, rows, func(r Revision) Revision { return r }, func(r Revision) any { return r.Version }), nil
 }
 
 // Delete takes the author's own post away from every surface. It can be restored for a while, then it is purged.
@@ -229,13 +290,27 @@ func (s *Service) Purge(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
-func (s *Service) check(d *Draft, products func(uuid.UUID) bool) error {
-	return rules{rooms: s.cfg.Rooms, styles: s.cfg.Styles, products: products}.check(d)
+// Check tidies a draft with at least so many photos and returns posts.ErrInvalid with everything that is wrong. What saved pins
+// stays allowed, even where the product is gone.
+func (s *Service) Check(ctx context.Context, d, saved *Draft, photos int) error {
+	known, err := s.catalogue.Refs(ctx, pinned(d.Photos))
+	if err != nil {
+		return err
+	}
+	var old []uuid.UUID
+	if saved != nil {
+		old = pinned(saved.Photos)
+	}
+	return s.check(d, photos, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) })
 }
 
-// claim makes those of a post's photos its own that were not before. Faults name a photo by its place in the request.
+func (s *Service) check(d *Draft, photos int, products func(uuid.UUID) bool) error {
+	return rules{rooms: s.cfg.Rooms, styles: s.cfg.Styles, photos: photos, products: products}.check(d)
+}
+
+// Claim makes those of a post's photos its own that were not before. Faults name a photo by its place in the request.
 // The texts stay with the post, where they can be edited: the uploads' own are left as they are.
-func (s *Service) claim(ctx context.Context, author uuid.UUID, photos, before []uuid.UUID, audience uploads.Audience) error {
+func (s *Service) Claim(ctx context.Context, author uuid.UUID, photos, before []uuid.UUID, audience uploads.Audience) error {
 	isNew := without(photos, before)
 	if len(isNew) == 0 {
 		return nil

@@ -40,8 +40,9 @@ func (s *Store) Lock(ctx context.Context, author, id uuid.UUID) (version int64, 
 // Save writes what the post says from now on, as its next version.
 func (s *Store) Save(ctx context.Context, id uuid.UUID, d Draft) error {
 	err := s.one(s.db.Conn(ctx).Exec(`
-		UPDATE posts SET caption = ?, room = ?, style = ?, visibility = ?, version = version + 1, updated_at = clock_timestamp()
-		WHERE id = ?`, d.Caption, d.Room, d.Style, d.Visibility, id))
+		UPDATE posts SET caption = ?, room = ?, style = ?, visibility = ?, counts_hidden = ?, comment_policy = ?,
+			version = version + 1, updated_at = clock_timestamp()
+		WHERE id = ?`, d.Caption, d.Room, d.Style, d.Visibility, d.CountsHidden, d.CommentPolicy, id))
 	if err != nil {
 		return err
 	}

@@ -112,11 +112,16 @@ type Liker struct {
 	Viewer users.Viewer `json:"viewer"`
 }
 
-// Likers lists who likes the post, newest first, without those whom the viewer should not meet.
+// Likers lists who likes the post, newest first, without those whom the viewer should not meet. Where the author hides the
+// figures, only the author reads it: others get posts.ErrCountsHidden.
 func (s *Service) Likers(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Liker], error) {
 	var none page.List[Liker]
-	if _, err := s.deck.Seen(ctx, viewer, post); err != nil {
+	content, err := s.deck.Content(ctx, viewer, post)
+	if err != nil {
 		return none, err
+	}
+	if content.CountsHidden && content.AuthorID != viewer {
+		return none, posts.ErrCountsHidden
 	}
 	scope := page.Scope("posts.likes", viewer, post.String())
 	after := Like{CreatedAt: card.Start.At, UserID: card.Start.ID}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/rivo/uniseg"
@@ -89,4 +90,37 @@ func Mentioned(ctx context.Context, people users.Directory, author uuid.UUID, te
 		}
 	}
 	return mentioned, nil
+}
+
+// Fold returns a text as it is compared with a filter: NFKC, lower case, its words with one space between them. What cannot be seen
+// is left out.
+func Fold(text string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(norm.NFKC.String(text)) {
+		switch {
+		case unicode.Is(unicode.Cf, r): // zero-width signs hide a word from those who search for it
+		case unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r):
+			b.WriteRune(r)
+		default:
+			b.WriteByte(' ')
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// AnyOf reports whether a text has one of the words or phrases. Scripts that write words together are searched within.
+func AnyOf(text string, list []string) bool {
+	text = " " + Fold(text) + " "
+	return slices.ContainsFunc(list, func(word string) bool {
+		word = Fold(word)
+		if !strings.ContainsFunc(word, together) {
+			word = " " + word + " "
+		}
+		return strings.Contains(text, word)
+	})
+}
+
+// together reports whether words with the letter are written without a space before and after them.
+func together(r rune) bool {
+	return unicode.In(r, unicode.Hangul, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
 }

@@ -9,6 +9,17 @@ import (
 	"atrium/modules/posts/internal/words"
 )
 
+func TestAnyOf(t *testing.T) {
+	t.Parallel()
+	for text, found := range map[string]bool{
+		"Win a GIVEAWAY now!": true, "ｇｉｖｅａｗａｙ": true, "give\u200baway": true, "giveaways": false, "a give away": false,
+		"link  in... BIO": true, "bio link in": false, "이거 스팸이에요": true, "Schöne Lampe": false, "": false,
+	} {
+		require.Equal(t, found, words.AnyOf(text, []string{"Giveaway", "link in bio", "스팸"}), text)
+	}
+	require.Empty(t, words.Fold(" \u200b… "))
+}
+
 func TestTags(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
