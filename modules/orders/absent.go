@@ -6,8 +6,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// Absent is the Reader while orders is off: there are no orders.
+// Absent is the Reader and the Purchases while orders is off: there are no orders.
 type Absent struct{}
 
 // Receipt returns ErrNotFound.
 func (Absent) Receipt(context.Context, uuid.UUID) (Receipt, error) { return Receipt{}, ErrNotFound }
+
+// Bought returns none.
+func (Absent) Bought(context.Context, uuid.UUID, uuid.UUID) ([]uuid.UUID, error) { return nil, nil }

@@ -40,6 +40,12 @@ type ReceiptLine struct {
 	Total    money.Money
 }
 
+// Purchases says what people have bought.
+type Purchases interface {
+	// Bought returns the lines of a person's orders with the product that are paid for and not wholly refunded, oldest first.
+	Bought(ctx context.Context, user, product uuid.UUID) ([]uuid.UUID, error)
+}
+
 // Reader looks orders up.
 type Reader interface {
 	// Receipt returns an order's receipt, or ErrNotFound.

@@ -4,6 +4,7 @@ package uploads
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,7 +81,17 @@ type Claim struct {
 	Uploads  []uuid.UUID
 	Alts     []string // beside Uploads; nil leaves the texts as they are
 	Audience Audience
-	Pointer  string // of the list in the request body, for ErrNotUsable: "/body/photos"; item i is named Pointer/i/upload_id
+	Pointer  string // of the list in the request body, for ErrNotUsable: "/body/photos"
+	Bare     bool   // the list holds ids rather than objects with an upload_id
+}
+
+// At is the JSON pointer of upload i in the request: Pointer/i/upload_id, or Pointer/i in a bare list.
+func (c Claim) At(i int) string {
+	at := c.Pointer + "/" + strconv.Itoa(i)
+	if c.Bare {
+		return at
+	}
+	return at + "/upload_id"
 }
 
 // Tone is one colour of a palette in CIELAB under D65 (L in 0..100, A and B about -128..127), and its share of the picture in 0..1.

@@ -23,7 +23,10 @@ var Module = fx.Module("orders",
 		coupon.NewStore, coupon.NewService, coupon.NewHTTP,
 		order.NewStore, order.NewService, order.NewHTTP,
 	),
-	fx.Provide(func(s *order.Service) orders.Reader { return s }),
+	fx.Provide(
+		func(s *order.Service) orders.Reader { return s },
+		func(s *order.Store) orders.Purchases { return s },
+	),
 	plug.Routes(routes),
 	plug.Takeout(takeout.Part),
 	plug.Handlers(order.Handlers),
@@ -31,8 +34,11 @@ var Module = fx.Module("orders",
 	plug.Bootstrap(bootstrap),
 )
 
-// Off is orders switched off: there are no receipts.
-var Off = fx.Module("orders", fx.Provide(func() orders.Reader { return orders.Absent{} }))
+// Off is orders switched off: there are no receipts, and nobody has bought anything.
+var Off = fx.Module("orders", fx.Provide(
+	func() orders.Reader { return orders.Absent{} },
+	func() orders.Purchases { return orders.Absent{} },
+))
 
 func routes(c *cart.HTTP, a *address.HTTP, p *coupon.HTTP, o *order.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "orders", Register: func(r *httpserver.Router) {

@@ -2,6 +2,11 @@ package internal
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
@@ -64,68 +69,104 @@ func (s *Service) locate(ctx context.Context, idOrSlug string) (id uuid.UUID, cu
 	return s.store.BySlug(ctx, idOrSlug)
 }
 
-// Page is what Search found: products in order, where the next page begins (nil: nowhere), and the facets.
+// Page is what Search found: products in the order of their positions, by id, and the facets. A product that was taken off the
+// shelf a moment ago has a position but is absent.
 type Page struct {
-	Products    []*Product
-	Positions   []Position
-	Facets      []Bucket
-	Approximate bool // more matched than facets count exactly
+	Products  map[uuid.UUID]*Product
+	Positions []Position
+	Facets    []Bucket
 }
 
-// Search finds products on sale. It reads one more than limit, if there is one.
-func (s *Service) Search(ctx context.Context, q string, f Filter, after *Position, limit int) (Page, error) {
-	var page Page
-	if err := s.checkCategory(ctx, f.Category); err != nil {
-		return page, err
-	}
-	f.Words = searchWords(q)
-	if q != "" && len(f.Words) == 0 {
-		return page, nil // only signs were typed: no product has them
-	}
+// Request is a search: what was typed, literally, and what else products must have.
+type Request struct {
+	Typed    string
+	Category string // slug; its branches are included
+	Filter   Filter
+	After    *Position // nil: the first page
+	Limit    int
+}
+
+// Search finds products on sale. It finds one more than limit, if there is one. Which they are may be up to 5 seconds old;
+// what they are is of this moment.
+func (s *Service) Search(ctx context.Context, r Request) (Page, error) {
 	var err error
-	if len(f.Words) > 0 {
-		if f.Meant, err = s.store.Alternatives(ctx, f.Words); err != nil {
-			return page, err
-		}
+	if r.Filter.Categories, err = s.branches(ctx, r.Category); err != nil {
+		return Page{}, err
 	}
-	if page.Positions, err = s.store.Find(ctx, f, after, limit+1); err != nil {
-		return page, err
+	r.Filter.Words = searchWords(r.Typed)
+	if r.Typed != "" && len(r.Filter.Words) == 0 {
+		return Page{}, nil // only signs were typed: no product has them
 	}
-	if page.Facets, err = s.store.Facets(ctx, f); err != nil {
-		return page, err
+	found, err := s.find(ctx, r)
+	if err != nil {
+		return Page{}, err
 	}
-	ids := make([]uuid.UUID, len(page.Positions))
-	for i, position := range page.Positions {
+	ids := make([]uuid.UUID, len(found.Positions))
+	for i, position := range found.Positions {
 		ids[i] = position.ID
 	}
-	found, err := s.store.ByIDs(ctx, ids)
-	if err != nil {
-		return page, err
+	page := Page{Positions: found.Positions, Facets: found.Facets}
+	if page.Products, err = s.store.ByIDs(ctx, ids); err != nil {
+		return Page{}, err
 	}
-	var positions []Position
-	for _, position := range page.Positions {
-		if p := found[position.ID]; p != nil { // deleted between the two reads
-			page.Products, positions = append(page.Products, p), append(positions, position)
-		}
-	}
-	page.Positions = positions
+	maps.DeleteFunc(page.Products, func(_ uuid.UUID, p *Product) bool { return p.Status != statusActive })
 	return page, nil
 }
 
-func (s *Service) checkCategory(ctx context.Context, slug string) error {
-	if slug == "" {
-		return nil
-	}
-	all, err := s.store.Categories(ctx)
+// shelfKey is the one key of Service.shelf.
+const shelfKey = "state"
+
+// findTime bounds a find. It does not end with the request that began it: others may wait for the same.
+const findTime = 10 * time.Second
+
+// find is the part of a search that people share who look for the same at about the same time.
+func (s *Service) find(ctx context.Context, r Request) (Found, error) {
+	state, err := s.shelf.Load(ctx, shelfKey, func(context.Context) (string, error) { return rand.Text(), nil })
 	if err != nil {
-		return err
+		return Found{}, err
 	}
-	for _, c := range all {
-		if c.Slug == slug {
-			return nil
+	name, err := json.Marshal([]any{state, r.Filter, r.After, r.Limit})
+	if err != nil {
+		return Found{}, err
+	}
+	return s.finds.Load(ctx, string(name), func(ctx context.Context) (Found, error) {
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), findTime)
+		defer stop()
+		if len(r.Filter.Words) > 0 {
+			if r.Filter.Meant, err = s.store.Alternatives(ctx, r.Filter.Words); err != nil {
+				return Found{}, err
+			}
+		}
+		return s.store.Find(ctx, r.Filter, r.After, r.Limit+1)
+	})
+}
+
+// branches are a category and all below it; none for none.
+func (s *Service) branches(ctx context.Context, slug string) ([]string, error) {
+	if slug == "" {
+		return nil, nil
+	}
+	all, err := s.Categories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(all, func(c Category) bool { return c.Slug == slug }) {
+		return nil, errUnknownCategory
+	}
+	branches := []string{slug}
+	for i := 0; i < len(branches); i++ {
+		for _, c := range all {
+			if c.ParentSlug != nil && *c.ParentSlug == branches[i] && !slices.Contains(branches, c.Slug) {
+				branches = append(branches, c.Slug)
+			}
 		}
 	}
-	return errUnknownCategory
+	return branches, nil
+}
+
+// Categories returns all categories in the order they are shown. Cached.
+func (s *Service) Categories(ctx context.Context) ([]Category, error) {
+	return s.tree.Load(ctx, shelfKey, s.store.Categories)
 }
 
 // maxSuggestions is how many ways to go on a half-typed search gets.

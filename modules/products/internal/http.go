@@ -2,8 +2,10 @@ package internal
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,12 +30,8 @@ func NewHTTP(service *Service, store *Store, cursors *page.Signer) *HTTP {
 	return &HTTP{service: service, store: store, cursors: cursors}
 }
 
-// Routes plugs the routes in.
-func (h *HTTP) Routes() httpserver.Routes {
-	return httpserver.Routes{Module: "products", Register: h.register}
-}
-
-func (h *HTTP) register(r *httpserver.Router) {
+// Register puts the routes in place.
+func (h *HTTP) Register(r *httpserver.Router) {
 	open := func(path, name, summary string) httpserver.Route {
 		return httpserver.Route{Method: http.MethodGet, Path: path, Name: name, Summary: summary, Access: httpserver.Open}
 	}
@@ -62,28 +60,22 @@ func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[li
 	if found {
 		position = &after
 	}
-	result, err := h.service.Search(ctx, in.Q, filter, position, in.Limit)
+	result, err := h.service.Search(ctx, Request{Typed: in.Q, Category: in.Category, Filter: filter, After: position, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
-	photos, err := h.service.Photos(ctx, result.Products)
+	photos, err := h.service.Photos(ctx, slices.Collect(maps.Values(result.Products)))
 	if err != nil {
 		return nil, err
 	}
-	items := make([]productResponse, len(result.Products))
-	for i, p := range result.Products {
-		items[i] = toProduct(p, photos)
-		items[i].briefly()
+	cut := page.Cut(h.cursors, scope, in.Limit, result.Positions, func(at Position) uuid.UUID { return at.ID }, func(at Position) any { return at })
+	list := page.List[productResponse]{Items: make([]productResponse, 0, len(cut.Items)), NextCursor: cut.NextCursor}
+	for _, id := range cut.Items {
+		if p := result.Products[id]; p != nil { // not taken off the shelf meanwhile
+			list.Items = append(list.Items, briefly(p, photos))
+		}
 	}
-	rows := make([]int, len(items))
-	for i := range rows {
-		rows[i] = i
-	}
-	return httpserver.OK(listResponse{
-		List: page.Cut(h.cursors, scope, in.Limit, rows, func(i int) productResponse { return items[i] },
-			func(i int) any { return result.Positions[i] }),
-		Facets: toFacets(result.Facets),
-	}), nil
+	return httpserver.OK(listResponse{List: list, Facets: toFacets(result.Facets)}), nil
 }
 
 // redirectable is a product, or the way to it.
@@ -113,7 +105,7 @@ func (h *HTTP) read(ctx context.Context, in *struct {
 }
 
 func (h *HTTP) categories(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[categoryResponse]], error) {
-	rows, err := h.store.Categories(ctx)
+	rows, err := h.service.Categories(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -180,20 +172,25 @@ func (h *HTTP) forgetViewed(ctx context.Context, _ *struct{}) (*httpserver.Empty
 // listRequest is what GET /products takes.
 type listRequest struct {
 	page.Query
-	Q        string `query:"q" maxLength:"200" example:"oak chair" doc:"words to find, literally; slips of the finger are forgiven"`
-	Category string `query:"category" maxLength:"60" example:"lighting" doc:"slug; its branches are included"`
-	Brand    string `query:"brand" maxLength:"120"`
-	Color    string `query:"color" maxLength:"60" doc:"the option color of a variant"`
-	MinPrice string `query:"min_price" pattern:"^[0-9]{1,18}$" doc:"minor units; the lowest price of the product counts"`
-	MaxPrice string `query:"max_price" pattern:"^[0-9]{1,18}$" doc:"minor units"`
-	InStock  bool   `query:"in_stock" doc:"true: only what can be bought now"`
-	Sort     string `query:"sort" enum:"relevance,newest,price_asc,price_desc" doc:"default: relevance with q, else newest"`
+	Q         string `query:"q" maxLength:"200" example:"oak chair" doc:"words to find, literally; slips of the finger are forgiven"`
+	Category  string `query:"category" maxLength:"60" example:"lighting" doc:"slug; its branches are included"`
+	Brand     string `query:"brand" maxLength:"120" example:"Nordlys"`
+	Color     string `query:"color" maxLength:"60" example:"brass" doc:"the option color of a variant"`
+	Material  string `query:"material" maxLength:"60" example:"oak"`
+	MinPrice  string `query:"min_price" pattern:"^[0-9]{1,18}$" example:"5000" doc:"minor units; the lowest price asked for the product now counts"`
+	MaxPrice  string `query:"max_price" pattern:"^[0-9]{1,18}$" example:"150000" doc:"minor units"`
+	MaxWidth  string `query:"max_width_mm" pattern:"^[0-9]{1,9}$" example:"1200" doc:"what has no such measure is not found"`
+	MaxDepth  string `query:"max_depth_mm" pattern:"^[0-9]{1,9}$" example:"600"`
+	MaxHeight string `query:"max_height_mm" pattern:"^[0-9]{1,9}$" example:"2000"`
+	InStock   bool   `query:"in_stock" doc:"true: only what can be bought now"`
+	Sort      string `query:"sort" enum:"relevance,newest,price_asc,price_desc" doc:"default: relevance with q, else newest. By relevance a list ends after 5,000 products"`
 }
 
 func (in *listRequest) filter() Filter {
 	f := Filter{
-		Category: in.Category, Brand: strings.TrimSpace(in.Brand), Color: strings.TrimSpace(in.Color),
-		MinPrice: amount(in.MinPrice), MaxPrice: amount(in.MaxPrice), InStock: in.InStock, Sort: in.Sort,
+		Brand: key(in.Brand), Color: strings.TrimSpace(in.Color), Material: strings.TrimSpace(in.Material),
+		MinPrice: amount(in.MinPrice), MaxPrice: amount(in.MaxPrice),
+		MaxWidth: amount(in.MaxWidth), MaxDepth: amount(in.MaxDepth), MaxHeight: amount(in.MaxHeight), InStock: in.InStock, Sort: in.Sort,
 	}
 	if f.Sort == "" {
 		f.Sort = sortNewest
@@ -205,7 +202,8 @@ func (in *listRequest) filter() Filter {
 }
 
 func (in *listRequest) scope(viewer uuid.UUID, f Filter) string {
-	return page.Scope("products", viewer, in.Q, f.Category, f.Brand, f.Color, in.MinPrice, in.MaxPrice, strconv.FormatBool(f.InStock), f.Sort)
+	return page.Scope("products", viewer, in.Q, in.Category, f.Brand, f.Color, f.Material, in.MinPrice, in.MaxPrice,
+		in.MaxWidth, in.MaxDepth, in.MaxHeight, strconv.FormatBool(f.InStock), f.Sort)
 }
 
 // amount reads digits that the pattern has checked; none is nil.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -81,12 +82,12 @@ func (h *HTTP) addVariant(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	v, err := h.service.AddVariant(ctx, editorOf(ctx), id, VariantDraft(in.Body))
+	v, err := h.service.AddVariant(ctx, editorOf(ctx), id, in.Body.draft())
 	if err != nil {
 		return nil, err
 	}
 	return &httpserver.Answer[variantResponse]{
-		ETag: etag.Format(v.Version), Location: "/v1/products/" + id.String(), Body: toVariant(v),
+		ETag: etag.Format(v.Version), Location: "/v1/products/" + id.String(), Body: toOwnVariant(v),
 	}, nil
 }
 
@@ -107,7 +108,7 @@ func (h *HTTP) editVariant(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &httpserver.Answer[variantResponse]{ETag: etag.Format(v.Version), Body: toVariant(v)}, nil
+	return &httpserver.Answer[variantResponse]{ETag: etag.Format(v.Version), Body: toOwnVariant(v)}, nil
 }
 
 func (h *HTTP) adjustStock(ctx context.Context, in *struct {
@@ -142,7 +143,9 @@ type productBody struct {
 	Description string      `json:"description,omitempty" maxLength:"10000"`
 	Category    string      `json:"category" minLength:"1" maxLength:"60" example:"lighting" doc:"slug"`
 	Tags        []string    `json:"tags,omitempty" maxItems:"30" nullable:"false" doc:"kept in lower case"`
+	Materials   []string    `json:"materials,omitempty" maxItems:"30" nullable:"false" doc:"kept in lower case" example:"[\"oak\", \"brass\"]"`
 	Dimensions  *Dimensions `json:"dimensions,omitempty"`
+	WeightG     *int        `json:"weight_g,omitempty" minimum:"1" maximum:"100000000" example:"4200" doc:"grams"`
 	Slug        string      `json:"slug,omitempty" maxLength:"120" doc:"made from the name where absent"`
 	Status      string      `json:"status,omitempty" enum:"draft,active" default:"active"`
 	Photos      []uuid.UUID `json:"photos,omitempty" maxItems:"20" uniqueItems:"true" nullable:"false" doc:"upload ids"`
@@ -151,7 +154,7 @@ type productBody struct {
 func (b productBody) draft() Draft {
 	return Draft{
 		Name: b.Name, Brand: b.Brand, Description: b.Description, Category: b.Category, Slug: b.Slug,
-		Status: b.Status, Tags: b.Tags, Dimensions: b.Dimensions, Photos: b.Photos,
+		Status: b.Status, Tags: b.Tags, Materials: b.Materials, Dimensions: b.Dimensions, WeightG: b.WeightG, Photos: b.Photos,
 	}
 }
 
@@ -161,7 +164,9 @@ type productPatch struct {
 	Description *string              `json:"description,omitempty" maxLength:"10000"`
 	Category    *string              `json:"category,omitempty" minLength:"1" maxLength:"60"`
 	Tags        *[]string            `json:"tags,omitempty" maxItems:"30"`
+	Materials   *[]string            `json:"materials,omitempty" maxItems:"30"`
 	Dimensions  nullable[Dimensions] `json:"dimensions,omitempty" doc:"null takes them away"`
+	WeightG     nullable[weight]     `json:"weight_g,omitempty" doc:"grams; null takes it away"`
 	Slug        *string              `json:"slug,omitempty" minLength:"1" maxLength:"120" doc:"the old one redirects"`
 	Status      *string              `json:"status,omitempty" enum:"draft,active"`
 	Photos      *[]uuid.UUID         `json:"photos,omitempty" maxItems:"20" uniqueItems:"true" doc:"upload ids, in order: those that are there and new ones"`
@@ -170,7 +175,7 @@ type productPatch struct {
 func (p productPatch) change() Change {
 	return Change{
 		Name: p.Name, Brand: p.Brand, Description: p.Description, Category: p.Category, Slug: p.Slug, Status: p.Status,
-		Tags: p.Tags, Dimensions: p.Dimensions.change(), Photos: p.Photos,
+		Tags: p.Tags, Materials: p.Materials, Dimensions: p.Dimensions.change(), WeightG: p.WeightG.change(), Photos: p.Photos,
 	}
 }
 
@@ -180,6 +185,25 @@ type variantBody struct {
 	Options   map[string]string `json:"options,omitempty" doc:"what tells the variants apart" example:"{\"color\": \"brass\"}"`
 	Price     price             `json:"price" doc:"tax included"`
 	CompareAt *price            `json:"compare_at_price,omitempty" doc:"the price to show crossed out"`
+	Sale      *saleBody         `json:"sale,omitempty" doc:"a lower price for a while"`
+}
+
+func (b variantBody) draft() VariantDraft {
+	return VariantDraft{SKU: b.SKU, Name: b.Name, Options: b.Options, Price: b.Price, CompareAt: b.CompareAt, Sale: b.Sale.sale()}
+}
+
+// saleBody is a sale that is asked for.
+type saleBody struct {
+	Price    price      `json:"price" doc:"tax included; below the usual price"`
+	StartsAt *time.Time `json:"starts_at,omitempty" doc:"absent: at once"`
+	EndsAt   *time.Time `json:"ends_at,omitempty" doc:"absent: until further notice"`
+}
+
+func (b *saleBody) sale() *Sale {
+	if b == nil {
+		return nil
+	}
+	return &Sale{Price: b.Price, From: b.StartsAt, Until: b.EndsAt}
 }
 
 type variantPatch struct {
@@ -188,11 +212,20 @@ type variantPatch struct {
 	Options   *map[string]string `json:"options,omitempty"`
 	Price     *price             `json:"price,omitempty"`
 	CompareAt nullable[price]    `json:"compare_at_price,omitempty" doc:"null takes it away"`
+	Sale      nullable[saleBody] `json:"sale,omitempty" doc:"null ends it"`
 }
 
 func (p variantPatch) change() VariantChange {
-	return VariantChange{SKU: p.SKU, Name: p.Name, Options: p.Options, Price: p.Price, CompareAt: p.CompareAt.change()}
+	c := VariantChange{SKU: p.SKU, Name: p.Name, Options: p.Options, Price: p.Price, CompareAt: p.CompareAt.change()}
+	if p.Sale.set {
+		sale := p.Sale.value.sale()
+		c.Sale = &sale
+	}
+	return c
 }
+
+// weight is in grams.
+type weight = int
 
 // price is money that is asked for.
 type price = money.Money

@@ -1,6 +1,8 @@
 package internal
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"atrium/platform/money"
@@ -16,7 +18,9 @@ type productResponse struct {
 	Description string            `json:"description"`
 	Category    string            `json:"category" example:"lighting"`
 	Tags        []string          `json:"tags"`
+	Materials   []string          `json:"materials" example:"[\"oak\"]"`
 	Dimensions  *Dimensions       `json:"dimensions" doc:"null where unknown"`
+	WeightG     *int              `json:"weight_g" doc:"grams; null where unknown"`
 	Photos      []photo.Photo     `json:"photos"`
 	Variants    []variantResponse `json:"variants"`
 	Rating      *ratingResponse   `json:"rating" doc:"null while nobody has rated it"`
@@ -35,6 +39,8 @@ type variantResponse struct {
 	Options   map[string]string `json:"options"`
 	Price     money.Money       `json:"price"`
 	CompareAt *money.Money      `json:"compare_at_price"`
+	Sale      *saleResponse     `json:"sale" doc:"null unless price is that of a sale; editors also see one that is still to come"`
+	Lowest    *money.Money      `json:"lowest_price_30d" doc:"the lowest price of the 30 days before the present one; null where that is the first"`
 	Available int64             `json:"available" doc:"pieces that can be bought now"`
 	Version   int64             `json:"version"`
 }
@@ -56,6 +62,7 @@ type facetsResponse struct {
 	Categories  []facetBucket `json:"categories"`
 	Brands      []facetBucket `json:"brands"`
 	Colors      []facetBucket `json:"colors"`
+	Materials   []facetBucket `json:"materials"`
 	Price       *facetRange   `json:"price" doc:"null where nothing has a price"`
 	InStock     int64         `json:"in_stock"`
 	Approximate bool          `json:"approximate" doc:"more match than are counted: counts are lower bounds"`
@@ -86,8 +93,11 @@ type suggestionResponse struct {
 func toProduct(p *Product, photos map[uuid.UUID]photo.Photo) productResponse {
 	body := productResponse{
 		ID: p.ID, Slug: p.Slug, Name: p.Name, Brand: p.Brand, Description: p.Description, Category: p.CategorySlug,
-		Tags: p.Tags, Dimensions: p.dimensions(), Version: p.Version,
+		Tags: p.Tags, Materials: p.Materials, Dimensions: p.dimensions(), WeightG: p.WeightG, Version: p.Version,
 		Photos: make([]photo.Photo, 0, len(p.Photos)), Variants: make([]variantResponse, 0, len(p.Variants)),
+	}
+	if p.Rating != nil {
+		body.Rating = &ratingResponse{Average: float64(p.Rating.Sum) / float64(p.Rating.Count), Count: p.Rating.Count}
 	}
 	for _, id := range p.Photos {
 		if shown, ok := photos[id]; ok {
@@ -101,21 +111,43 @@ func toProduct(p *Product, photos map[uuid.UUID]photo.Photo) productResponse {
 }
 
 // briefly is how lists show a product: without palettes.
-func (p *productResponse) briefly() {
-	for i := range p.Photos {
-		p.Photos[i] = p.Photos[i].Brief()
+func briefly(p *Product, photos map[uuid.UUID]photo.Photo) productResponse {
+	item := toProduct(p, photos)
+	for i := range item.Photos {
+		item.Photos[i] = item.Photos[i].Brief()
 	}
+	return item
 }
 
+type saleResponse struct {
+	Price    money.Money `json:"price"`
+	StartsAt *time.Time  `json:"starts_at" doc:"null: it has begun"`
+	EndsAt   *time.Time  `json:"ends_at" doc:"null: until further notice"`
+}
+
+// toVariant shows a variant to everybody.
 func toVariant(v Variant) variantResponse {
-	return variantResponse{
-		ID: v.ID, SKU: v.SKU, Name: v.Name, Options: v.Options, Price: v.Price(), CompareAt: v.CompareAt(),
-		Available: v.Available(), Version: v.Version,
+	body := toOwnVariant(v)
+	if v.SaleAmount == nil || v.Asked != *v.SaleAmount {
+		body.Sale = nil
 	}
+	return body
+}
+
+// toOwnVariant shows a variant to its editor.
+func toOwnVariant(v Variant) variantResponse {
+	body := variantResponse{
+		ID: v.ID, SKU: v.SKU, Name: v.Name, Options: v.Options, Price: v.Price(), CompareAt: v.CompareAt(),
+		Lowest: v.amount(v.LowestBefore), Available: v.Available(), Version: v.Version,
+	}
+	if sale := v.Sale(); sale != nil {
+		body.Sale = &saleResponse{sale.Price, sale.From, sale.Until}
+	}
+	return body
 }
 
 func toFacets(buckets []Bucket) facetsResponse {
-	facets := facetsResponse{Categories: []facetBucket{}, Brands: []facetBucket{}, Colors: []facetBucket{}}
+	facets := facetsResponse{Categories: []facetBucket{}, Brands: []facetBucket{}, Colors: []facetBucket{}, Materials: []facetBucket{}}
 	for _, b := range buckets {
 		one := facetBucket{b.Value, b.Count}
 		switch b.Kind {
@@ -125,6 +157,8 @@ func toFacets(buckets []Bucket) facetsResponse {
 			facets.Brands = append(facets.Brands, one)
 		case "color":
 			facets.Colors = append(facets.Colors, one)
+		case "material":
+			facets.Materials = append(facets.Materials, one)
 		case "in_stock":
 			facets.InStock = b.Count
 		case "price":

@@ -43,10 +43,10 @@ func TestProducts_AreMadeAndShown(t *testing.T) {
 	require.Equal(t, object{"on_hand": 5.0, "reserved": 0.0, "available": 5.0}, level)
 
 	shown := s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/products/arc-floor-lamp"}).Want(200).JSON()
-	require.Len(t, shown, 12)
+	require.Len(t, shown, 14)
 	require.Equal(t, object{
 		"id": v["id"], "sku": "ARC-1", "name": "Brass", "options": object{"color": "brass"}, "price": object{"amount": 129900.0, "currency": "EUR"},
-		"compare_at_price": object{"amount": 149900.0, "currency": "EUR"}, "available": 5.0, "version": 1.0,
+		"compare_at_price": object{"amount": 149900.0, "currency": "EUR"}, "sale": nil, "lowest_price_30d": nil, "available": 5.0, "version": 1.0,
 	}, shown["variants"].([]any)[0])
 	require.NotEmpty(t, taskstest.Events[products.Changed](t, s.db))
 	refs, err := s.catalogue.Refs(t.Context(), []uuid.UUID{uuid.MustParse(id)})
@@ -129,10 +129,13 @@ func TestProducts_BadInputAndForeignHands(t *testing.T) {
 		apptest.Scenario{Name: "an admin may", Token: apptest.As(uuid.New(), identity.RoleAdmin), Method: "PATCH", Path: path, Header: map[string]string{"If-Match": "*"}, Body: object{"name": "Rack"}, Status: 200},
 		apptest.Scenario{Name: "unknown category", Token: s.token, Method: "POST", Path: "/v1/admin/products", Body: object{"name": "A", "category": "cars"}, Status: 422, Contains: []string{"/body/category"}},
 		apptest.Scenario{Name: "unknown field", Token: s.token, Method: "POST", Path: "/v1/admin/products", Body: object{"name": "A", "category": "decor", "seller_id": uuid.New()}, Status: 422},
-		apptest.Scenario{Name: "foreign photo", Token: s.token, Method: "POST", Path: "/v1/admin/products", Body: object{"name": "A", "category": "decor", "photos": []string{s.photos.Add(uuid.New()).String()}}, Status: 422},
+		apptest.Scenario{Name: "foreign photo", Token: s.token, Method: "POST", Path: "/v1/admin/products", Body: object{"name": "A", "category": "decor", "photos": []string{s.photos.Add(uuid.New()).String()}}, Status: 422, Code: "uploads.not_usable", Contains: []string{`"/body/photos/0"`}},
 		apptest.Scenario{Name: "a slug like an id", Token: s.token, Method: "POST", Path: "/v1/admin/products", Body: object{"name": "A", "category": "decor", "slug": uuid.NewString()}, Status: 422},
 		apptest.Scenario{Name: "negative price", Token: s.token, Method: "POST", Path: path + "/variants", Body: object{"sku": "N", "price": object{"amount": -1, "currency": "EUR"}}, Status: 422},
 		apptest.Scenario{Name: "a fraction of a cent", Token: s.token, Method: "POST", Path: path + "/variants", Body: object{"sku": "N", "price": object{"amount": 1.5, "currency": "EUR"}}, Status: 422},
+		apptest.Scenario{Name: "no such currency", Token: s.token, Method: "POST", Path: path + "/variants", Body: object{"sku": "N", "price": object{"amount": 1, "currency": "ZZZ"}}, Status: 422, Contains: []string{"/body/price/currency"}},
+		apptest.Scenario{Name: "a sale that is none", Token: s.token, Method: "POST", Path: path + "/variants", Body: object{"sku": "N", "price": eur(100), "sale": object{"price": eur(100)}}, Status: 422, Contains: []string{"/body/sale/price"}},
+		apptest.Scenario{Name: "a sale that ends before it begins", Token: s.token, Method: "POST", Path: path + "/variants", Body: object{"sku": "N", "price": eur(100), "sale": object{"price": eur(90), "starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}}, Status: 422, Contains: []string{"/body/sale/ends_at"}},
 		apptest.Scenario{Name: "unknown product", Path: "/v1/products/" + uuid.NewString(), Status: 404, Code: "products.not_found"},
 		apptest.Scenario{Name: "unknown slug", Path: "/v1/products/no-such-thing", Status: 404, Code: "products.not_found"},
 		apptest.Scenario{Name: "malformed id", Token: s.token, Method: "DELETE", Path: "/v1/admin/products/7", Status: 404, Code: "products.not_found"},

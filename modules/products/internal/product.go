@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/currency"
 
 	"atrium/modules/products"
 	"atrium/platform/fault"
@@ -24,6 +25,12 @@ var (
 		fault.Field{Pointer: "/body/compare_at_price", Detail: "must be above price and in its currency"})
 	errPrice = fault.Invalid("products.invalid_price", "This price cannot be asked.",
 		fault.Field{Pointer: "/body/price/amount", Detail: "must be between 0 and 1000000000000"})
+	errCurrency = fault.Invalid("products.invalid_currency", "There is no such currency.",
+		fault.Field{Pointer: "/body/price/currency", Detail: "must be a code of ISO 4217"})
+	errSale = fault.Invalid("products.invalid_sale", "This is no sale.",
+		fault.Field{Pointer: "/body/sale/price", Detail: "must be below price and in its currency"})
+	errSaleWindow = fault.Invalid("products.invalid_sale", "This is no sale.",
+		fault.Field{Pointer: "/body/sale/ends_at", Detail: "must be after starts_at"})
 	errSlug = fault.Invalid("products.invalid_slug", "This slug cannot be used.",
 		fault.Field{Pointer: "/body/slug", Detail: "must be lower case letters and digits in groups joined by hyphens, and no id"})
 	errStockTooLow = fault.Conflict("products.stock_too_low", "There is less in stock that is not reserved.")
@@ -55,6 +62,7 @@ type Product struct {
 	WidthMM       *int `gorm:"column:width_mm"`
 	DepthMM       *int `gorm:"column:depth_mm"`
 	HeightMM      *int `gorm:"column:height_mm"`
+	WeightG       *int `gorm:"column:weight_g"`
 	PriceAmount   *int64
 	PriceCurrency *string
 	Version       int64
@@ -62,27 +70,58 @@ type Product struct {
 	UpdatedAt     time.Time
 	DeletedAt     *time.Time
 
-	Tags     []string    `gorm:"-"`
-	Photos   []uuid.UUID `gorm:"-"`
-	Variants []Variant   `gorm:"-"`
+	Tags      []string    `gorm:"-"`
+	Materials []string    `gorm:"-"`
+	Photos    []uuid.UUID `gorm:"-"`
+	Variants  []Variant   `gorm:"-"`
+	Rating    *Rating     `gorm:"-"`
+	Parts     *parts      `gorm:"column:parts;serializer:json;->"` // how one query brings the four above
+}
+
+// parts is what hangs on a product, as the store reads it.
+type parts struct {
+	Tags      []string    `json:"tags"`
+	Materials []string    `json:"materials"`
+	Photos    []uuid.UUID `json:"photos"`
+	Variants  []Variant   `json:"variants"`
+	Rating    *Rating     `json:"rating"`
+}
+
+// Rating is what those who bought a product think of it: how many, and the sum of their points.
+type Rating struct {
+	Count int64 `json:"count"`
+	Sum   int64 `json:"sum"`
+}
+
+// unpack puts the parts in their places; absent lists are empty ones.
+func (p *Product) unpack() {
+	p.Tags, p.Materials = append([]string{}, p.Parts.Tags...), append([]string{}, p.Parts.Materials...)
+	p.Photos, p.Variants = append([]uuid.UUID{}, p.Parts.Photos...), append([]Variant{}, p.Parts.Variants...)
+	p.Rating, p.Parts = p.Parts.Rating, nil
 }
 
 // Variant is what is actually sold: a row of product_variants. Stock does not move its version.
 type Variant struct {
-	ID              uuid.UUID `gorm:"type:uuid;primaryKey"`
-	ProductID       uuid.UUID
-	SKU             string `gorm:"column:sku"`
-	Name            string
-	Options         map[string]string `gorm:"serializer:json"`
-	PriceAmount     int64
-	PriceCurrency   string
-	CompareAtAmount *int64
-	OnHand          int64
-	Reserved        int64
-	Version         int64
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
-	DeletedAt       *time.Time
+	ID              uuid.UUID         `gorm:"type:uuid;primaryKey" json:"id"`
+	ProductID       uuid.UUID         `json:"product_id"`
+	SKU             string            `gorm:"column:sku" json:"sku"`
+	Name            string            `json:"name"`
+	Options         map[string]string `gorm:"serializer:json" json:"options"`
+	PriceAmount     int64             `json:"price_amount"`
+	PriceCurrency   string            `json:"price_currency"`
+	CompareAtAmount *int64            `json:"compare_at_amount"`
+	SaleAmount      *int64            `json:"sale_amount"`
+	SaleFrom        *time.Time        `json:"sale_from"`
+	SaleUntil       *time.Time        `json:"sale_until"`
+	OnHand          int64             `json:"on_hand"`
+	Reserved        int64             `json:"reserved"`
+	Version         int64             `json:"version"`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	DeletedAt       *time.Time        `json:"deleted_at"`
+
+	Asked        int64  `gorm:"-" json:"asked"`         // the price now, by the database's clock
+	LowestBefore *int64 `gorm:"-" json:"lowest_before"` // of the 30 days before that price; nil where it is the first
 }
 
 // TableName is where variants live.
@@ -91,15 +130,39 @@ func (Variant) TableName() string { return "product_variants" }
 // Available is what can still be reserved.
 func (v Variant) Available() int64 { return v.OnHand - v.Reserved }
 
-// Price is what one piece costs, tax included.
-func (v Variant) Price() money.Money { return money.Of(v.PriceAmount, v.PriceCurrency) }
+// Price is what one piece costs now, tax included.
+func (v Variant) Price() money.Money { return money.Of(v.Asked, v.PriceCurrency) }
 
-// CompareAt is the price to show crossed out, if any.
+// CompareAt is the price to show crossed out, if any: the one that was set, else during a sale the usual one.
 func (v Variant) CompareAt() *money.Money {
-	if v.CompareAtAmount == nil {
+	switch {
+	case v.CompareAtAmount != nil:
+		return v.amount(v.CompareAtAmount)
+	case v.Asked < v.PriceAmount:
+		return v.amount(&v.PriceAmount)
+	}
+	return nil
+}
+
+// Sale is a lower price for a while: from From (nil: at once) until before Until (nil: until further notice).
+type Sale struct {
+	Price       money.Money
+	From, Until *time.Time
+}
+
+// Sale is the lower price that was set, whether its time has come or not; nil for none.
+func (v Variant) Sale() *Sale {
+	if v.SaleAmount == nil {
 		return nil
 	}
-	m := money.Of(*v.CompareAtAmount, v.PriceCurrency)
+	return &Sale{*v.amount(v.SaleAmount), v.SaleFrom, v.SaleUntil}
+}
+
+func (v Variant) amount(a *int64) *money.Money {
+	if a == nil {
+		return nil
+	}
+	m := money.Of(*a, v.PriceCurrency)
 	return &m
 }
 
@@ -110,7 +173,25 @@ func (v *Variant) setPrice(m money.Money) error {
 	if m.Amount < 0 || m.Amount > maxPrice {
 		return errPrice
 	}
+	if _, err := currency.ParseISO(m.Currency); err != nil {
+		return errCurrency
+	}
 	v.PriceAmount, v.PriceCurrency = m.Amount, m.Currency
+	return nil
+}
+
+func (v *Variant) setSale(s *Sale) error {
+	if s == nil {
+		v.SaleAmount, v.SaleFrom, v.SaleUntil = nil, nil, nil
+		return nil
+	}
+	if s.Price.Currency != v.PriceCurrency || s.Price.Amount < 0 || s.Price.Amount >= v.PriceAmount {
+		return errSale
+	}
+	if s.From != nil && s.Until != nil && !s.Until.After(*s.From) {
+		return errSaleWindow
+	}
+	v.SaleAmount, v.SaleFrom, v.SaleUntil = &s.Price.Amount, s.From, s.Until
 	return nil
 }
 
@@ -137,16 +218,18 @@ func (e Editor) mayEdit(p *Product) bool { return e.Admin || e.ID == p.SellerID 
 // Draft is a product to be made. An empty Slug is made from the name.
 type Draft struct {
 	Name, Brand, Description, Category, Slug, Status string
-	Tags                                             []string
+	Tags, Materials                                  []string
 	Dimensions                                       *Dimensions
+	WeightG                                          *int
 	Photos                                           []uuid.UUID
 }
 
 // Change is an edit: nil leaves a value as it is.
 type Change struct {
 	Name, Brand, Description, Category, Slug, Status *string
-	Tags                                             *[]string
+	Tags, Materials                                  *[]string
 	Dimensions                                       **Dimensions
+	WeightG                                          **int
 	Photos                                           *[]uuid.UUID
 }
 
@@ -156,6 +239,7 @@ type VariantDraft struct {
 	Options   map[string]string
 	Price     money.Money
 	CompareAt *money.Money
+	Sale      *Sale
 }
 
 // VariantChange is an edit of a variant: nil leaves a value as it is.
@@ -164,6 +248,7 @@ type VariantChange struct {
 	Options   *map[string]string
 	Price     *money.Money
 	CompareAt **money.Money
+	Sale      **Sale
 }
 
 func (p *Product) apply(c Change) {
@@ -175,9 +260,13 @@ func (p *Product) apply(c Change) {
 	if c.Tags != nil {
 		p.Tags = cleanTags(*c.Tags)
 	}
+	if c.Materials != nil {
+		p.Materials = cleanTags(*c.Materials)
+	}
 	if c.Dimensions != nil {
 		p.setDimensions(*c.Dimensions)
 	}
+	set(&p.WeightG, c.WeightG)
 }
 
 func (v *Variant) apply(c VariantChange) error {
@@ -185,12 +274,23 @@ func (v *Variant) apply(c VariantChange) error {
 	set(&v.Name, c.Name)
 	set(&v.Options, c.Options)
 	if c.Price != nil {
-		if v.CompareAtAmount != nil && c.CompareAt == nil && c.Price.Currency != v.PriceCurrency {
+		moved := c.Price.Currency != v.PriceCurrency
+		if moved && v.CompareAtAmount != nil && c.CompareAt == nil {
 			return errCompareAt
+		}
+		if moved && v.SaleAmount != nil && c.Sale == nil {
+			return errSale
 		}
 		if err := v.setPrice(*c.Price); err != nil {
 			return err
 		}
+	}
+	if c.Sale != nil {
+		if err := v.setSale(*c.Sale); err != nil {
+			return err
+		}
+	} else if v.SaleAmount != nil && *v.SaleAmount >= v.PriceAmount {
+		return errSale
 	}
 	if c.CompareAt != nil {
 		return v.setCompareAt(*c.CompareAt)

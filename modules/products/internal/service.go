@@ -28,6 +28,9 @@ type Service struct {
 	outbox *outbox.Outbox
 	photos uploads.Library
 	refs   *cache.Space[uuid.UUID, card]
+	finds  *cache.Space[string, Found]
+	tree   *cache.Space[string, []Category]
+	shelf  *cache.Space[string, string] // one value, that every change of the catalogue replaces: the finds of before are passed by
 	cfg    products.Config
 	log    *zap.Logger
 }
@@ -43,6 +46,10 @@ func NewService(db *database.DB, store *Store, out *outbox.Outbox, photos upload
 	return &Service{
 		db: db, store: store, outbox: out, photos: photos, cfg: cfg, log: log,
 		refs: cache.NewSpace[uuid.UUID, card](c, "products.card", 10*time.Minute, 30*time.Second, 10_000),
+		// A find may be kept in Redis and then here: together less than 5 seconds.
+		finds: cache.NewSpace[string, Found](c, "products.find", 2500*time.Millisecond, 2*time.Second, 20_000),
+		tree:  cache.NewSpace[string, []Category](c, "products.categories", 10*time.Minute, 30*time.Second, 1),
+		shelf: cache.NewSpace[string, string](c, "products.shelf", 10*time.Minute, time.Minute, 1),
 	}
 }
 
@@ -82,7 +89,8 @@ func (s *Service) create(ctx context.Context, editor Editor, d Draft, slug strin
 	}
 	p := &Product{
 		ID: id, SellerID: editor.ID, Slug: slug, Name: d.Name, Brand: d.Brand, Description: d.Description,
-		CategorySlug: d.Category, Status: d.Status, Version: 1, Tags: cleanTags(d.Tags), Photos: d.Photos, Variants: []Variant{},
+		CategorySlug: d.Category, Status: d.Status, Version: 1, Tags: cleanTags(d.Tags), Materials: cleanTags(d.Materials),
+		WeightG: d.WeightG, Photos: d.Photos, Variants: []Variant{},
 	}
 	p.setDimensions(d.Dimensions)
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
@@ -95,7 +103,7 @@ func (s *Service) create(ctx context.Context, editor Editor, d Draft, slug strin
 		if err := s.store.Insert(ctx, p); err != nil {
 			return err
 		}
-		return s.changed(ctx, id)
+		return s.edited(ctx, id)
 	})
 	return p, err
 }
@@ -124,7 +132,7 @@ func (s *Service) Edit(ctx context.Context, editor Editor, id uuid.UUID, match e
 			return err
 		}
 		edited = p
-		return s.changed(ctx, id)
+		return s.edited(ctx, id)
 	})
 	return edited, err
 }
@@ -158,7 +166,7 @@ func (s *Service) Delete(ctx context.Context, editor Editor, id uuid.UUID) error
 		if err := s.store.Delete(ctx, id); err != nil {
 			return err
 		}
-		return s.changed(ctx, id)
+		return s.edited(ctx, id)
 	})
 }
 
@@ -179,6 +187,9 @@ func (s *Service) AddVariant(ctx context.Context, editor Editor, product uuid.UU
 	if err := v.setCompareAt(d.CompareAt); err != nil {
 		return Variant{}, err
 	}
+	if err := v.setSale(d.Sale); err != nil {
+		return Variant{}, err
+	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		if _, err := s.editable(ctx, editor, product); err != nil {
 			return err
@@ -186,7 +197,8 @@ func (s *Service) AddVariant(ctx context.Context, editor Editor, product uuid.UU
 		if err := s.store.InsertVariant(ctx, &v); err != nil {
 			return err
 		}
-		return s.changed(ctx, product)
+		v, err = s.offered(ctx, v)
+		return err
 	})
 	return v, err
 }
@@ -205,16 +217,64 @@ func (s *Service) EditVariant(ctx context.Context, editor Editor, id uuid.UUID, 
 		if err := match.Check(v.Version); err != nil {
 			return err
 		}
-		before := v.Price()
 		if err := v.apply(c); err != nil {
 			return err
 		}
-		if err := s.store.UpdateVariant(ctx, &v, v.Price() != before); err != nil {
+		if err := s.store.UpdateVariant(ctx, &v); err != nil {
 			return err
 		}
-		return s.changed(ctx, v.ProductID)
+		v, err = s.offered(ctx, v)
+		return err
 	})
 	return v, err
+}
+
+// dueAtOnce bounds how many products one look at the clock brings up to date.
+const dueAtOnce = 200
+
+// RepriceDue brings products up to date one of whose prices has just changed by the clock.
+func (s *Service) RepriceDue(ctx context.Context) error {
+	due, err := s.store.Due(ctx, dueAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, id := range due {
+		err := s.db.InTx(ctx, func(ctx context.Context) error {
+			if _, err := s.store.Lock(ctx, id); err != nil {
+				return err
+			}
+			if err := s.store.Reprice(ctx, id); err != nil {
+				return err
+			}
+			return s.edited(ctx, id)
+		})
+		if err != nil && !errors.Is(err, products.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// offered brings up to date what follows from a variant that was written, and reads it again as it is asked for now.
+func (s *Service) offered(ctx context.Context, v Variant) (Variant, error) {
+	if err := s.store.Chronicle(ctx, v.ID); err != nil {
+		return v, err
+	}
+	if err := s.store.Reprice(ctx, v.ProductID); err != nil {
+		return v, err
+	}
+	found, err := s.store.ByIDs(ctx, []uuid.UUID{v.ProductID})
+	if err != nil {
+		return v, err
+	}
+	p := found[v.ProductID]
+	if err := s.store.Index(ctx, p); err != nil {
+		return v, err
+	}
+	if i := slices.IndexFunc(p.Variants, func(other Variant) bool { return other.ID == v.ID }); i >= 0 {
+		v = p.Variants[i]
+	}
+	return v, s.edited(ctx, v.ProductID)
 }
 
 // AdjustStock counts pieces in or out of a variant's stock, and returns the level then.
@@ -237,7 +297,7 @@ func (s *Service) AdjustStock(ctx context.Context, editor Editor, variant uuid.U
 			return err
 		}
 		if level.available() == 0 || level.available() == delta { // sold out, or back
-			return s.changed(ctx, level.ProductID)
+			return s.edited(ctx, level.ProductID)
 		}
 		return nil
 	})
@@ -269,17 +329,52 @@ func (s *Service) editableVariant(ctx context.Context, editor Editor, variant uu
 	return err
 }
 
-// changed tells the world, and this instance's cache before the answer leaves.
-func (s *Service) changed(ctx context.Context, id uuid.UUID) error {
-	s.db.AfterCommit(ctx, func(ctx context.Context) { s.refs.Drop(ctx, id) })
-	return s.outbox.Publish(ctx, products.Changed{ProductID: id})
+// edited is changed for what an editor did: they find it at once, whatever was found before.
+func (s *Service) edited(ctx context.Context, id uuid.UUID) error {
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.shelf.Drop(ctx, shelfKey) })
+	return s.changed(ctx, id)
+}
+
+// changed brings listings up to date and tells the world, and this instance's cache before the answer leaves.
+func (s *Service) changed(ctx context.Context, ids ...uuid.UUID) error {
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.refs.Drop(ctx, ids...) })
+	shifts, err := s.store.Relist(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, shift := range shifts {
+		for _, event := range eventsOf(shift) {
+			if err := s.outbox.Publish(ctx, event); err != nil {
+				return err
+			}
+		}
+	}
+	for _, id := range ids {
+		if err := s.outbox.Publish(ctx, products.Changed{ProductID: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventsOf are the facts in a shift that are news to those who wait for a product.
+func eventsOf(shift Shift) (events []outbox.Event) {
+	was, is := shift.Was, shift.Is
+	before, now := was.price(), is.price()
+	if before != nil && now != nil && *before != *now {
+		events = append(events, products.Repriced{ProductID: is.ProductID, Was: *before, Now: *now})
+	}
+	if was.Visible && is.Visible && !was.InStock && is.InStock {
+		events = append(events, products.BackInStock{ProductID: is.ProductID})
+	}
+	return events
 }
 
 func (s *Service) claim(ctx context.Context, editor Editor, photos []uuid.UUID) error {
 	if len(photos) == 0 {
 		return nil
 	}
-	return s.photos.Claim(ctx, uploads.Claim{Owner: editor.ID, Uploads: photos, Audience: uploads.Everybody, Pointer: "/body/photos"})
+	return s.photos.Claim(ctx, uploads.Claim{Owner: editor.ID, Uploads: photos, Audience: uploads.Everybody, Pointer: "/body/photos", Bare: true})
 }
 
 // exchange claims the photos that are new on a product and releases those that are gone.

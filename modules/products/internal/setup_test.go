@@ -1,6 +1,7 @@
 package internal_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
@@ -9,11 +10,14 @@ import (
 
 	"atrium/modules/products"
 	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/review"
 	"atrium/modules/uploads/uploadstest"
+	"atrium/modules/users/userstest"
 	"atrium/platform/apptest"
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/dbtest"
+	"atrium/platform/httpserver"
 	"atrium/platform/identity"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
@@ -21,28 +25,56 @@ import (
 
 // shop is the module on a real database, behind the real server.
 type shop struct {
-	t         *testing.T
+	t         testing.TB
 	db        *database.DB
 	app       *apptest.App
+	routes    httpserver.Routes
 	photos    *uploadstest.Library
+	people    *userstest.Fake
+	bought    purchases
+	service   *internal.Service
+	reviews   *review.Service
 	catalogue products.Catalogue
 	stock     products.Stock
 	seller    uuid.UUID
 	token     string // of the seller
 }
 
-func setup(t *testing.T, open func(testing.TB) *database.DB) *shop {
+func setup(t testing.TB, open func(testing.TB) *database.DB) *shop {
 	t.Helper()
-	s := &shop{t: t, db: open(t), photos: uploadstest.NewLibrary(), seller: uuid.Must(uuid.NewV7())}
+	s := &shop{
+		t: t, db: open(t), photos: uploadstest.NewLibrary(), seller: uuid.Must(uuid.NewV7()), bought: purchases{}, people: userstest.New(),
+	}
 	s.token = apptest.As(s.seller, identity.RoleSeller)
 	store := internal.NewStore(s.db)
 	service := internal.NewService(s.db, store, outbox.New(s.db), s.photos, cache.New(nil, zap.NewNop()), products.Config{Viewed: 3}, zap.NewNop())
-	s.catalogue, s.stock = service, internal.NewWarehouse(service, store)
-	s.app = apptest.New(t, internal.NewHTTP(service, store, page.NewSigner(make([]byte, 32))).Routes())
+	s.service, s.catalogue, s.stock = service, service, internal.NewWarehouse(service, store)
+	cursors := page.NewSigner(make([]byte, 32))
+	web, notes := internal.NewHTTP(service, store, cursors), review.NewStore(s.db)
+	s.reviews = review.NewService(s.db, notes, service, s.bought, s.people, s.photos)
+	written := review.NewHTTP(s.reviews, notes, service, cursors)
+	s.routes = httpserver.Routes{Module: "products", Register: func(r *httpserver.Router) {
+		web.Register(r)
+		written.Register(r)
+	}}
+	s.app = apptest.New(t, s.routes)
 	return s
 }
 
-func clone(t *testing.T) *shop { return setup(t, dbtest.Clone) }
+// purchases is an orders.Purchases in memory: what was bought, by person and product.
+type purchases map[[2]uuid.UUID][]uuid.UUID
+
+// Bought satisfies orders.Purchases.
+func (p purchases) Bought(_ context.Context, user, product uuid.UUID) ([]uuid.UUID, error) {
+	return p[[2]uuid.UUID{user, product}], nil
+}
+
+func (p purchases) add(user, product uuid.UUID) {
+	at := [2]uuid.UUID{user, product}
+	p[at] = append(p[at], uuid.Must(uuid.NewV7()))
+}
+
+func clone(t testing.TB) *shop { return setup(t, dbtest.Clone) }
 
 // do sends a request as the seller.
 func (s *shop) do(method, path string, body any, header ...string) *apptest.Response {

@@ -3,6 +3,7 @@ package internal_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,7 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"atrium/modules/products"
+	"atrium/platform/apptest"
 	"atrium/platform/fault"
+	"atrium/platform/stacktest"
+	"atrium/platform/tasks/taskstest"
 )
 
 func TestStock_TheLastPieceGoesOnce(t *testing.T) {
@@ -41,6 +45,85 @@ func TestStock_TheLastPieceGoesOnce(t *testing.T) {
 	require.EqualValues(t, 1, won.Load())
 	require.EqualValues(t, 49, short.Load())
 	require.EqualValues(t, 1, s.number(`SELECT reserved FROM product_variants WHERE id = ?`, b), "what a loser had reserved is free again")
+}
+
+// A crash between the commit and the answer leaves the record of the request without an answer, and its lease runs out.
+func TestStock_IsCountedOnceThoughTheAnswerWasLost(t *testing.T) {
+	t.Parallel()
+	s := clone(t)
+	s.app = apptest.NewOn(t, s.db, s.routes)
+	variant := s.variant(s.product("Lamp"), 100, 0)
+	path := "/v1/admin/variants/" + variant.String() + "/stock"
+	delivery := func() *apptest.Response {
+		return s.do("POST", path, object{"delta": 5, "reason": "delivery"}, "Idempotency-Key", "parcel-1")
+	}
+	first := delivery().Want(200).JSON()
+	crash := func(lease string) {
+		done := s.db.Conn(t.Context()).Exec(`UPDATE idempotency_records SET status = NULL, headers = NULL, body = NULL,
+			lease_until = now() + ?::interval WHERE key = 'parcel-1'`, lease)
+		require.NoError(t, done.Error)
+		require.EqualValues(t, 1, done.RowsAffected)
+	}
+	crash("1 minute")
+	require.Equal(t, "idempotency.in_progress", delivery().Want(409).Code(), "it may still be running")
+	crash("0")
+	again := delivery().Want(200)
+	require.Equal(t, first, again.JSON())
+	require.Empty(t, again.Header.Get("Idempotent-Replayed"), "it ran, and found its work done")
+	require.Equal(t, "true", delivery().Want(200).Header.Get("Idempotent-Replayed"))
+	require.EqualValues(t, 5, s.number(`SELECT on_hand FROM product_variants WHERE id = ?`, variant))
+	require.EqualValues(t, 1, s.number(`SELECT count(*) FROM stock_movements WHERE variant_id = ?`, variant))
+	s.do("POST", path, object{"delta": 5, "reason": "delivery"}, "Idempotency-Key", "parcel-2").Want(200)
+	require.EqualValues(t, 10, s.number(`SELECT on_hand FROM product_variants WHERE id = ?`, variant))
+}
+
+// Everybody moves stock of two products at once: the ledger stays the level, and the listing says what is in stock.
+func TestStock_Storm(t *testing.T) {
+	t.Parallel()
+	s := clone(t)
+	var variants []uuid.UUID
+	for _, name := range []string{"Lamp", "Chair"} {
+		product := s.product(name)
+		variants = append(variants, s.variant(product, 100, 3), s.variant(product, 200, 2))
+	}
+	var all sync.WaitGroup
+	for i := range stacktest.Budget(6, 24) {
+		all.Go(func() {
+			dice := rand.New(rand.NewPCG(uint64(i), 7))
+			for range stacktest.Budget(12, 200) {
+				lines := []products.Line{{VariantID: variants[dice.IntN(4)], Quantity: 1 + dice.Int64N(2)}, {VariantID: variants[dice.IntN(4)], Quantity: 1}}
+				order := uuid.New()
+				err := s.db.InTx(t.Context(), func(ctx context.Context) error { return s.stock.Reserve(ctx, order, lines) })
+				if errors.Is(err, products.ErrInsufficientStock) {
+					s.do("POST", "/v1/admin/variants/"+lines[0].VariantID.String()+"/stock", object{"delta": 1 + dice.IntN(2), "reason": "delivery"}).Want(200)
+					continue
+				}
+				require.NoError(t, err)
+				next := []func(context.Context, uuid.UUID, []products.Line) error{s.stock.Release, s.stock.Sell}[dice.IntN(2)]
+				require.NoError(t, s.db.InTx(t.Context(), func(ctx context.Context) error { return next(ctx, order, lines) }))
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, s.number(`SELECT count(*) FROM product_variants v WHERE (on_hand, reserved) IS DISTINCT FROM
+		(SELECT (sum(on_hand_delta)::bigint, sum(reserved_delta)::bigint) FROM stock_movements m WHERE m.variant_id = v.id)`), "the ledger is the level")
+	require.Zero(t, s.number(`SELECT count(*) FROM product_listings l WHERE in_stock IS DISTINCT FROM
+		EXISTS (SELECT 1 FROM product_variants v WHERE v.product_id = l.product_id AND v.on_hand > v.reserved)`), "the listing says what is in stock")
+}
+
+func TestStock_BackInStockIsTold(t *testing.T) {
+	t.Parallel()
+	s := clone(t)
+	lamp := s.product("Lamp")
+	variant := s.variant(lamp, 100, 1)
+	before := len(taskstest.Events[products.BackInStock](t, s.db))
+	line := []products.Line{{VariantID: variant, Quantity: 1}}
+	order := uuid.New()
+	require.NoError(t, s.db.InTx(t.Context(), func(ctx context.Context) error { return s.stock.Reserve(ctx, order, line) }))
+	require.Empty(t, s.found("in_stock=true"))
+	require.Len(t, taskstest.Events[products.BackInStock](t, s.db), before)
+	require.NoError(t, s.db.InTx(t.Context(), func(ctx context.Context) error { return s.stock.Release(ctx, order, line) }))
+	require.Len(t, taskstest.Events[products.BackInStock](t, s.db), before+1)
 }
 
 func TestStock_Movements(t *testing.T) {

@@ -2,17 +2,15 @@ package internal
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm/clause"
 
 	"atrium/modules/products"
 	"atrium/platform/database"
 )
 
-// Store and its two siblings, store_search.go and store_stock.go, are the only files of the module that speak to the database.
+// Store and its siblings store_*.go are the only files of the module that speak to the database.
 type Store struct{ db *database.DB }
 
 // NewStore makes a Store.
@@ -25,9 +23,10 @@ var faults = database.Faults{
 	"product_variants_on_hand":    errStockTooLow,
 	"product_variants_reserved":   errStockTooLow,
 	"product_variants_compare_at": errCompareAt,
+	"product_variants_sale":       errSale,
 }
 
-// Insert writes a new product with its tags and photos.
+// Insert writes a new product with its tags, photos and listing.
 func (s *Store) Insert(ctx context.Context, p *Product) error {
 	if err := faults.Translate(s.db.Conn(ctx).Create(p).Error, nil); err != nil {
 		return err
@@ -35,7 +34,7 @@ func (s *Store) Insert(ctx context.Context, p *Product) error {
 	return s.writeParts(ctx, p)
 }
 
-// Update writes a product back, one version on, with its tags and photos.
+// Update writes a product back, one version on, with its tags, photos and listing.
 func (s *Store) Update(ctx context.Context, p *Product) error {
 	p.Version++
 	p.UpdatedAt = s.db.Conn(ctx).NowFunc()
@@ -46,98 +45,66 @@ func (s *Store) Update(ctx context.Context, p *Product) error {
 	return s.writeParts(ctx, p)
 }
 
-// writeParts writes what hangs on a product: tags, photos, and the words it is found by.
+// writeParts writes what hangs on a product: tags, photos, and its listing.
 func (s *Store) writeParts(ctx context.Context, p *Product) error {
-	conn := s.db.Conn(ctx)
-	var category string
-	if err := conn.Raw(`SELECT name FROM categories WHERE slug = ?`, p.CategorySlug).Scan(&category).Error; err != nil {
-		return faults.Translate(err, nil)
-	}
-	vector, words := vectorOf(p, category)
-	slices.Sort(words) // one order for everybody, so that two writers never wait for each other in a circle
-	statements := []struct {
+	for _, statement := range []struct {
 		sql    string
 		values []any
 	}{
+		{`UPDATE products SET materials = ? WHERE id = ?`, []any{database.Array(p.Materials), p.ID}},
 		{`DELETE FROM product_tags WHERE product_id = ?`, []any{p.ID}},
 		{`INSERT INTO product_tags (product_id, tag) SELECT ?, unnest(?::text[])`, []any{p.ID, database.Array(p.Tags)}},
 		{`DELETE FROM product_photos WHERE product_id = ?`, []any{p.ID}},
 		{`INSERT INTO product_photos (product_id, photo_id, position)
 		  SELECT ?, photo, n FROM unnest(?::uuid[]) WITH ORDINALITY AS t (photo, n)`, []any{p.ID, database.Array(p.Photos)}},
-		{`UPDATE products SET search = ?::tsvector WHERE id = ?`, []any{vector, p.ID}},
-		{`INSERT INTO product_words (word) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING`, []any{database.Array(words)}},
-	}
-	for _, statement := range statements {
-		if err := conn.Exec(statement.sql, statement.values...).Error; err != nil {
+	} {
+		if err := s.db.Conn(ctx).Exec(statement.sql, statement.values...).Error; err != nil {
 			return faults.Translate(err, nil)
 		}
 	}
-	return nil
+	return s.Index(ctx, p)
 }
 
-// Lock reads a product for a change, or returns products.ErrNotFound.
+// Lock reads a product for a change, with everything that hangs on it, or returns products.ErrNotFound.
 func (s *Store) Lock(ctx context.Context, id uuid.UUID) (*Product, error) {
-	var p Product
-	err := s.db.Conn(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Take(&p, "id = ? AND deleted_at IS NULL", id).Error
-	if err := faults.Translate(err, products.ErrNotFound); err != nil {
+	var locked []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT id FROM products WHERE id = ? AND deleted_at IS NULL FOR UPDATE`, id).Scan(&locked).Error
+	if err := faults.Translate(err, nil); err != nil {
 		return nil, err
 	}
-	return &p, s.fill(ctx, []*Product{&p})
+	if len(locked) == 0 {
+		return nil, products.ErrNotFound
+	}
+	found, err := s.ByIDs(ctx, locked) // a statement of its own: it sees what was committed while this one waited
+	return found[id], err
 }
 
 // ByIDs reads products that are not deleted, with everything that hangs on them.
 func (s *Store) ByIDs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Product, error) {
+	if len(ids) == 0 {
+		return map[uuid.UUID]*Product{}, nil
+	}
 	var rows []*Product
-	err := s.db.Conn(ctx).Find(&rows, "id = ANY(?) AND deleted_at IS NULL", database.Array(ids)).Error
+	err := s.db.Conn(ctx).Raw(`SELECT p.*, `+partsColumn+` AS parts FROM products p WHERE p.id = ANY(?) AND p.deleted_at IS NULL`,
+		database.Array(ids)).Scan(&rows).Error
 	if err := faults.Translate(err, nil); err != nil {
 		return nil, err
 	}
 	byID := make(map[uuid.UUID]*Product, len(rows))
 	for _, p := range rows {
+		p.unpack()
 		byID[p.ID] = p
 	}
-	return byID, s.fill(ctx, rows)
+	return byID, nil
 }
 
-// fill reads what hangs on products: one query for each kind.
-func (s *Store) fill(ctx context.Context, rows []*Product) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	byID := make(map[uuid.UUID]*Product, len(rows))
-	ids := make([]uuid.UUID, 0, len(rows))
-	for _, p := range rows {
-		p.Tags, p.Photos, p.Variants = []string{}, []uuid.UUID{}, []Variant{}
-		byID[p.ID] = p
-		ids = append(ids, p.ID)
-	}
-	var tags []struct {
-		ProductID uuid.UUID
-		Tag       string
-	}
-	var photos []struct{ ProductID, PhotoID uuid.UUID }
-	var variants []Variant
-	conn, all := s.db.Conn(ctx), database.Array(ids)
-	for _, read := range []error{
-		conn.Raw(`SELECT product_id, tag FROM product_tags WHERE product_id = ANY(?) ORDER BY tag`, all).Scan(&tags).Error,
-		conn.Raw(`SELECT product_id, photo_id FROM product_photos WHERE product_id = ANY(?) ORDER BY position`, all).Scan(&photos).Error,
-		conn.Order("id").Find(&variants, "product_id = ANY(?) AND deleted_at IS NULL", all).Error,
-	} {
-		if read != nil {
-			return faults.Translate(read, nil)
-		}
-	}
-	for _, row := range tags {
-		byID[row.ProductID].Tags = append(byID[row.ProductID].Tags, row.Tag)
-	}
-	for _, row := range photos {
-		byID[row.ProductID].Photos = append(byID[row.ProductID].Photos, row.PhotoID)
-	}
-	for _, v := range variants {
-		byID[v.ProductID].Variants = append(byID[v.ProductID].Variants, v)
-	}
-	return nil
-}
+// partsColumn reads what hangs on product p as the JSON of Parts, in the same round trip.
+const partsColumn = `jsonb_build_object(
+	'tags', (SELECT jsonb_agg(tag ORDER BY tag) FROM product_tags WHERE product_id = p.id),
+	'materials', to_jsonb(p.materials),
+	'photos', (SELECT jsonb_agg(photo_id ORDER BY position) FROM product_photos WHERE product_id = p.id),
+	'rating', (SELECT jsonb_build_object('count', count, 'sum', sum) FROM product_ratings WHERE product_id = p.id AND count > 0),
+	'variants', (SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('asked', price_now(v), 'lowest_before', price_lowest_before(v)) ORDER BY v.id) FROM product_variants v WHERE v.product_id = p.id AND v.deleted_at IS NULL))`
 
 // BySlug finds the product that has the slug, or had it before; current is false then. Or products.ErrNotFound.
 func (s *Store) BySlug(ctx context.Context, slug string) (id uuid.UUID, current bool, err error) {
@@ -176,6 +143,7 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 	for _, sql := range []string{
 		`UPDATE products SET deleted_at = now(), version = version + 1 WHERE id = ?`,
 		`UPDATE product_variants SET deleted_at = now() WHERE product_id = ? AND deleted_at IS NULL`,
+		`DELETE FROM product_listings WHERE product_id = ?`,
 		`DELETE FROM product_slugs WHERE product_id = ?`,
 		`DELETE FROM product_photos WHERE product_id = ?`,
 		`DELETE FROM recently_viewed WHERE product_id = ?`,
@@ -194,39 +162,16 @@ func (s *Store) Variant(ctx context.Context, id uuid.UUID) (Variant, error) {
 	return v, faults.Translate(err, errVariantNotFound)
 }
 
-// InsertVariant writes a new variant, its price into the history, and the product's lowest price.
+// InsertVariant writes a new variant.
 func (s *Store) InsertVariant(ctx context.Context, v *Variant) error {
-	if err := faults.Translate(s.db.Conn(ctx).Create(v).Error, nil); err != nil {
-		return err
-	}
-	return s.priced(ctx, v)
+	return faults.Translate(s.db.Conn(ctx).Create(v).Error, nil)
 }
 
 // UpdateVariant writes a variant back, one version on; stock is left alone.
-func (s *Store) UpdateVariant(ctx context.Context, v *Variant, repriced bool) error {
+func (s *Store) UpdateVariant(ctx context.Context, v *Variant) error {
 	v.Version++
 	v.UpdatedAt = s.db.Conn(ctx).NowFunc()
 	err := s.db.Conn(ctx).Select("*").Omit("id", "product_id", "on_hand", "reserved", "created_at").Updates(v).Error
-	if err := faults.Translate(err, nil); err != nil || !repriced {
-		return err
-	}
-	return s.priced(ctx, v)
-}
-
-func (s *Store) priced(ctx context.Context, v *Variant) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
-	conn := s.db.Conn(ctx)
-	err = conn.Exec(`INSERT INTO price_history (id, variant_id, amount, currency) VALUES (?, ?, ?, ?)`,
-		id, v.ID, v.PriceAmount, v.PriceCurrency).Error
-	if err != nil {
-		return faults.Translate(err, nil)
-	}
-	err = conn.Exec(`UPDATE products p SET price_amount = v.price_amount, price_currency = v.price_currency FROM (
-		SELECT price_amount, price_currency FROM product_variants WHERE product_id = ? AND deleted_at IS NULL
-		ORDER BY price_amount, id LIMIT 1) v WHERE p.id = ?`, v.ProductID, v.ProductID).Error
 	return faults.Translate(err, nil)
 }
 

@@ -21,15 +21,19 @@ const (
 
 // Filter selects products that are on sale.
 type Filter struct {
-	Words    []string            // folded; all must be found
-	Meant    map[string][]string // what else each of them may mean
-	Category string              // with its branches
-	Brand    string
-	Color    string
-	MinPrice *int64
-	MaxPrice *int64
-	InStock  bool
-	Sort     string
+	Words      []string            // folded; all must be found
+	Meant      map[string][]string // what else each of them may mean
+	Categories []string            // any of them; empty: all
+	Brand      string              // folded
+	Color      string
+	Material   string
+	MinPrice   *int64
+	MaxPrice   *int64
+	MaxWidth   *int64 // millimetres; what has no measure is not found
+	MaxDepth   *int64
+	MaxHeight  *int64
+	InStock    bool
+	Sort       string
 }
 
 // Position is where a page ends: the sort value and the id.
@@ -38,86 +42,7 @@ type Position struct {
 	ID    uuid.UUID `json:"id"`
 }
 
-// where writes the filter as SQL conditions on products p.
-func (f Filter) where() (string, []any) {
-	conditions := []string{"p.status = 'active'", "p.deleted_at IS NULL"}
-	var values []any
-	add := func(sql string, v ...any) {
-		conditions = append(conditions, sql)
-		values = append(values, v...)
-	}
-	if len(f.Words) > 0 {
-		add("p.search @@ ?::tsquery", queryOf(f.Words, f.Meant))
-	}
-	if f.Category != "" {
-		add(`p.category_slug IN (WITH RECURSIVE branch AS (SELECT slug FROM categories WHERE slug = ?
-			UNION SELECT c.slug FROM categories c JOIN branch b ON c.parent_slug = b.slug) SELECT slug FROM branch)`, f.Category)
-	}
-	if f.Brand != "" {
-		add("lower(p.brand) = lower(?)", f.Brand)
-	}
-	if f.MinPrice != nil {
-		add("p.price_amount >= ?", *f.MinPrice)
-	}
-	if f.MaxPrice != nil {
-		add("p.price_amount <= ?", *f.MaxPrice)
-	}
-	if f.Color != "" {
-		add(`EXISTS (SELECT 1 FROM product_variants v WHERE v.product_id = p.id AND v.deleted_at IS NULL
-			AND lower(v.options ->> 'color') = lower(?))`, f.Color)
-	}
-	if f.InStock {
-		add("EXISTS (SELECT 1 FROM product_variants v WHERE v.product_id = p.id AND v.deleted_at IS NULL AND v.on_hand > v.reserved)")
-	}
-	return strings.Join(conditions, " AND "), values
-}
-
-// order is the expression of the sort value, whether it ascends, and the values in it. Ids descend: newer first.
-func (f Filter) order() (expression string, ascending bool, values []any) {
-	switch f.Sort {
-	case sortCheapest:
-		return "coalesce(p.price_amount, 9223372036854775807)", true, nil
-	case sortDearest:
-		return "coalesce(p.price_amount, -1)", false, nil
-	case sortRelevance:
-		if len(f.Words) > 0 {
-			// What was typed counts four times what it may have meant. Whole millionths make a value that a cursor can hold.
-			return `((4 * ts_rank(p.search, ?::tsquery) + ts_rank(p.search, ?::tsquery)) * 1000000)::bigint`, false,
-				[]any{queryOf(f.Words, nil), queryOf(f.Words, f.Meant)}
-		}
-	}
-	return "0::bigint", false, nil
-}
-
-// Find reads ids and sort values of a page that begins after the position given (nil: the first page).
-func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) ([]Position, error) {
-	where, values := f.where()
-	value, ascending, ranked := f.order()
-	direction, beyond := "DESC", "<"
-	if ascending {
-		direction, beyond = "ASC", ">"
-	}
-	var all []any
-	sql := "SELECT p.id, " + value + " AS value FROM products p WHERE " + where
-	all = append(append(all, ranked...), values...)
-	if after != nil {
-		sql += " AND (" + value + " " + beyond + " ? OR (" + value + " = ? AND p.id < ?))"
-		all = append(append(all, ranked...), after.Value)
-		all = append(append(all, ranked...), after.Value, after.ID)
-	}
-	order := " ORDER BY value " + direction + ", p.id DESC LIMIT ?"
-	if value == "0::bigint" {
-		order = " ORDER BY p.id DESC LIMIT ?" // so that the index on id serves it
-	}
-	var rows []Position
-	err := s.db.Conn(ctx).Raw(sql+order, append(all, limit)...).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
-}
-
-// maxCounted is up to how many matches facets are counted exactly.
-const maxCounted = 1000
-
-// Bucket is one value of a facet. Kind is category, brand, color, in_stock, or price with the lowest and highest amount.
+// Bucket is one value of a facet. Kind is category, brand, color, material, in_stock, or price with the lowest and highest amount.
 type Bucket struct {
 	Kind  string
 	Value string
@@ -126,22 +51,163 @@ type Bucket struct {
 	High  *int64
 }
 
-// Facets counts what is among the matches of the filter: one query over at most maxCounted+1 of them.
-func (s *Store) Facets(ctx context.Context, f Filter) ([]Bucket, error) {
-	where, values := f.where()
+// Found is what one search found: a page of ids in order, and the facets of everything that matches.
+type Found struct {
+	Positions []Position
+	Facets    []Bucket
+}
+
+const (
+	// maxCounted is up to how many matches facets are counted exactly.
+	maxCounted = 1000
+	// maxRanked is how many matches are ranked: of a broader search the newest. Its list ends there.
+	maxRanked = 5000
+)
+
+// clause is a piece of SQL with its values.
+type clause struct {
+	sql    string
+	values []any
+}
+
+func (c *clause) add(sql string, values ...any) {
+	c.sql += sql
+	c.values = append(c.values, values...)
+}
+
+// where writes the filter as conditions on product_listings l.
+func (f Filter) where() clause {
+	c := clause{sql: "l.visible"}
+	if len(f.Words) > 0 {
+		c.add(" AND l.search @@ ?::tsquery", queryOf(f.Words, f.Meant))
+	}
+	switch len(f.Categories) {
+	case 0:
+	case 1: // so that the index that is in the order of the list serves it
+		c.add(" AND l.category_slug = ?", f.Categories[0])
+	default:
+		c.add(" AND l.category_slug = ANY(?)", database.Array(f.Categories))
+	}
+	for _, text := range []struct{ sql, value string }{
+		{" AND l.brand_key = ?", f.Brand},
+		{" AND l.colors @> ARRAY[lower(?)]", f.Color},
+		{" AND l.materials @> ARRAY[lower(?)]", f.Material},
+	} {
+		if text.value != "" {
+			c.add(text.sql, text.value)
+		}
+	}
+	for _, bound := range []struct {
+		sql   string
+		value *int64
+	}{
+		{" AND l.price_amount >= ?", f.MinPrice},
+		{" AND l.price_amount <= ?", f.MaxPrice},
+		{" AND l.width_mm <= ?", f.MaxWidth},
+		{" AND l.depth_mm <= ?", f.MaxDepth},
+		{" AND l.height_mm <= ?", f.MaxHeight},
+	} {
+		if bound.value != nil {
+			c.add(bound.sql, *bound.value)
+		}
+	}
+	if f.InStock {
+		c.add(" AND l.in_stock")
+	}
+	return c
+}
+
+// order is how a list is sorted: the value, the condition of being after a position, and the order. Each fits an index.
+type order struct {
+	value, by string
+	beyond    func(after Position) clause
+}
+
+func (f Filter) order() order {
+	switch f.Sort {
+	case sortCheapest:
+		const value = "coalesce(l.price_amount, 9223372036854775807)"
+		return order{value, value + ", l.product_id DESC", func(p Position) clause {
+			return clause{" AND " + value + " >= ? AND (" + value + " > ? OR l.product_id < ?)", []any{p.Value, p.Value, p.ID}}
+		}}
+	case sortDearest:
+		const value = "coalesce(l.price_amount, -1)"
+		return order{value, value + " DESC, l.product_id DESC", func(p Position) clause {
+			return clause{" AND (" + value + ", l.product_id) < (?, ?)", []any{p.Value, p.ID}}
+		}}
+	default:
+		return order{"0::bigint", "l.product_id DESC", func(p Position) clause {
+			return clause{" AND l.product_id < ?", []any{p.ID}}
+		}}
+	}
+}
+
+const facetColumns = "l.product_id, l.category_slug, l.brand, l.brand_key, l.price_amount, l.colors, l.materials, l.in_stock"
+
+// ranked writes the relations page and sample of a search by relevance: the newest maxRanked matches, ranked.
+func (f Filter) ranked(after *Position, limit int) clause {
+	where := f.where()
+	var c clause
+	c.add(`matches AS MATERIALIZED (SELECT `+facetColumns+`, l.heading FROM product_listings l WHERE `+where.sql+`
+		ORDER BY l.product_id DESC LIMIT ?), `, append(where.values, maxRanked)...)
+	// What was typed counts four times what it may have meant. Whole millionths make a value that a cursor can hold.
+	c.add(`hits AS MATERIALIZED (SELECT *, ((4 * ts_rank(heading, ?::tsquery) + ts_rank(heading, ?::tsquery)) * 1000000)::bigint AS value
+		FROM matches), page AS (SELECT product_id, value, row_number() OVER (ORDER BY value DESC, product_id DESC) AS place FROM hits`,
+		queryOf(f.Words, nil), queryOf(f.Words, f.Meant))
+	if after != nil {
+		c.add(" WHERE (value, product_id) < (?, ?)", after.Value, after.ID)
+	}
+	c.add(` ORDER BY value DESC, product_id DESC LIMIT ?), sample AS (SELECT * FROM hits LIMIT ?)`, limit, maxCounted+1)
+	return c
+}
+
+// sorted writes the relations page and sample of any other list; each ends after as many rows as it needs.
+func (f Filter) sorted(after *Position, limit int) clause {
+	where, order := f.where(), f.order()
+	var c clause
+	c.add(`page AS (SELECT *, row_number() OVER () AS place FROM (SELECT l.product_id, `+order.value+` AS value FROM product_listings l WHERE `+where.sql, where.values...)
+	if after != nil {
+		beyond := order.beyond(*after)
+		c.add(beyond.sql, beyond.values...)
+	}
+	c.add(` ORDER BY `+order.by+` LIMIT ?) AS rows), `, limit)
+	c.add(`sample AS MATERIALIZED (SELECT `+facetColumns+` FROM product_listings l WHERE `+where.sql+` LIMIT ?)`, append(where.values, maxCounted+1)...)
+	return c
+}
+
+// Find reads a page that begins after the position given (nil: the first page), and counts the facets of at most maxCounted+1
+// of all matches: one round trip.
+func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) (Found, error) {
+	relations := f.sorted(after, limit)
+	if f.Sort == sortRelevance && len(f.Words) > 0 {
+		relations = f.ranked(after, limit)
+	}
 	var rows []Bucket
-	err := s.db.Conn(ctx).Raw(`WITH m AS MATERIALIZED (
-			SELECT p.id, p.category_slug, p.brand, p.price_amount FROM products p WHERE `+where+` LIMIT ?),
-		v AS MATERIALIZED (
-			SELECT v.product_id, lower(v.options ->> 'color') AS color, v.on_hand > v.reserved AS in_stock
-			FROM product_variants v JOIN m ON m.id = v.product_id WHERE v.deleted_at IS NULL)
-		SELECT 'category' AS kind, category_slug AS value, count(*), NULL::bigint AS low, NULL::bigint AS high FROM m GROUP BY 2
-		UNION ALL SELECT 'brand', brand, count(*), NULL, NULL FROM m WHERE brand <> '' GROUP BY 2
-		UNION ALL SELECT 'color', color, count(DISTINCT product_id), NULL, NULL FROM v WHERE color <> '' GROUP BY 2
-		UNION ALL SELECT 'in_stock', '', count(DISTINCT product_id), NULL, NULL FROM v WHERE in_stock
-		UNION ALL SELECT 'price', '', count(*), min(price_amount), max(price_amount) FROM m
-		ORDER BY kind, count DESC, value`, append(values, maxCounted+1)...).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	err := s.db.Conn(ctx).Raw(`WITH `+relations.sql+`
+		SELECT 'hit' AS kind, product_id::text AS value, value AS count, NULL::bigint AS low, NULL::bigint AS high, place FROM page
+		UNION ALL SELECT 'category', category_slug, count(*), NULL, NULL, -count(*) FROM sample GROUP BY 2
+		UNION ALL SELECT 'brand', min(brand), count(*), NULL, NULL, -count(*) FROM sample WHERE brand_key <> '' GROUP BY brand_key
+		UNION ALL SELECT 'color', color, count(*), NULL, NULL, -count(*) FROM sample, unnest(colors) AS color GROUP BY 2
+		UNION ALL SELECT 'material', material, count(*), NULL, NULL, -count(*) FROM sample, unnest(materials) AS material GROUP BY 2
+		UNION ALL SELECT 'in_stock', '', count(*), NULL, NULL, 0 FROM sample WHERE in_stock
+		UNION ALL SELECT 'price', '', count(*), min(price_amount), max(price_amount), 0 FROM sample
+		ORDER BY kind, place, value`, relations.values...).Scan(&rows).Error
+	if err := faults.Translate(err, nil); err != nil {
+		return Found{}, err
+	}
+	var found Found
+	for _, row := range rows {
+		if row.Kind != "hit" {
+			found.Facets = append(found.Facets, row)
+			continue
+		}
+		id, err := uuid.Parse(row.Value)
+		if err != nil {
+			return Found{}, err
+		}
+		found.Positions = append(found.Positions, Position{Value: row.Count, ID: id})
+	}
+	return found, nil
 }
 
 // maxAlternatives bounds what one word may mean besides itself.
@@ -160,8 +226,8 @@ func (s *Store) Alternatives(ctx context.Context, words []string) (map[string][]
 			(SELECT word FROM product_words WHERE length(t.typed) >= (CASE WHEN t.typed ~ '^[a-z0-9]*$' THEN 4 ELSE 2 END)
 				AND word LIKE '%' || t.typed || '%' LIMIT 100)
 			UNION (SELECT word FROM product_words WHERE NOT k.known AND word % t.typed LIMIT 500)
-			UNION (SELECT word FROM product_words WHERE NOT k.known AND left(word, 1) = left(t.typed, 1)
-				AND length(word) BETWEEN length(t.typed) - 1 AND length(t.typed) + 1 LIMIT 2000)
+			UNION (SELECT word FROM product_slips WHERE NOT k.known AND char_length(t.typed) >= 4
+				AND slip = ANY (ARRAY(SELECT left(t.typed, i - 1) || substr(t.typed, i + 1) FROM generate_series(1, char_length(t.typed) + 1) AS i)))
 		) w`, database.Array(words)).Scan(&rows).Error
 	if err := faults.Translate(err, nil); err != nil {
 		return nil, err
@@ -183,19 +249,35 @@ type Suggestion struct {
 	Slug string
 }
 
-// Suggest reads what begins with the words: categories and brands, then products on sale.
+// maxSuggested bounds how many of the products that have the words are ranked for a suggestion.
+const maxSuggested = 200
+
+// Suggest reads what begins with the words: categories and brands, then products on sale: first those whose name begins with
+// what was typed, then, unless that is too short to tell, those that have the words anywhere.
 func (s *Store) Suggest(ctx context.Context, words []string, meant map[string][]string, limit int) ([]Suggestion, error) {
 	vector := queryOf(words, meant)
 	typed := strings.Join(words, " ")
 	var rows []Suggestion
-	err := s.db.Conn(ctx).Raw(`(SELECT 'category' AS kind, name AS text, slug FROM categories
+	err := s.db.Conn(ctx).Raw(`WITH begun AS MATERIALIZED (SELECT product_id, 1 AS place FROM product_listings
+				WHERE visible AND name_key LIKE ? ORDER BY name_key LIMIT ?),
+			containing AS MATERIALIZED (SELECT product_id, heading FROM product_listings
+				WHERE visible AND ? AND search @@ ?::tsquery LIMIT ?),
+			best AS (SELECT product_id, min(place) AS place, max(rank) AS rank FROM (
+					SELECT product_id, place, 1::real AS rank FROM begun
+					UNION ALL SELECT product_id, 2, ts_rank(heading, ?::tsquery) FROM containing) AS either
+				GROUP BY product_id ORDER BY 2, 3 DESC, 1 DESC LIMIT ?)
+		(SELECT 'category' AS kind, name AS text, slug FROM categories
 			WHERE starts_with(lower(name), ?) OR starts_with(slug, ?) ORDER BY position LIMIT 3)
-		UNION ALL (SELECT 'brand', min(brand), '' FROM products WHERE starts_with(lower(brand), ?)
-			AND status = 'active' AND deleted_at IS NULL GROUP BY lower(brand) ORDER BY 2 LIMIT 3)
-		UNION ALL (SELECT 'product', name, slug FROM products WHERE search @@ ?::tsquery AND status = 'active' AND deleted_at IS NULL
-			ORDER BY ts_rank(search, ?::tsquery) DESC, id DESC LIMIT ?)`, typed, typed, typed, vector, vector, limit).Scan(&rows).Error
+		UNION ALL (SELECT 'brand', name, '' FROM product_brands b WHERE key LIKE ?
+			AND EXISTS (SELECT 1 FROM product_listings l WHERE l.visible AND l.brand_key = b.key) ORDER BY key LIMIT 3)
+		UNION ALL (SELECT 'product', p.name, p.slug FROM best JOIN products p ON p.id = best.product_id
+			ORDER BY best.place, best.rank DESC, p.id DESC)`,
+		typed+"%", limit, tellsEnough(typed), vector, maxSuggested, vector, limit, typed, typed, typed+"%").Scan(&rows).Error
 	return rows[:min(len(rows), limit)], faults.Translate(err, nil)
 }
+
+// tellsEnough: one or two Latin letters begin so many words that only the beginnings of names help.
+func tellsEnough(typed string) bool { return len(typed) > 2 }
 
 // Offers reads variants as the till sees them; deleted ones are absent.
 func (s *Store) Offers(ctx context.Context, variants []uuid.UUID) (map[uuid.UUID]products.Offer, error) {
@@ -232,11 +314,11 @@ func (s *Store) offers(ctx context.Context, condition string, ids []uuid.UUID) (
 		LowCurrency   *string
 		OnSale        bool
 	}
-	err := s.db.Conn(ctx).Raw(`SELECT v.id, v.sku, v.name, v.price_amount, v.price_currency, v.on_hand - v.reserved AS available,
+	err := s.db.Conn(ctx).Raw(`SELECT v.id, v.sku, v.name, price_now(v) AS price_amount, v.price_currency, v.on_hand - v.reserved AS available,
 			p.id AS product_id, p.slug, p.name AS product_name, p.price_amount AS low_amount, p.price_currency AS low_currency,
 			p.status = 'active' AS on_sale
 		FROM product_variants v JOIN products p ON p.id = v.product_id AND p.deleted_at IS NULL
-		WHERE v.deleted_at IS NULL AND `+condition+` ORDER BY v.price_amount, v.id`, database.Array(ids)).Scan(&rows).Error
+		WHERE v.deleted_at IS NULL AND `+condition+` ORDER BY price_now(v), v.id`, database.Array(ids)).Scan(&rows).Error
 	offers := make([]products.Offer, 0, len(rows))
 	for _, row := range rows {
 		p := Product{ID: row.ProductID, Slug: row.Slug, Name: row.ProductName, PriceAmount: row.LowAmount, PriceCurrency: row.LowCurrency}

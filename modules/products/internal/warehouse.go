@@ -1,7 +1,9 @@
 package internal
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -50,6 +52,7 @@ func (w *Warehouse) Restock(ctx context.Context, reference uuid.UUID, lines []pr
 func (w *Warehouse) move(ctx context.Context, m movement, reference uuid.UUID, lines []products.Line) error {
 	return w.service.db.InTx(ctx, func(ctx context.Context) error {
 		sum := summed(lines)
+		var turned []uuid.UUID // products with a variant that is sold out, or back
 		for i, line := range sum {
 			level, ok, err := w.store.Move(ctx, m, line.VariantID, line.Quantity, reference)
 			if err != nil {
@@ -60,12 +63,14 @@ func (w *Warehouse) move(ctx context.Context, m movement, reference uuid.UUID, l
 			}
 			before := level.available() - (m.onHand-m.reserved)*line.Quantity
 			if (before == 0) != (level.available() == 0) {
-				if err := w.service.changed(ctx, level.ProductID); err != nil {
-					return err
-				}
+				turned = append(turned, level.ProductID)
 			}
 		}
-		return nil
+		if len(turned) == 0 {
+			return nil
+		}
+		slices.SortFunc(turned, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+		return w.service.changed(ctx, slices.Compact(turned)...) // last: listings are locked after all variants
 	})
 }
 

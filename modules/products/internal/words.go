@@ -1,6 +1,8 @@
 package internal
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,30 +45,44 @@ func wordsOf(text string) []string {
 	return words
 }
 
-// vectorOf writes the words of a product as a tsvector literal. Words are letters and digits, so nothing needs escaping.
-func vectorOf(p *Product, category string) (vector string, words []string) {
+// text is what a product is found by.
+type text struct {
+	heading string   // a tsvector literal: name, brand, category, tags and materials
+	whole   string   // likewise, with the options of its variants and the description
+	words   []string // each once
+}
+
+// textOf writes down what a product is found by. Words are letters and digits, so nothing needs escaping.
+func textOf(p *Product, category string) text {
+	var t text
 	var b strings.Builder
 	seen := map[string]bool{}
 	position := 1
-	for _, part := range []struct {
-		text   string
-		weight byte
-	}{
-		{p.Name, 'A'},
-		{p.Brand + " " + category + " " + strings.Join(p.Tags, " "), 'B'},
-		{p.Description, 'C'},
-	} {
-		for _, word := range wordsOf(part.text) {
-			b.WriteString("'" + word + "':" + strconv.Itoa(position) + string(part.weight) + " ")
+	write := func(part string, weight byte) {
+		for _, word := range wordsOf(part) {
+			b.WriteString("'" + word + "':" + strconv.Itoa(position) + string(weight) + " ")
 			position++
 			if !seen[word] {
 				seen[word] = true
-				words = append(words, word)
+				t.words = append(t.words, word)
 			}
 		}
 	}
-	return b.String(), words
+	write(p.Name, 'A')
+	write(strings.Join(slices.Concat([]string{p.Brand, category}, p.Tags, p.Materials), " "), 'B')
+	t.heading = b.String()
+	for _, v := range p.Variants {
+		for _, option := range slices.Sorted(maps.Keys(v.Options)) {
+			write(v.Options[option], 'C')
+		}
+	}
+	write(p.Description, 'C')
+	t.whole = b.String()
+	return t
 }
+
+// key is a text as its folded words: what names and brands are compared by.
+func key(text string) string { return strings.Join(wordsOf(text), " ") }
 
 // queryOf writes a tsquery literal: every word must be found, as the beginning of a word or as one of its alternatives.
 func queryOf(words []string, alternatives map[string][]string) string {

@@ -64,9 +64,9 @@ func check(c uploads.Claim, found map[uuid.UUID]*Upload) error {
 	for i, id := range c.Uploads {
 		pointer := fmt.Sprintf("%s/%d", c.Pointer, i)
 		if why := found[id].whyNotUsable(c.Owner); why != "" {
-			wrong = wrong.At(pointer+"/upload_id", why)
+			wrong = wrong.At(c.At(i), why)
 		} else if slices.Contains(c.Uploads[:i], id) {
-			wrong = wrong.At(pointer+"/upload_id", "The photo is in the list already.")
+			wrong = wrong.At(c.At(i), "The photo is in the list already.")
 		}
 		if c.Alts != nil && utf8.RuneCountInString(c.Alts[i]) > mostAlt {
 			wrong = wrong.At(pointer+"/alt", fmt.Sprintf("must have at most %d characters", mostAlt))

@@ -3,7 +3,6 @@ package uploadstest
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -88,7 +87,7 @@ func (l *Library) Claim(_ context.Context, c uploads.Claim) error {
 	seen := map[uuid.UUID]bool{}
 	for i, id := range c.Uploads {
 		if e := l.photos[id]; e == nil || e.owner != c.Owner || !e.ready || e.used || seen[id] {
-			wrong = wrong.At(fmt.Sprintf("%s/%d/upload_id", c.Pointer, i), "The upload cannot be used.")
+			wrong = wrong.At(c.At(i), "The upload cannot be used.")
 		}
 		seen[id] = true
 	}
