@@ -32,14 +32,17 @@ INSERT INTO user_consents (user_id, document, version) SELECT pg_temp.person(n),
 INSERT INTO user_follows (follower_id, followee_id)
 SELECT pg_temp.person(n), pg_temp.person((n + k * (:users / 53) + 1) % :users) FROM generate_series(0, :users - 1) n, generate_series(1, 50) k;
 
-INSERT INTO products (id, seller_id, slug, name, brand, description, category_slug, status, price_amount, price_currency, search, created_at, updated_at)
-SELECT pg_temp.thing(n), pg_temp.person(0), 'thing-' || n, name, brand, 'Well made.', category, 'active', 1000 + n % 9000, 'EUR',
-    setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', brand || ' ' || category), 'B'), now(), now()
+INSERT INTO products (id, seller_id, slug, name, brand, description, category_slug, status, price_amount, price_currency, created_at, updated_at)
+SELECT pg_temp.thing(n), pg_temp.person(0), 'thing-' || n, name, brand, 'Well made.', category, 'active', 1000 + n % 9000, 'EUR', now(), now()
 FROM (SELECT n, (ARRAY['Oak','Linen','Brass','Wool','Glass','Walnut','Paper','Clay'])[1 + n % 8] || ' ' ||
         (ARRAY['lamp','chair','table','shelf','rug','vase','bench'])[1 + (n / 8) % 7] || ' ' || n AS name,
         'Brand ' || n % 40 AS brand,
         (ARRAY['lighting','seating','tables','storage','textiles','decor','outdoor'])[1 + (n / 8) % 7] AS category
     FROM generate_series(0, :products - 1) n) p;
+INSERT INTO product_listings (product_id, visible, in_stock, category_slug, price_amount, price_currency, brand, brand_key, name_key, heading, search)
+SELECT id, true, true, category_slug, price_amount, price_currency, brand, lower(brand), lower(name), heading, heading || setweight(to_tsvector('simple', description), 'C')
+FROM products CROSS JOIN LATERAL (
+    SELECT setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', brand || ' ' || category_slug), 'B') AS heading) h;
 INSERT INTO product_variants (id, product_id, sku, name, price_amount, price_currency, on_hand, created_at, updated_at)
 SELECT pg_temp.v7('2026-01-03', 'variant ' || n), pg_temp.thing(n), 'SKU-' || n, 'Standard', 1000 + n % 9000, 'EUR', 100000, now(), now()
 FROM generate_series(0, :products - 1) n;
