@@ -278,3 +278,34 @@ func (s *Service) Variants(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	}
 	return byProduct, err
 }
+
+// exportedAtOnce is how many products one look of Export reads.
+const exportedAtOnce = 200
+
+// Export hands everything that an editor may change to write, in batches and the order of ids, until write fails.
+func (s *Service) Export(ctx context.Context, editor Editor, write func([]*Product) error) error {
+	var seller *uuid.UUID
+	if !editor.Admin {
+		seller = &editor.ID
+	}
+	for after := uuid.Nil; ; {
+		ids, err := s.store.Owned(ctx, seller, after, exportedAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		found, err := s.store.ByIDs(ctx, ids)
+		if err != nil {
+			return err
+		}
+		batch := make([]*Product, 0, len(ids))
+		for _, id := range ids {
+			if p := found[id]; p != nil {
+				batch = append(batch, p)
+			}
+		}
+		if err := write(batch); err != nil {
+			return err
+		}
+		after = ids[len(ids)-1]
+	}
+}

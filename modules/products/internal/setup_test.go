@@ -10,6 +10,7 @@ import (
 
 	"atrium/modules/products"
 	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/bulk"
 	"atrium/modules/products/internal/review"
 	"atrium/modules/uploads/uploadstest"
 	"atrium/modules/users/userstest"
@@ -56,6 +57,7 @@ func setup(t testing.TB, open func(testing.TB) *database.DB) *shop {
 	s.routes = httpserver.Routes{Module: "products", Register: func(r *httpserver.Router) {
 		web.Register(r)
 		written.Register(r)
+		bulk.NewHTTP(service, zap.NewNop()).Register(r)
 	}}
 	s.app = apptest.New(t, s.routes)
 	return s

@@ -225,3 +225,30 @@ func (s *Store) RecentlyViewed(ctx context.Context, user uuid.UUID, after View, 
 func (s *Store) ForgetViewed(ctx context.Context, user uuid.UUID) error {
 	return faults.Translate(s.db.Conn(ctx).Exec(`DELETE FROM recently_viewed WHERE user_id = ?`, user).Error, nil)
 }
+
+// BySKU finds a variant that is not deleted by its SKU; there is false for none.
+func (s *Store) BySKU(ctx context.Context, sku string) (v Variant, there bool, err error) {
+	var rows []Variant
+	err = s.db.Conn(ctx).Limit(1).Find(&rows, "sku = ? AND deleted_at IS NULL", sku).Error
+	if err != nil || len(rows) == 0 {
+		return v, false, faults.Translate(err, nil)
+	}
+	return rows[0], true, nil
+}
+
+// LockStock locks a variant and returns what is on hand.
+func (s *Store) LockStock(ctx context.Context, variant uuid.UUID) (onHand int64, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT on_hand FROM product_variants WHERE id = ? FOR UPDATE`, variant).Scan(&onHand).Error
+	return onHand, faults.Translate(err, nil)
+}
+
+// Owned reads ids of products, ascending, after one (the nil id: from the start): a seller's, or everybody's.
+func (s *Store) Owned(ctx context.Context, seller *uuid.UUID, after uuid.UUID, limit int) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	query := s.db.Conn(ctx).Model(&Product{}).Where("id > ? AND deleted_at IS NULL", after)
+	if seller != nil {
+		query = query.Where("seller_id = ?", *seller)
+	}
+	err := query.Order("id").Limit(limit).Pluck("id", &ids).Error
+	return ids, faults.Translate(err, nil)
+}

@@ -6,6 +6,7 @@ import (
 
 	"atrium/modules/products"
 	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/bulk"
 	"atrium/modules/products/internal/review"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
@@ -14,7 +15,7 @@ import (
 // Module is products switched on.
 var Module = fx.Module("products",
 	plug.Private(internal.NewStore, internal.NewService, internal.NewWarehouse, internal.NewHTTP,
-		review.NewStore, review.NewService, review.NewHTTP),
+		review.NewStore, review.NewService, review.NewHTTP, bulk.NewHTTP),
 	fx.Provide(
 		func(s *internal.Service) products.Catalogue { return s },
 		func(w *internal.Warehouse) products.Stock { return w },
@@ -25,10 +26,11 @@ var Module = fx.Module("products",
 	plug.Schedules(internal.Schedules),
 )
 
-func routes(h *internal.HTTP, reviews *review.HTTP) httpserver.Routes {
+func routes(h *internal.HTTP, reviews *review.HTTP, lists *bulk.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "products", Register: func(r *httpserver.Router) {
 		h.Register(r)
 		reviews.Register(r)
+		lists.Register(r)
 	}}
 }
 
