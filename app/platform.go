@@ -52,7 +52,7 @@ func sections(cfg *config.Config) fx.Option {
 var platform = fx.Options(
 	fx.Provide(
 		newLogger, newTelemetry, newDatabase, newRedis, newCache, newRelay, newServer, newLimiter,
-		health.New, outbox.New, idempotency.NewStore, blob.NewCDN,
+		health.New, outbox.New, idempotency.NewStore, blob.NewCDN, blob.NewInvalidator,
 		func(cfg blob.Config) (*blob.Store, error) { return blob.New(context.Background(), cfg) },
 		func(cfg push.Config) (push.Sender, error) { return push.NewFCM(context.Background(), cfg) },
 		func(cfg payment.Config) payment.Provider { return payment.NewStripe(cfg) },

@@ -20,11 +20,14 @@ import (
 // cachedSignatures bounds the signatures kept: about 1 kB each.
 const cachedSignatures = 20_000
 
-// CDNConfig says under which URL the bucket is served and with which key private URLs are signed (CloudFront).
+// CDNConfig says under which URL the bucket is served, with which key private URLs are signed, and which distribution it is
+// (CloudFront). Endpoint is that of CloudFront's own API: empty on AWS.
 type CDNConfig struct {
-	URL        string      `koanf:"url" validate:"required,url"`
-	KeyPairID  string      `koanf:"key_pair_id" validate:"required"`
-	PrivateKey secret.Text `koanf:"private_key" validate:"required"` // PEM, RSA
+	URL            string      `koanf:"url" validate:"required,url"`
+	KeyPairID      string      `koanf:"key_pair_id" validate:"required"`
+	PrivateKey     secret.Text `koanf:"private_key" validate:"required"` // PEM, RSA
+	DistributionID string      `koanf:"distribution_id" validate:"required"`
+	Endpoint       string      `koanf:"endpoint" validate:"omitempty,url"`
 }
 
 // CDN makes public and signed URLs. Safe for concurrent use.

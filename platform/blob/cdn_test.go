@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -153,4 +154,41 @@ func BenchmarkSignPrefix(b *testing.B) {
 			}
 		}
 	})
+}
+
+func newInvalidator(t *testing.T, distribution, secretKey string) *Invalidator {
+	t.Helper()
+	i, err := NewInvalidator(
+		CDNConfig{Endpoint: stacktest.Env(t, "ATRIUM_CDN_ENDPOINT"), DistributionID: distribution},
+		Config{AccessKeyID: stacktest.Env(t, "ATRIUM_S3_ACCESS_KEY_ID"), SecretAccessKey: secret.Text(secretKey)})
+	require.NoError(t, err)
+	return i
+}
+
+func TestInvalidate(t *testing.T) {
+	s, prefix := setup(t)
+	cdn, folder := newCDN(t), "public/"+prefix
+	distribution, secretKey := stacktest.Env(t, "ATRIUM_CDN_DISTRIBUTION_ID"), stacktest.Env(t, "ATRIUM_S3_SECRET_ACCESS_KEY")
+	i := newInvalidator(t, distribution, secretKey)
+	one, other := folder+"a b/é.webp", folder+"640.webp"
+	status := func(key string) int {
+		u, err := url.Parse(cdn.Public(key))
+		require.NoError(t, err)
+		got, _ := fetch(t, u.String())
+		return got
+	}
+	for _, key := range []string{one, other} {
+		put(t, s, key, "picture")
+		require.Equal(t, http.StatusOK, status(key))
+		require.NoError(t, s.Delete(t.Context(), key))
+	}
+	require.Equal(t, http.StatusOK, status(one), "the CDN remembers what the bucket has forgotten")
+	require.NoError(t, i.Invalidate(t.Context(), one, folder+"never-served"))
+	require.Equal(t, http.StatusNotFound, status(one))
+	require.Equal(t, http.StatusOK, status(other), "the others are left alone")
+	require.NoError(t, i.Invalidate(t.Context()), "nothing is no request")
+
+	require.Error(t, newInvalidator(t, distribution, "another key").Invalidate(t.Context(), other), "a stranger may not")
+	require.Error(t, newInvalidator(t, "ANOTHER", secretKey).Invalidate(t.Context(), other))
+	require.Equal(t, http.StatusOK, status(other))
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -23,13 +24,20 @@ import (
 )
 
 // cdn serves a bucket's objects as CloudFront does: what is public to anyone,
-// the rest to those who hold a URL signed with the key pair.
+// the rest to those who hold a URL signed with the key pair. What it has served
+// it keeps until that is invalidated.
 type cdn struct {
 	client *s3.Client
 	key    *rsa.PublicKey
+	caller aws.Credentials // who may invalidate
+	edge   *edge
 }
 
 func (c *cdn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost && r.URL.Path == invalidation {
+		c.invalidate(w, r)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "", http.StatusMethodNotAllowed)
@@ -59,6 +67,13 @@ func (c *cdn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve streams the object; a range and conditions are S3's business.
 func (c *cdn) serve(w http.ResponseWriter, r *http.Request, bucket, key string, public bool) {
+	whole := r.Method == http.MethodGet && r.Header.Get("Range") == "" && r.Header.Get("If-None-Match") == ""
+	if kept, found := c.edge.get(r.URL.Path); found && whole {
+		maps.Copy(w.Header(), kept.header)
+		w.Header().Set("X-Cache", "Hit from cloudfront")
+		_, _ = w.Write(kept.body)
+		return
+	}
 	input := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
 	if value := r.Header.Get("Range"); value != "" {
 		input.Range = aws.String(value)
@@ -93,7 +108,10 @@ func (c *cdn) serve(w http.ResponseWriter, r *http.Request, bucket, key string, 
 		status = http.StatusPartialContent
 	}
 	w.WriteHeader(status)
-	if r.Method == http.MethodGet {
+	switch {
+	case whole:
+		c.edge.keep(r.URL.Path, header, object.Body, aws.ToInt64(object.ContentLength), w)
+	case r.Method == http.MethodGet:
 		_, _ = io.Copy(w, object.Body)
 	}
 }

@@ -93,6 +93,10 @@ func (s *stack) variables() map[string]string {
 		"ATRIUM_CDN_URL":              s.urls.CDN,
 		"ATRIUM_CDN_KEY_PAIR_ID":      cdnKeyPairID,
 		"ATRIUM_CDN_PRIVATE_KEY":      s.secrets.CDNKey,
+		"ATRIUM_CDN_ENDPOINT":         s.urls.CDN,
+		"ATRIUM_CDN_DISTRIBUTION_ID":  distribution,
+
+		"ATRIUM_DOWNLOAD_ALLOW": "127.0.0.1/32", // the stand-ins are on this machine
 
 		"ATRIUM_AUTH_MASTER_KEY":           s.secrets.MasterKey,
 		"ATRIUM_AUTH_GOOGLE_ISSUER":        s.urls.Google,

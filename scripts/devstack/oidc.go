@@ -55,6 +55,7 @@ type person struct {
 	Email         string `json:"email"`
 	EmailVerified *bool  `json:"email_verified"`
 	Name          string `json:"name"`
+	Picture       string `json:"picture"`
 }
 
 func (p person) verified() bool { return p.EmailVerified == nil || *p.EmailVerified }
@@ -292,6 +293,9 @@ func (i *issuer) idToken(g grant, access string, expires time.Time) (string, err
 	}
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
+	}
+	if g.person.Picture != "" {
+		claims["picture"] = g.person.Picture
 	}
 	if access != "" {
 		sum := sha256.Sum256([]byte(access))

@@ -5,6 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // startStandIns starts the servers that live inside this process.
@@ -37,7 +39,10 @@ func (s *stack) startStorage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.urls.CDN, err = s.serve("cdn", always(&cdn{client: client, key: &key.PublicKey}))
+	s.urls.CDN, err = s.serve("cdn", always(&cdn{
+		client: client, key: &key.PublicKey, edge: newEdge(),
+		caller: aws.Credentials{AccessKeyID: s.secrets.S3AccessKey, SecretAccessKey: s.secrets.S3SecretKey},
+	}))
 	return err
 }
 
