@@ -21,6 +21,7 @@ import (
 	"atrium/platform/arrivals"
 	"atrium/platform/blob"
 	"atrium/platform/database"
+	"atrium/platform/download"
 	"atrium/platform/httpserver"
 	"atrium/platform/logging"
 	"atrium/platform/mail"
@@ -43,6 +44,7 @@ type Config struct {
 	S3        blob.Config       `koanf:"s3"`
 	CDN       blob.CDNConfig    `koanf:"cdn"`
 	SQS       arrivals.Config   `koanf:"sqs"`
+	Download  download.Config   `koanf:"download"`
 	Mail      mail.Config       `koanf:"mail"`
 	Push      push.Config       `koanf:"push"`
 	Payment   payment.Config    `koanf:"payment"`

@@ -8,7 +8,7 @@ import (
 	"atrium/platform/photo"
 )
 
-// Absent is the Library while uploads is off: nothing can be claimed, and there are no photos.
+// Absent is the Library and the Importer while uploads is off: nothing can be claimed, and there are no photos.
 type Absent struct{}
 
 // Claim returns ErrOff unless nothing is asked for.
@@ -33,4 +33,9 @@ func (Absent) Photos(context.Context, []uuid.UUID) (map[uuid.UUID]photo.Photo, e
 // Palettes returns none.
 func (Absent) Palettes(context.Context, []uuid.UUID) (map[uuid.UUID][]Tone, error) {
 	return map[uuid.UUID][]Tone{}, nil
+}
+
+// Import fetches nothing: there never will be a photo with the id that it returns.
+func (Absent) Import(context.Context, uuid.UUID, string) (uuid.UUID, error) {
+	return uuid.NewV7()
 }

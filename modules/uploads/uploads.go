@@ -47,7 +47,7 @@ type Config struct {
 	Orphans     time.Duration `koanf:"orphans" validate:"min=1m"`            // after which a photo that nobody uses is removed
 	ImageTime   time.Duration `koanf:"image_time" validate:"min=1s,max=5m"`  // for all work on one picture
 	ImageMemory int64         `koanf:"image_memory" validate:"min=67108864"` // bytes of each child process that works on a picture
-	PixelBudget int64         `koanf:"pixel_budget" validate:"min=1000000"`  // pixels that one worker process has in work at a time
+	PixelBudget int64         `koanf:"pixel_budget" validate:"min=1000000"`  // pixels that one worker process has in work at a time; those of a picture that cannot be streamed count twice
 	TempFolder  string        `koanf:"temp_folder" validate:"omitempty,dir"` // for files in work; empty: the system's
 	VipsFolder  string        `koanf:"vips_folder" validate:"omitempty,dir"` // of the programs vips and vipsthumbnail; empty: the PATH
 }
@@ -98,6 +98,14 @@ func (c Claim) At(i int) string {
 type Tone struct {
 	L, A, B float64
 	Weight  float64
+}
+
+// Importer takes pictures over from elsewhere. What it returns is a photo's id like any other: the Library knows it once the photo
+// is there, used, for everybody to see; if the picture cannot be had, it never does. Release gives it up at any time.
+type Importer interface {
+	// Import has the picture at an address fetched for the owner, in the transaction open in ctx, and returns its photo's id. Only
+	// public addresses are fetched, and at most 5 MB.
+	Import(ctx context.Context, owner uuid.UUID, address string) (uuid.UUID, error)
 }
 
 // Library is what other modules may do with photos. A photo's id is its upload's id.

@@ -210,6 +210,7 @@ type NewPerson struct {
 	EmailVerified bool
 	Name          string
 	Language      string
+	Picture       string // address of a picture at the provider, which becomes the avatar; may be empty
 }
 
 // Standing is what sign-in must know about an account.

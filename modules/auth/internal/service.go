@@ -186,6 +186,7 @@ func (s *Service) userOf(ctx context.Context, person provider.Person, token stri
 	}
 	user, err := s.accounts.SignUp(ctx, users.NewPerson{
 		Email: person.Email, EmailVerified: person.EmailVerified, Name: person.Name, Language: person.Language,
+		Picture: person.Picture,
 	})
 	if err != nil {
 		return uuid.Nil, err

@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -54,7 +55,7 @@ func (l *Library) Claim(ctx context.Context, c uploads.Claim) error {
 			return err
 		}
 		l.dropAfterCommit(ctx, c.Uploads)
-		return l.publishAll(ctx, c.Uploads, c.Audience)
+		return l.publishAll(ctx, slices.Collect(maps.Values(found)), c.Audience)
 	})
 }
 
@@ -81,22 +82,27 @@ func check(c uploads.Claim, found map[uuid.UUID]*Upload) error {
 // Release gives photos up. A task deletes the files.
 func (l *Library) Release(ctx context.Context, photos []uuid.UUID) error {
 	return l.db.InTx(ctx, func(ctx context.Context) error {
+		if err := l.store.forgetImports(ctx, photos); err != nil {
+			return err
+		}
 		released, err := l.store.release(ctx, photos)
 		if err != nil {
 			return err
 		}
 		l.dropAfterCommit(ctx, released)
-		for _, id := range released {
-			if err := l.outbox.Enqueue(ctx, Erase{UploadID: id}); err != nil {
-				return err
-			}
+		var erasures []outbox.Task
+		for ids := range slices.Chunk(released, batch) {
+			erasures = append(erasures, Erase{UploadIDs: ids})
 		}
-		return nil
+		return l.outbox.EnqueueAll(ctx, erasures)
 	})
 }
 
 // ReleaseOwner gives everything of one person up, in the transaction open in ctx. The sweep deletes the files.
 func (l *Library) ReleaseOwner(ctx context.Context, owner uuid.UUID) error {
+	if err := l.store.forgetImportsOf(ctx, owner); err != nil {
+		return err
+	}
 	released, err := l.store.releaseOwner(ctx, owner)
 	l.dropAfterCommit(ctx, released)
 	return err
@@ -110,38 +116,59 @@ func (l *Library) SetAudience(ctx context.Context, photos []uuid.UUID, audience 
 		if err != nil {
 			return err
 		}
-		var changed []uuid.UUID
+		var ids []uuid.UUID
+		var changed []*Upload
+		var public []PublicCopy
 		for _, u := range found {
 			if u.Audience == audience || u.ReleasedAt != nil {
 				continue
 			}
-			changed = append(changed, u.ID)
-			if u.PublicKey == "" {
-				continue
-			}
-			if err := l.outbox.Enqueue(ctx, Withdraw{PublicKey: u.PublicKey}); err != nil {
-				return err
+			ids, changed = append(ids, u.ID), append(changed, u)
+			if u.PublicKey != "" {
+				public = append(public, u.publicCopy(u.PublicKey))
 			}
 		}
-		if err := l.store.setAudience(ctx, changed, audience); err != nil {
+		if err := l.store.setAudience(ctx, ids, audience); err != nil {
 			return err
 		}
-		l.dropAfterCommit(ctx, changed)
+		l.dropAfterCommit(ctx, ids)
+		var withdrawals []outbox.Task
+		for copies := range slices.Chunk(public, batch) {
+			withdrawals = append(withdrawals, Withdraw{Copies: copies})
+		}
+		if err := l.outbox.EnqueueAll(ctx, withdrawals); err != nil {
+			return err
+		}
 		return l.publishAll(ctx, changed, audience)
 	})
 }
 
+// adopt claims the photo of an import for everybody, in the transaction that makes it ready; any other is left alone.
+func (l *Library) adopt(ctx context.Context, u *Upload) error {
+	imported, err := l.store.adopt(ctx, u.ID)
+	if err != nil || !imported {
+		return err
+	}
+	if err := l.store.use(ctx, []uuid.UUID{u.ID}, nil, uploads.Everybody); err != nil {
+		return err
+	}
+	return l.publishAll(ctx, []*Upload{u}, uploads.Everybody)
+}
+
 // publishAll has copies made of photos that everybody may see.
-func (l *Library) publishAll(ctx context.Context, photos []uuid.UUID, audience uploads.Audience) error {
+func (l *Library) publishAll(ctx context.Context, photos []*Upload, audience uploads.Audience) error {
 	if audience != uploads.Everybody {
 		return nil
 	}
-	for _, id := range photos {
-		if err := l.outbox.Enqueue(ctx, Publish{UploadID: id, PublicKey: randomKey()}); err != nil {
-			return err
+	var publications []outbox.Task
+	for some := range slices.Chunk(photos, batch) {
+		copies := make([]PublicCopy, len(some))
+		for i, u := range some {
+			copies[i] = u.publicCopy(randomKey())
 		}
+		publications = append(publications, Publish{Copies: copies})
 	}
-	return nil
+	return l.outbox.EnqueueAll(ctx, publications)
 }
 
 func (l *Library) dropAfterCommit(ctx context.Context, photos []uuid.UUID) {

@@ -150,14 +150,26 @@ func TestWhoMayOpenAPhoto(t *testing.T) {
 	status, _ = get(t, strings.Split(signed.Src, "/private/")[0]+"/"+u.originalKey())
 	require.Equal(t, http.StatusForbidden, status, "the original is not served")
 
+	narrow := again // what a reader still has in hand when the photo goes
+	narrow.Src = signed.Src
+	for _, size := range again.Sizes {
+		status, _ = fetch(t, again, size, "jpeg")
+		require.Equal(t, http.StatusOK, status)
+		status, _ = fetch(t, narrow, size, "jpeg")
+		require.Equal(t, http.StatusOK, status)
+	}
 	require.NoError(t, b.library.Release(ctx, []uuid.UUID{id, uuid.New()}))
 	found, err := b.library.Photos(ctx, []uuid.UUID{id})
 	require.NoError(t, err)
 	require.Empty(t, found)
 	b.drain()
 	b.requireErased(u)
-	status, _ = fetch(t, again, 300, "webp")
-	require.Equal(t, http.StatusNotFound, status)
+	for _, size := range again.Sizes {
+		status, _ = fetch(t, again, size, "jpeg")
+		require.Equal(t, http.StatusNotFound, status, "neither in the bucket nor at the CDN")
+		status, _ = fetch(t, narrow, size, "jpeg")
+		require.Equal(t, http.StatusForbidden, status, "nor with a signature that is still good")
+	}
 }
 
 func TestPalettes(t *testing.T) {
@@ -191,6 +203,46 @@ func (b *bundle) requireErased(u *Upload) {
 	}
 }
 
+// A whole library of photos changes hands in a few tasks, and what everybody could see is gone from the CDN, too.
+func TestChangingTheAudienceOfManyPhotos(t *testing.T) {
+	b := setup(t)
+	ctx := t.Context()
+	const more = 2*batch + 10
+	ids := []uuid.UUID{b.shoot()}
+	require.NoError(t, b.claim(ctx, uploads.Some, ids...))
+	for range more {
+		ids = append(ids, b.invent(b.owner))
+	}
+	require.NoError(t, b.claim(ctx, uploads.Some, ids[1:]...))
+
+	require.NoError(t, b.library.SetAudience(ctx, ids, uploads.Everybody))
+	require.Len(t, taskstest.Tasks[Publish](t, b.db), 3)
+	b.drain()
+	public, err := b.library.Photos(ctx, ids)
+	require.NoError(t, err)
+	require.Len(t, public, more+1)
+	for id, p := range public {
+		require.Nil(t, p.URLsExpireAt, id)
+	}
+	status, body := fetch(t, public[ids[0]], 300, "webp")
+	require.Equal(t, http.StatusOK, status)
+	require.NotEmpty(t, body, "the CDN holds it now")
+
+	require.NoError(t, b.library.SetAudience(ctx, ids, uploads.Some))
+	require.NoError(t, b.library.SetAudience(ctx, ids, uploads.Some), "again changes nothing")
+	require.Len(t, taskstest.Tasks[Withdraw](t, b.db), 3)
+	b.drain()
+	status, _ = fetch(t, public[ids[0]], 300, "webp")
+	require.Equal(t, http.StatusNotFound, status)
+
+	require.NoError(t, b.library.Release(ctx, ids))
+	require.Len(t, taskstest.Tasks[Erase](t, b.db), 3)
+	b.drain()
+	rows, err := b.store.all(ctx, ids)
+	require.NoError(t, err)
+	require.Empty(t, rows)
+}
+
 func TestPublishingThatIsOvertakenLeavesNothingBehind(t *testing.T) {
 	b := setup(t)
 	ctx := t.Context()
@@ -199,10 +251,11 @@ func TestPublishingThatIsOvertakenLeavesNothingBehind(t *testing.T) {
 	task := taskstest.Tasks[Publish](t, b.db)[0]
 	u, err := b.store.find(ctx, id)
 	require.NoError(t, err)
-	require.NoError(t, b.keeper.copy(ctx, u, task.PublicKey)) // and here the worker dies
+	require.Len(t, task.Copies, 1)
+	require.NoError(t, b.keeper.copyAll(ctx, []*Upload{u}, task.Copies)) // and here the worker dies
 	require.NoError(t, b.library.SetAudience(ctx, []uuid.UUID{id}, uploads.Some))
 	b.drain()
-	keys, err := b.blobs.List(ctx, publicFolder(task.PublicKey), "", 10)
+	keys, err := b.blobs.List(ctx, publicFolder(task.Copies[0].PublicKey), "", 10)
 	require.NoError(t, err)
 	require.Empty(t, keys)
 }

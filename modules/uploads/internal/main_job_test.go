@@ -2,12 +2,14 @@ package internal
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +18,9 @@ import (
 
 	"atrium/modules/uploads"
 	"atrium/platform/apptest"
+	"atrium/platform/arrivals"
+	"atrium/platform/blob"
+	"atrium/platform/stacktest"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -155,6 +160,54 @@ func TestS3SaysThatAFileArrived(t *testing.T) {
 	require.NoError(t, b.service.Arrived(t.Context(), "quarantine/unknown"))
 	require.Len(t, taskstest.Tasks[MakeVariants](t, b.db), 1)
 	b.drain()
+	require.Equal(t, ready, b.find(created.ID).Status)
+}
+
+// stackQueue is where the stack's bucket tells of its objects. No other test listens.
+func stackQueue(t *testing.T) *arrivals.Queue {
+	t.Helper()
+	queue, err := arrivals.New(
+		arrivals.Config{Endpoint: stacktest.Env(t, "ATRIUM_SQS_ENDPOINT"), QueueURL: stacktest.Env(t, "ATRIUM_SQS_QUEUE_URL")},
+		blob.Config{Region: "eu-central-1", Bucket: stacktest.Env(t, "ATRIUM_S3_BUCKET"), AccessKeyID: "a", SecretAccessKey: "b"})
+	require.NoError(t, err)
+	return queue
+}
+
+// arrival hands the next event about a file of the owner to the service, and returns the file's key.
+func (b *bundle) arrival(queue *arrivals.Queue) (key string) {
+	b.t.Helper()
+	for key == "" {
+		require.NoError(b.t, queue.Poll(b.t.Context(), func(ctx context.Context, k string) error {
+			if !strings.HasPrefix(k, "quarantine/"+b.owner.String()+"/") {
+				return nil // another test's
+			}
+			key = k
+			return b.service.Arrived(ctx, k)
+		}))
+	}
+	return key
+}
+
+// A phone that dies after the PUT loses nothing: S3 tells SQS, SQS tells the worker. Duplicates and a late second PUT change nothing.
+func TestS3sOwnEventCompletesAnUpload(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, uploads.DefaultConfig())
+	queue := stackQueue(t)
+	content := picture(t, 100, 80)
+	created := b.create("image/jpeg", content)
+	require.Equal(t, http.StatusOK, b.put(created, content))
+	key := b.arrival(queue)
+	require.Equal(t, processing, b.find(created.ID).Status)
+	require.NoError(t, b.service.Arrived(t.Context(), key), "a duplicate while it is in work")
+	b.complete(created.ID).Want(http.StatusAccepted)
+	b.drain()
+	require.Equal(t, ready, b.find(created.ID).Status)
+	require.Len(t, taskstest.Tasks[MakeVariants](t, b.db), 1)
+
+	require.Equal(t, http.StatusOK, b.put(created, content), "quarantine is empty again")
+	require.Equal(t, key, b.arrival(queue))
+	_, err := b.blobs.Head(t.Context(), key)
+	require.ErrorIs(t, err, blob.ErrNotFound, "and stays empty")
 	require.Equal(t, ready, b.find(created.ID).Status)
 }
 

@@ -36,6 +36,7 @@ func flood(width, height uint32) []byte {
 	return bytes.Join([][]byte{[]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", append(head, 8, 2, 0, 0, 0)), chunk("IDAT", []byte{0x78, 0x9c, 3, 0, 0, 0, 0, 1}), chunk("IEND", nil)}, nil)
 }
 
+// plainPNG is a still picture.
 func plainPNG(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -107,10 +107,14 @@ func (s *Service) Complete(ctx context.Context, owner, id uuid.UUID) (*Upload, e
 }
 
 // Arrived completes the upload whose file S3 reports, as the client would have. Files that nobody waits for and files that are
-// refused are no errors: there is nobody to tell.
+// refused are no errors: there is nobody to tell. A file that was sent once more after its upload had ended, which the signed PUT
+// allows when quarantine is empty again, is deleted.
 func (s *Service) Arrived(ctx context.Context, quarantineKey string) error {
 	u, err := s.store.byQuarantineKey(ctx, quarantineKey)
-	if err == nil {
+	switch {
+	case err == nil && u.settled():
+		return s.blobs.Delete(ctx, quarantineKey)
+	case err == nil:
 		err = s.accept(ctx, u)
 	}
 	switch fault.KindOf(err) {

@@ -77,6 +77,12 @@ func (s *Store) finish(ctx context.Context, u *Upload, p darkroom.Print) (bool, 
 		width, height, p.Blurhash, inJSON(p.Palette), inJSON(p.Sizes), u.ID)
 }
 
+// all returns the uploads with these ids; those that are gone are absent.
+func (s *Store) all(ctx context.Context, ids []uuid.UUID) (rows []*Upload, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT * FROM uploads WHERE id = ANY(?)`, database.Array(ids)).Scan(&rows).Error
+	return rows, wrap(err)
+}
+
 // lock returns the uploads with these ids, locked in one order for all, so that two claims never wait for each other.
 func (s *Store) lock(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Upload, error) {
 	var rows []*Upload
@@ -105,10 +111,18 @@ func (s *Store) setAudience(ctx context.Context, ids []uuid.UUID, audience uploa
 	return err
 }
 
-// publish notes where the copies for everybody are, unless everybody may not see them any more or others are there.
-func (s *Store) publish(ctx context.Context, id uuid.UUID, key string) (bool, error) {
-	return s.changed(ctx, `UPDATE uploads SET public_key = ?
-		WHERE id = ? AND audience = 'everybody' AND released_at IS NULL AND public_key IN ('', ?)`, key, id, key)
+// publish notes where the copies for everybody are, but of photos that everybody may not see any more and of those that have
+// others. It returns the ids of those that it has noted.
+func (s *Store) publish(ctx context.Context, copies []PublicCopy) (published []uuid.UUID, err error) {
+	ids, keys := make([]uuid.UUID, len(copies)), make([]string, len(copies))
+	for i, c := range copies {
+		ids[i], keys[i] = c.UploadID, c.PublicKey
+	}
+	err = s.db.Conn(ctx).Raw(`UPDATE uploads u SET public_key = given.key
+		FROM unnest(?::uuid[], ?::text[]) AS given(id, key)
+		WHERE u.id = given.id AND audience = 'everybody' AND released_at IS NULL AND public_key IN ('', given.key)
+		RETURNING u.id`, database.Array(ids), database.Array(keys)).Scan(&published).Error
+	return published, wrap(err)
 }
 
 // release gives uploads up and returns the ids of those that were not given up before.
@@ -140,9 +154,50 @@ func (s *Store) stale(ctx context.Context, orphans time.Duration, limit int) (ro
 	return rows, wrap(err)
 }
 
-// remove ends the life of an upload that was given up.
-func (s *Store) remove(ctx context.Context, id uuid.UUID) error {
-	_, err := s.changed(ctx, `DELETE FROM uploads WHERE id = ? AND released_at IS NOT NULL`, id)
+// remove ends the life of uploads that were given up.
+func (s *Store) remove(ctx context.Context, ids []uuid.UUID) error {
+	_, err := s.changed(ctx, `DELETE FROM uploads WHERE id = ANY(?) AND released_at IS NOT NULL`, database.Array(ids))
+	return err
+}
+
+func (s *Store) insertImport(ctx context.Context, i Import) error {
+	return wrap(s.db.Conn(ctx).Omit("CreatedAt").Create(&i).Error)
+}
+
+// findImport returns an import that has not come to its end, or uploads.ErrNotFound.
+func (s *Store) findImport(ctx context.Context, id uuid.UUID) (*Import, error) {
+	var i Import
+	err := s.db.Conn(ctx).Where("upload_id = ?", id).Take(&i).Error
+	return &i, database.Faults{}.Translate(err, uploads.ErrNotFound)
+}
+
+// lockImport keeps an import from being given up until the transaction ends, and reports whether it is there.
+func (s *Store) lockImport(ctx context.Context, id uuid.UUID) (found bool, err error) {
+	var ids []uuid.UUID
+	err = s.db.Conn(ctx).Raw(`SELECT upload_id FROM upload_imports WHERE upload_id = ? FOR UPDATE`, id).Scan(&ids).Error
+	return len(ids) > 0, wrap(err)
+}
+
+// adopt ends an import whose photo is there, and reports whether there was one.
+func (s *Store) adopt(ctx context.Context, id uuid.UUID) (bool, error) {
+	return s.changed(ctx, `DELETE FROM upload_imports WHERE upload_id = ?`, id)
+}
+
+// forgetImports ends imports that lead to nothing.
+func (s *Store) forgetImports(ctx context.Context, ids []uuid.UUID) error {
+	_, err := s.changed(ctx, `DELETE FROM upload_imports WHERE upload_id = ANY(?)`, database.Array(ids))
+	return err
+}
+
+// forgetImportsOf ends all imports of one person.
+func (s *Store) forgetImportsOf(ctx context.Context, owner uuid.UUID) error {
+	_, err := s.changed(ctx, `DELETE FROM upload_imports WHERE owner_id = ?`, owner)
+	return err
+}
+
+// forgetOldImports ends imports that nothing has come of for so long.
+func (s *Store) forgetOldImports(ctx context.Context, age time.Duration) error {
+	_, err := s.changed(ctx, `DELETE FROM upload_imports WHERE created_at < now() - make_interval(secs => ?)`, age.Seconds())
 	return err
 }
 

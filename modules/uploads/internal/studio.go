@@ -17,6 +17,7 @@ import (
 
 	"atrium/modules/uploads"
 	"atrium/modules/uploads/internal/darkroom"
+	"atrium/modules/uploads/internal/sniff"
 	"atrium/platform/blob"
 	"atrium/platform/database"
 	"atrium/platform/outbox"
@@ -98,11 +99,12 @@ func (s *Studio) make(ctx context.Context, u *Upload) error {
 		return fmt.Errorf("uploads: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	source, err := s.fetch(ctx, u, filepath.Join(folder, "source"))
+	source := filepath.Join(folder, "source")
+	header, err := s.fetch(ctx, u, source)
 	if err != nil {
 		return err
 	}
-	p, err := s.develop(ctx, u, source, folder)
+	p, err := s.develop(ctx, u, header, source, folder)
 	if err != nil {
 		return err
 	}
@@ -121,32 +123,41 @@ func (s *Studio) make(ctx context.Context, u *Upload) error {
 }
 
 // fetch downloads the file, and compares it once more with what was declared.
-func (s *Studio) fetch(ctx context.Context, u *Upload, path string) (darkroom.Source, error) {
+func (s *Studio) fetch(ctx context.Context, u *Upload, path string) (sniff.Header, error) {
 	body, err := s.blobs.Open(ctx, u.QuarantineKey)
 	if err != nil {
-		return darkroom.Source{}, err
+		return sniff.Header{}, err
 	}
 	defer body.Close()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_EXCL, 0o600)
 	if err != nil {
-		return darkroom.Source{}, fmt.Errorf("uploads: %w", err)
+		return sniff.Header{}, fmt.Errorf("uploads: %w", err)
 	}
 	defer f.Close()
 	hash := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(f, hash), io.LimitReader(body, u.Bytes+1)); err != nil {
-		return darkroom.Source{}, fmt.Errorf("uploads: download: %w", err)
+		return sniff.Header{}, fmt.Errorf("uploads: download: %w", err)
 	}
 	if !bytes.Equal(hash.Sum(nil), u.SHA256) {
-		return darkroom.Source{}, uploads.ErrMismatch
+		return sniff.Header{}, uploads.ErrMismatch
 	}
-	header, err := u.inspect(f, u.Bytes)
-	return darkroom.Source{Path: path, Grey: header.Grey}, err
+	return u.inspect(f, u.Bytes)
+}
+
+// weight is a picture's share of the pixel budget. The decoder holds a picture that does not stream as a whole: about 10 bytes a
+// pixel at the worst, where the others take 60 MB whatever their size. It counts twice, so that the largest has the worker alone.
+func (s *Studio) weight(h sniff.Header) int64 {
+	pixels := h.Pixels
+	if !h.Streams {
+		pixels *= 2
+	}
+	return min(pixels, s.cfg.PixelBudget)
 }
 
 // develop waits until the picture fits into the pixel budget. The try is counted before, and taken back unless the picture
 // is to blame.
-func (s *Studio) develop(ctx context.Context, u *Upload, source darkroom.Source, folder string) (darkroom.Print, error) {
-	weight := min(int64(u.Width)*int64(u.Height), s.cfg.PixelBudget)
+func (s *Studio) develop(ctx context.Context, u *Upload, h sniff.Header, path, folder string) (darkroom.Print, error) {
+	weight := s.weight(h)
 	if err := s.pixels.Acquire(ctx, weight); err != nil {
 		return darkroom.Print{}, err
 	}
@@ -158,6 +169,7 @@ func (s *Studio) develop(ctx context.Context, u *Upload, source darkroom.Source,
 	if tries > mostTries {
 		return darkroom.Print{}, errTries
 	}
+	source := darkroom.Source{Path: path, Grey: h.Grey, HEIF: h.ContentType == "image/heic"}
 	p, err := s.darkroom.Develop(ctx, source, folder)
 	switch {
 	case errors.Is(err, darkroom.ErrCorrupt):
@@ -198,6 +210,10 @@ func (s *Studio) finish(ctx context.Context, u *Upload, p darkroom.Print) (finis
 		if finished, err = s.store.finish(ctx, u, p); err != nil || !finished {
 			return err
 		}
+		u.Sizes = p.Sizes
+		if err := s.keeper.library.adopt(ctx, u); err != nil {
+			return err
+		}
 		return s.outbox.Publish(ctx, uploads.Ready{UploadID: u.ID, OwnerID: u.OwnerID})
 	})
 	return finished, err
@@ -220,6 +236,9 @@ func (s *Studio) lost(ctx context.Context, u *Upload) error {
 func (s *Studio) fail(ctx context.Context, u *Upload, reason string) error {
 	ctx = context.WithoutCancel(ctx)
 	if _, err := s.store.fail(ctx, u.ID, reason); err != nil {
+		return err
+	}
+	if err := s.store.forgetImports(ctx, []uuid.UUID{u.ID}); err != nil {
 		return err
 	}
 	return s.blobs.Delete(ctx, u.QuarantineKey)

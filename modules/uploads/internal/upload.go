@@ -97,6 +97,22 @@ func publicFolder(key string) string { return "public/" + key + "/" }
 // originalKey is where the file itself is kept, never served, so that variants can be made anew.
 func (u *Upload) originalKey() string { return "originals/" + u.PhotoKey }
 
+// publicCopy is where copies for everybody go under a key.
+func (u *Upload) publicCopy(key string) PublicCopy {
+	return PublicCopy{UploadID: u.ID, PublicKey: key, Sizes: u.Sizes}
+}
+
+// files are the keys of a photo's variants in a folder.
+func files(folder string, sizes []int) []string {
+	keys := make([]string, 0, len(sizes)*len(darkroom.Formats))
+	for _, size := range sizes {
+		for _, format := range darkroom.Formats {
+			keys = append(keys, folder+fileName(size, format))
+		}
+	}
+	return keys
+}
+
 // alive reports whether the upload is a photo that can be shown.
 func (u *Upload) alive() bool { return u.Status == ready && u.ReleasedAt == nil }
 

@@ -25,6 +25,7 @@ import (
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/dbtest"
+	"atrium/platform/download"
 	"atrium/platform/outbox"
 	"atrium/platform/photo"
 	"atrium/platform/ratelimit"
@@ -44,6 +45,7 @@ type bundle struct {
 	library  *Library
 	keeper   *Keeper
 	studio   *Studio
+	importer *Importer
 	handlers []tasks.Handler
 	app      *apptest.App
 	owner    uuid.UUID
@@ -64,9 +66,12 @@ func setupWith(t *testing.T, cfg uploads.Config) *bundle {
 	events := outbox.New(db)
 	b.service = NewService(cfg, db, b.store, events, blobs, ratelimit.New(nil, log))
 	b.library = NewLibrary(cfg, db, b.store, events, cdn, cache.New(nil, log))
-	b.keeper = NewKeeper(b.store, blobs, b.library)
+	b.keeper = NewKeeper(b.store, blobs, invalidator(t), b.library)
 	b.studio = NewStudio(cfg, db, b.store, events, blobs, b.keeper, log)
-	b.handlers = Handlers(b.studio, b.keeper, b.library)
+	files, err := download.New(download.Config{Allow: []string{"127.0.0.1/32"}})
+	require.NoError(t, err)
+	b.importer = NewImporter(db, b.store, events, blobs, files, log)
+	b.handlers = Handlers(b.studio, b.keeper, b.library, b.importer)
 	b.app = apptest.NewOn(t, db, NewHTTP(b.service, b.library).Routes())
 	return b
 }
@@ -88,6 +93,16 @@ func bucket(t *testing.T) (*blob.Store, *blob.CDN) {
 	})
 	require.NoError(t, err)
 	return blobs, cdn
+}
+
+// invalidator speaks to the stack's CDN.
+func invalidator(t *testing.T) *blob.Invalidator {
+	t.Helper()
+	edge, err := blob.NewInvalidator(
+		blob.CDNConfig{Endpoint: stacktest.Env(t, "ATRIUM_CDN_ENDPOINT"), DistributionID: stacktest.Env(t, "ATRIUM_CDN_DISTRIBUTION_ID")},
+		blob.Config{AccessKeyID: stacktest.Env(t, "ATRIUM_S3_ACCESS_KEY_ID"), SecretAccessKey: secret.Text(stacktest.Env(t, "ATRIUM_S3_SECRET_ACCESS_KEY"))})
+	require.NoError(t, err)
+	return edge
 }
 
 // answer is the union of what the routes answer.

@@ -12,7 +12,7 @@ import (
 	"atrium/platform/photo"
 )
 
-// Library is an uploads.Library in memory. It does not take part in transactions. Safe for concurrent use.
+// Library is an uploads.Library and an uploads.Importer in memory. It does not take part in transactions. Safe for concurrent use.
 type Library struct {
 	mu     sync.Mutex
 	photos map[uuid.UUID]*entry
@@ -27,7 +27,10 @@ type entry struct {
 	palette  []uploads.Tone
 }
 
-var _ uploads.Library = (*Library)(nil)
+var (
+	_ uploads.Library  = (*Library)(nil)
+	_ uploads.Importer = (*Library)(nil)
+)
 
 // The colours of a photo that nothing else is said of: #c9b79c and #2f4f4f.
 var (
@@ -156,4 +159,13 @@ func (l *Library) Palettes(_ context.Context, photos []uuid.UUID) (map[uuid.UUID
 		}
 	}
 	return found, nil
+}
+
+// Import satisfies uploads.Importer: the photo is there at once.
+func (l *Library) Import(_ context.Context, owner uuid.UUID, _ string) (uuid.UUID, error) {
+	id := l.add(owner, true)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.photos[id].used, l.photos[id].audience = true, uploads.Everybody
+	return id, nil
 }

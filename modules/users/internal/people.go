@@ -25,6 +25,7 @@ type People struct {
 	outbox    *outbox.Outbox
 	library   uploads.Library
 	mails     mail.Sender
+	pictures  uploads.Importer
 	directory *Directory
 	links     links
 	publicURL string
@@ -35,6 +36,7 @@ type Deps struct {
 	DB        *database.DB
 	Outbox    *outbox.Outbox
 	Library   uploads.Library
+	Pictures  uploads.Importer
 	Mail      mail.Sender
 	Directory *Directory
 	LinkKey   []byte // signs the links that work without signing in
@@ -44,7 +46,7 @@ type Deps struct {
 // NewPeople makes the service.
 func NewPeople(cfg users.Config, d Deps) *People {
 	return &People{
-		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, mails: d.Mail, directory: d.Directory,
+		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, pictures: d.Pictures, mails: d.Mail, directory: d.Directory,
 		links: links{d.LinkKey}, publicURL: strings.TrimSuffix(d.PublicURL, "/"),
 	}
 }
@@ -56,11 +58,24 @@ func (p *People) SignUp(ctx context.Context, who users.NewPerson) (uuid.UUID, er
 		if err := p.store.insert(ctx, &u); err != nil {
 			return err
 		}
+		if err := p.importAvatar(ctx, &u, who.Picture); err != nil {
+			return err
+		}
 		if err := p.giveHandle(ctx, &u, who.Name); err != nil {
 			return err
 		}
 		return p.store.insertSettings(ctx, firstSettings(u.ID, who.Language))
 	})
+}
+
+// importAvatar has the provider's picture fetched, which shows as soon as it is there.
+func (p *People) importAvatar(ctx context.Context, u *user, picture string) error {
+	if picture == "" {
+		return nil
+	}
+	id, err := p.pictures.Import(ctx, u.ID, picture)
+	u.AvatarID = &id
+	return err
 }
 
 // giveHandle finds a free handle that resembles the name.

@@ -64,7 +64,7 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	library := uploadstest.NewLibrary()
 	directory := NewDirectory(cfg, db, cache.New(nil, zap.NewNop()), library, "https://api.atrium.test")
 	mails := &mailbox{}
-	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Mail: mails, Directory: directory,
+	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Pictures: library, Mail: mails, Directory: directory,
 		LinkKey: make([]byte, 32), PublicURL: "https://api.atrium.test/"})
 	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
 	return &bundle{

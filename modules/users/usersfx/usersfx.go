@@ -85,6 +85,7 @@ type peopleParts struct {
 	DB        *database.DB
 	Outbox    *outbox.Outbox
 	Library   uploads.Library
+	Pictures  uploads.Importer
 	Mail      mail.Sender
 	Directory *internal.Directory
 	Master    *keys.Master
@@ -92,7 +93,7 @@ type peopleParts struct {
 
 func newPeople(cfg users.Config, p peopleParts) *internal.People {
 	return internal.NewPeople(cfg, internal.Deps{
-		DB: p.DB, Outbox: p.Outbox, Library: p.Library, Mail: p.Mail, Directory: p.Directory,
+		DB: p.DB, Outbox: p.Outbox, Library: p.Library, Pictures: p.Pictures, Mail: p.Mail, Directory: p.Directory,
 		LinkKey: p.Master.Derive("users.links", 32), PublicURL: p.Web.PublicURL,
 	})
 }

@@ -34,6 +34,7 @@ type Person struct {
 	EmailVerified bool
 	Name          string
 	Language      string
+	Picture       string   // address of the person's picture; may be empty
 	Client        string   // the client id that the ID token was issued to
 	NonceHashes   [][]byte // SHA-256 of the nonce, in each of the spellings that the provider allows
 }
@@ -118,6 +119,7 @@ type claims struct {
 	EmailVerified flexBool `json:"email_verified"`
 	Name          string   `json:"name"`
 	Locale        string   `json:"locale"`
+	Picture       string   `json:"picture"`
 }
 
 func (p *Provider) person(token *oidc.IDToken) (Person, error) {
@@ -144,7 +146,7 @@ func (p *Provider) person(token *oidc.IDToken) (Person, error) {
 	}
 	return Person{
 		Provider: p.name, Subject: token.Subject, Email: c.Email, EmailVerified: bool(c.EmailVerified), Name: c.Name,
-		Language: c.Locale, Client: client, NonceHashes: p.nonceHashes(token.Nonce),
+		Language: c.Locale, Picture: c.Picture, Client: client, NonceHashes: p.nonceHashes(token.Nonce),
 	}, nil
 }
 

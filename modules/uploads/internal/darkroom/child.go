@@ -13,11 +13,12 @@ import (
 )
 
 // input says whose data a child reads.
-type input bool
+type input int
 
 const (
-	stranger input = true  // loaders that are not made for hostile data are blocked
-	ours     input = false // libvips' own format, whose loader is one of those
+	ours     input = iota // libvips' own format, whose loader is one of those that are not made for hostile data
+	stranger              // such loaders are blocked
+	heif                  // a stranger's, and the decoder is a plug-in of libvips
 )
 
 // outOfMemory is how libvips, GLib and the decoders word it; their exit status does not tell.
@@ -45,7 +46,7 @@ func (d *Darkroom) run(ctx context.Context, folder string, from input, program s
 		return fmt.Errorf("darkroom: %s: %w", program, err)
 	case !exit.Exited(), said.hasAny(outOfMemory):
 		return fmt.Errorf("%w: %s: %w: %s", ErrExhausted, program, err, said)
-	case from == stranger:
+	case from != ours:
 		return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, program, err, said)
 	}
 	return fmt.Errorf("darkroom: %s: %w: %s", program, err, said)
@@ -58,14 +59,19 @@ func (d *Darkroom) program(name string) string {
 	return filepath.Join(d.folder, name)
 }
 
-// environment is all that a child gets to know. Pictures that have to be held as a whole go to a file beyond 32 MB.
+// environment is all that a child gets to know. Pictures that have to be held as a whole go to a file beyond 32 MB. Plug-ins
+// (ImageMagick, Poppler, OpenSlide among them) are looked for in the work's folder, where there are none, unless the picture
+// needs one: that halves a child's start, and their decoders are not even in its memory.
 func environment(folder string, from input) []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder, "LC_ALL=C.UTF-8",
 		"VIPS_CONCURRENCY=1", "VIPS_DISC_THRESHOLD=32m", "MALLOC_ARENA_MAX=2",
 	}
-	if from == stranger {
+	if from != ours {
 		env = append(env, "VIPS_BLOCK_UNTRUSTED=1")
+	}
+	if from != heif {
+		env = append(env, "VIPSHOME="+folder)
 	}
 	return env
 }

@@ -66,6 +66,14 @@ func File(folder string, size int, format string) string {
 type Source struct {
 	Path string
 	Grey bool // has no colours
+	HEIF bool // is decoded by a plug-in of libvips
+}
+
+func (s Source) input() input {
+	if s.HEIF {
+		return heif
+	}
+	return stranger
 }
 
 // Develop decodes source once and leaves the variants in folder, which the caller removes. It returns ErrCorrupt or
@@ -89,18 +97,22 @@ func (d *Darkroom) develop(ctx context.Context, source Source, folder string) (P
 	if err := d.resize(ctx, base, p.Sizes, folder); err != nil {
 		return Print{}, err
 	}
-	if err := d.encode(ctx, p.Sizes, folder); err != nil {
-		return Print{}, err
-	}
-	small, err := pixels(rawFile(folder, p.Sizes[0]))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.encode(ctx, p.Sizes, folder) })
+	group.Go(func() error { return p.look(rawFile(folder, p.Sizes[0])) })
+	err = group.Wait()
+	return p, err
+}
+
+// look tells from the smallest picture, which is ours and small, what can be shown before any file is there.
+func (p *Print) look(path string) error {
+	small, err := pixels(path)
 	if err != nil {
-		return Print{}, err
-	}
-	if p.Blurhash, err = blur(small); err != nil {
-		return Print{}, err
+		return err
 	}
 	p.Palette = palette(small)
-	return p, nil
+	p.Blurhash, err = blur(small)
+	return err
 }
 
 // sizesFor returns the variants of a picture with this long edge.
@@ -123,7 +135,7 @@ func (d *Darkroom) decode(ctx context.Context, source Source, folder string) (de
 		// need no conversion.
 		arguments = append(arguments, "--export-profile", "srgb", "--import-profile", "srgb")
 	}
-	if err := d.run(ctx, folder, stranger, "vips", arguments...); err != nil {
+	if err := d.run(ctx, folder, source.input(), "vips", arguments...); err != nil {
 		return decoded{}, err
 	}
 	base, err := strip(out)

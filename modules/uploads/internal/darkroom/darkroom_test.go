@@ -164,7 +164,7 @@ func TestDevelop(t *testing.T) {
 			found, err := filepath.Glob(folder + "in.*")
 			require.NoError(t, err)
 			require.Len(t, found, 1)
-			p, out := developAs(t, Source{Path: found[0], Grey: name == "grey"})
+			p, out := developAs(t, Source{Path: found[0], Grey: name == "grey", HEIF: name == "heic"})
 			want := [2]color.Color{sand, slate}
 			if name == "grey" {
 				want = [2]color.Color{grey(sand), grey(slate)}
