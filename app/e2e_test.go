@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 
 // installation is the built product on servers of its own: a database, a Redis and an account at the payment provider.
 type installation struct {
-	t        *testing.T
+	t        testing.TB
 	folder   string
 	environ  []string
 	db       *database.DB
@@ -62,7 +62,7 @@ type installation struct {
 	file     string // of the stack
 }
 
-func install(t *testing.T, settings ...string) *installation {
+func install(t testing.TB, settings ...string) *installation {
 	t.Helper()
 	folder, err := binaries()
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func install(t *testing.T, settings ...string) *installation {
 	return i
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

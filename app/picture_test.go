@@ -12,7 +12,7 @@ import (
 )
 
 // smallJPEG is a photo that is quick to work on.
-func smallJPEG(t *testing.T) []byte {
+func smallJPEG(t testing.TB) []byte {
 	t.Helper()
 	picture := image.NewRGBA(image.Rect(0, 0, 320, 240))
 	draw.Draw(picture, picture.Bounds(), image.NewUniform(color.RGBA{201, 183, 156, 255}), image.Point{}, draw.Src)

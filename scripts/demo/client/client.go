@@ -197,10 +197,15 @@ func (p Photo) URL(format string) string {
 
 // Declare asks where to put a JPEG.
 func (p *Person) Declare(ctx context.Context, jpeg []byte) (Upload, Answer, error) {
-	sum := sha256.Sum256(jpeg)
+	return p.DeclareAs(ctx, "image/jpeg", jpeg)
+}
+
+// DeclareAs asks where to put a file of any type.
+func (p *Person) DeclareAs(ctx context.Context, contentType string, content []byte) (Upload, Answer, error) {
+	sum := sha256.Sum256(content)
 	var u Upload
 	a, err := p.Call(ctx, http.MethodPost, "/uploads", map[string]any{
-		"content_type": "image/jpeg", "bytes": len(jpeg), "sha256": base64.StdEncoding.EncodeToString(sum[:])}, &u)
+		"content_type": contentType, "bytes": len(content), "sha256": base64.StdEncoding.EncodeToString(sum[:])}, &u)
 	return u, a, err
 }
 
