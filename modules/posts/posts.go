@@ -24,6 +24,10 @@ var (
 	ErrCommentsClosed = fault.Forbidden("posts.comments_closed", "The author does not take comments from you on this post.")
 	// ErrCommentRefused: the comment has a word that the author does not want below their posts.
 	ErrCommentRefused = fault.Invalid("posts.comment_refused", "The author does not take comments like this one.")
+	// ErrTagNotFound: what is in the path cannot be a hashtag.
+	ErrTagNotFound = fault.NotFound("posts.tag_not_found", "That cannot be a hashtag.")
+	// ErrTooManyTags: the person follows as many hashtags as one can.
+	ErrTooManyTags = fault.Conflict("posts.too_many_tags", "You follow very many hashtags. Let go of one first.")
 	// ErrEditClosed: the comment is too old to be edited.
 	ErrEditClosed = fault.Conflict("posts.comment_edit_closed", "This comment is too old to be edited.")
 )

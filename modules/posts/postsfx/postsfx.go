@@ -14,6 +14,7 @@ import (
 	"atrium/modules/posts/internal/react"
 	"atrium/modules/posts/internal/shop"
 	"atrium/modules/posts/internal/takeout"
+	"atrium/modules/posts/internal/tag"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -27,6 +28,7 @@ var Module = fx.Module("posts",
 		comment.NewStore, comment.NewService, comment.NewHTTP,
 		feed.NewStore, feed.New, feed.NewHTTP,
 		discover.NewStore, discover.New, discover.NewHTTP,
+		tag.NewStore, tag.NewService, tag.NewHTTP,
 		shop.NewService, shop.NewHTTP,
 		erasure.NewStore, erasure.NewEraser,
 	),
@@ -35,6 +37,7 @@ var Module = fx.Module("posts",
 	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
 	plug.Handlers(erasure.Handlers),
+	plug.Schedules(discover.Schedules),
 	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {
 		return httpserver.Bootstrap{Members: map[string]any{"rooms": cfg.Rooms, "styles": cfg.Styles}}
 	}),
@@ -43,13 +46,14 @@ var Module = fx.Module("posts",
 // Off is posts switched off: there are none.
 var Off = fx.Module("posts", fx.Provide(func() posts.Reader { return posts.Absent{} }))
 
-func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, s *shop.HTTP) httpserver.Routes {
+func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
 		p.Register(router)
 		r.Register(router)
 		c.Register(router)
 		f.Register(router)
 		d.Register(router)
+		t.Register(router)
 		s.Register(router)
 	}}
 }

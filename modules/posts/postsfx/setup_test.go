@@ -41,6 +41,8 @@ type bench struct {
 	shelf    *shelf
 	reader   posts.Reader
 	handlers []tasks.Handler
+
+	schedules map[string]func(ctx context.Context) error
 }
 
 // setup is for tests that do one thing after the other; nothing of them is committed.
@@ -60,6 +62,7 @@ func (b *bench) another() *bench {
 func start(b *bench) *bench {
 	b.t.Helper()
 	var routes []httpserver.Routes
+	b.schedules = map[string]func(ctx context.Context) error{}
 	fxtest.New(b.t, fx.NopLogger, Module,
 		fx.Supply(
 			posts.Config{Rooms: []string{"living", "bedroom"}, Styles: []string{"japandi", "industrial"}, UndoWindow: 10 * time.Minute, CommentWindow: 15 * time.Minute},
@@ -75,6 +78,11 @@ func start(b *bench) *bench {
 		fx.Invoke(
 			fx.Annotate(func(all []httpserver.Routes) { routes = all }, fx.ParamTags(plug.RoutesGroup)),
 			fx.Annotate(func(all []tasks.Handler) { b.handlers = all }, fx.ParamTags(plug.HandlersGroup)),
+			fx.Annotate(func(all []tasks.Schedule) {
+				for _, s := range all {
+					b.schedules[s.Name] = s.Run
+				}
+			}, fx.ParamTags(plug.SchedulesGroup)),
 			func(r posts.Reader) { b.reader = r },
 		),
 	).RequireStart()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -30,17 +29,10 @@ type Discover struct {
 	rankings  *cache.Space[int64, []uuid.UUID]
 }
 
-// How long a ranking is kept, so that who pages through it sees one order.
-const (
-	rankingFor   = 20 * time.Minute
-	rankingLocal = time.Minute
-	rankings     = 64
-)
-
 // New makes a Discover.
 func New(cfg posts.Config, store *Store, lister *card.Lister, sight *card.Sight, people users.Directory, catalogue products.Catalogue, c *cache.Cache) *Discover {
 	return &Discover{cfg: cfg, store: store, lister: lister, sight: sight, people: people, catalogue: catalogue,
-		rankings: cache.NewSpace[int64, []uuid.UUID](c, "posts.ranking.1", rankingFor, rankingLocal, rankings)}
+		rankings: cache.NewSpace[int64, []uuid.UUID](c, "posts.ranking.2", rankingKept, rankingLocal, rankings)}
 }
 
 // ByUser lists a person's posts, newest first. Of a private account only its followers see any; users.ErrNotFound where the
@@ -111,42 +103,4 @@ func (d *Discover) Search(ctx context.Context, viewer uuid.UUID, search Search, 
 		From: func(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
 			return d.store.found(ctx, parts, search.Room, search.Style, after, n)
 		}})
-}
-
-// Explore lists public posts, what people like now first. All pages of one walk show the order of its first page.
-func (d *Discover) Explore(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[card.Post], error) {
-	return d.lister.Page(ctx, q, card.List{Scope: page.Scope("posts.explore", viewer), Viewer: viewer, Mutes: true, From: d.ranking})
-}
-
-// ranking is the source of explore. A spot names the moment of its ranking and the place in it.
-func (d *Discover) ranking(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
-	if after.Rank == 0 {
-		moment, err := d.moment(ctx)
-		if err != nil {
-			return nil, err
-		}
-		after.At = moment
-	}
-	ids, err := d.rankings.Load(ctx, after.At.UnixMicro(), func(ctx context.Context) ([]uuid.UUID, error) {
-		return d.store.ranked(ctx, after.At)
-	})
-	if err != nil || after.Rank >= len(ids) {
-		return nil, err
-	}
-	ids = ids[after.Rank:]
-	spots := make([]card.Spot, min(n, len(ids)))
-	for i := range spots {
-		spots[i] = card.Spot{At: after.At, ID: ids[i], Rank: after.Rank + i + 1}
-	}
-	return spots, nil
-}
-
-// moment is the moment whose ranking is shown now: this second, or that of a post younger still, so that nobody waits for their own.
-func (d *Discover) moment(ctx context.Context) (time.Time, error) {
-	newest, err := d.store.newestPublic(ctx)
-	second := time.Now().UTC().Truncate(time.Second)
-	if newest.After(second) {
-		return newest.UTC(), err
-	}
-	return second, err
 }

@@ -3,7 +3,6 @@ package discover
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -76,43 +75,3 @@ func (s *Store) showing(ctx context.Context, product uuid.UUID, after card.Spot,
 		ORDER BY p.id DESC LIMIT ?`, product, after.ID, n).Scan(&spots).Error
 	return spots, faults.Translate(err, nil)
 }
-
-// newestPublic returns when the newest public post came; the zero time if there is none.
-func (s *Store) newestPublic(ctx context.Context) (time.Time, error) {
-	var at []time.Time
-	err := s.db.Conn(ctx).Raw(`
-		SELECT created_at FROM posts WHERE deleted_at IS NULL AND visibility = 'public'
-		ORDER BY created_at DESC, id DESC LIMIT 1`).Scan(&at).Error
-	if len(at) == 0 {
-		return time.Time{}, faults.Translate(err, nil)
-	}
-	return at[0], faults.Translate(err, nil)
-}
-
-// ranked returns the public posts that were there at a moment, the best first: what people did with a post, against its age.
-// Of one author each next post counts for less, and only the best few are in it.
-func (s *Store) ranked(ctx context.Context, at time.Time) ([]uuid.UUID, error) {
-	var ids []uuid.UUID
-	err := s.db.Conn(ctx).Raw(`
-		WITH recent AS (
-			SELECT id, author_id, created_at, like_count, comment_count, save_count FROM posts
-			WHERE deleted_at IS NULL AND visibility = 'public' AND created_at <= @at
-			ORDER BY created_at DESC, id DESC LIMIT @recent
-		), scored AS (
-			SELECT id, author_id, (1 + like_count + 2 * comment_count + 3 * save_count)
-				/ power(CAST(extract(epoch FROM @at - created_at) AS float8) / 3600 + 2, 1.5) AS score
-			FROM recent
-		), nth AS (
-			SELECT id, score, row_number() OVER (PARTITION BY author_id ORDER BY score DESC, id DESC) AS n FROM scored
-		)
-		SELECT id FROM nth WHERE n <= @each ORDER BY score / n DESC, id DESC LIMIT @most`,
-		map[string]any{"at": at, "recent": rankedFrom, "each": rankedEach, "most": rankedMost}).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
-}
-
-// The size of a ranking.
-const (
-	rankedFrom = 2000 // the newest public posts compete
-	rankedEach = 5    // of one author
-	rankedMost = 500
-)

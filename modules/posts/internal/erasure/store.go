@@ -56,6 +56,12 @@ func (s *Store) filter(ctx context.Context, user uuid.UUID) (int64, error) {
 	return done.RowsAffected, faults.Translate(done.Error, nil)
 }
 
+// tags makes the person follow no hashtag any more.
+func (s *Store) tags(ctx context.Context, user uuid.UUID) (int64, error) {
+	done := s.db.Conn(ctx).Exec(`DELETE FROM post_tag_follows WHERE user_id = ?`, user)
+	return done.RowsAffected, faults.Translate(done.Error, nil)
+}
+
 // comments forgets the text of some of the person's comments. The rows keep the places of their replies.
 func (s *Store) comments(ctx context.Context, user uuid.UUID) (int64, error) {
 	done := s.db.Conn(ctx).Exec(`

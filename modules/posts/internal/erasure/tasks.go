@@ -49,7 +49,7 @@ func Handlers(e *Eraser) []tasks.Handler {
 	}
 }
 
-// Erase removes the person's posts, likes, saves, comments and filter, each batch in a transaction of its own.
+// Erase removes the person's posts, likes, saves, comments, filter and followed hashtags, each batch in a transaction of its own.
 func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
 	for _, batch := range []func(ctx context.Context) (int64, error){
 		func(ctx context.Context) (int64, error) { return e.posts(ctx, user) },
@@ -61,6 +61,7 @@ func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
 		},
 		func(ctx context.Context) (int64, error) { return e.store.comments(ctx, user) },
 		func(ctx context.Context) (int64, error) { return e.store.filter(ctx, user) },
+		func(ctx context.Context) (int64, error) { return e.store.tags(ctx, user) },
 	} {
 		if err := e.repeat(ctx, batch); err != nil {
 			return err

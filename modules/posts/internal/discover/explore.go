@@ -1,0 +1,71 @@
+package discover
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts/internal/card"
+	"atrium/platform/page"
+	"atrium/platform/tasks"
+)
+
+// How long an order is kept, so that who pages through it sees one: in PostgreSQL, and in the caches before it.
+const (
+	rankingKept  = 20 * time.Minute
+	rankingLocal = time.Minute
+	rankings     = 64
+)
+
+// Explore lists public posts, what people like now first. All pages of one walk show the order of its first page, for at least 15
+// minutes, on every instance; a walk that is older goes on in an order made anew.
+func (d *Discover) Explore(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[card.Post], error) {
+	return d.lister.Page(ctx, q, card.List{Scope: page.Scope("posts.explore", viewer), Viewer: viewer, Mutes: true, From: d.ranking})
+}
+
+// ranking is the source of explore. A spot names the moment of its ranking and the place in it.
+func (d *Discover) ranking(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
+	if after.Rank == 0 {
+		moment, err := d.moment(ctx)
+		if err != nil {
+			return nil, err
+		}
+		after.At = moment
+	}
+	ids, err := d.rankings.Load(ctx, after.At.UnixMicro(), func(ctx context.Context) ([]uuid.UUID, error) {
+		return d.store.ranking(ctx, after.At)
+	})
+	if err != nil || after.Rank >= len(ids) {
+		return nil, err
+	}
+	ids = ids[after.Rank:]
+	spots := make([]card.Spot, min(n, len(ids)))
+	for i := range spots {
+		spots[i] = card.Spot{At: after.At, ID: ids[i], Rank: after.Rank + i + 1}
+	}
+	return spots, nil
+}
+
+// moment is the moment whose ranking is shown now: this second, or that of a post younger still, so that nobody waits for their own.
+func (d *Discover) moment(ctx context.Context) (time.Time, error) {
+	newest, err := d.store.newestPublic(ctx)
+	second := time.Now().UTC().Truncate(time.Second)
+	if newest.After(second) {
+		return newest.UTC(), err
+	}
+	return second, err
+}
+
+// Schedules keeps explore current.
+func Schedules(d *Discover) []tasks.Schedule {
+	return []tasks.Schedule{{Name: "posts.trends", Every: 5 * time.Minute, Run: d.Refresh}}
+}
+
+// Refresh finds anew which older posts compete in explore, and forgets the orders of walks that have ended.
+func (d *Discover) Refresh(ctx context.Context) error {
+	if err := d.store.findTrends(ctx); err != nil {
+		return err
+	}
+	return d.store.forgetRankings(ctx, rankingKept)
+}
