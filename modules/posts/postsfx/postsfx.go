@@ -10,11 +10,13 @@ import (
 	"atrium/modules/posts/internal/discover"
 	"atrium/modules/posts/internal/erasure"
 	"atrium/modules/posts/internal/feed"
+	"atrium/modules/posts/internal/palette"
 	"atrium/modules/posts/internal/post"
 	"atrium/modules/posts/internal/react"
 	"atrium/modules/posts/internal/shop"
-	"atrium/modules/posts/internal/takeout"
+	"atrium/modules/posts/internal/similar"
 	"atrium/modules/posts/internal/tag"
+	"atrium/modules/posts/internal/takeout"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -27,7 +29,9 @@ var Module = fx.Module("posts",
 		react.NewStore, react.NewService, react.NewHTTP,
 		comment.NewStore, comment.NewService, comment.NewHTTP,
 		feed.NewStore, feed.New, feed.NewHTTP,
+		palette.NewStore, palette.NewSearch, palette.NewKeeper,
 		discover.NewStore, discover.New, discover.NewHTTP,
+		similar.NewStore, similar.NewFinder, similar.NewHTTP,
 		tag.NewStore, tag.NewService, tag.NewHTTP,
 		shop.NewService, shop.NewHTTP,
 		erasure.NewStore, erasure.NewEraser,
@@ -37,7 +41,9 @@ var Module = fx.Module("posts",
 	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
 	plug.Handlers(erasure.Handlers),
+	plug.Handlers(palette.Handlers),
 	plug.Schedules(discover.Schedules),
+	plug.Schedules(palette.Schedules),
 	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {
 		return httpserver.Bootstrap{Members: map[string]any{"rooms": cfg.Rooms, "styles": cfg.Styles}}
 	}),
@@ -46,13 +52,14 @@ var Module = fx.Module("posts",
 // Off is posts switched off: there are none.
 var Off = fx.Module("posts", fx.Provide(func() posts.Reader { return posts.Absent{} }))
 
-func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
+func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
 		p.Register(router)
 		r.Register(router)
 		c.Register(router)
 		f.Register(router)
 		d.Register(router)
+		m.Register(router)
 		t.Register(router)
 		s.Register(router)
 	}}

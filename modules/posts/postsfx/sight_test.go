@@ -26,6 +26,7 @@ func everyRoute(post, comment string) []apptest.Request {
 		{Method: http.MethodDelete, Path: "/posts/" + post + "/save"},
 		{Method: http.MethodGet, Path: "/posts/" + post + "/likes"},
 		{Method: http.MethodGet, Path: "/posts/" + post + "/shop"},
+		{Method: http.MethodGet, Path: "/posts/" + post + "/similar"},
 		{Method: http.MethodGet, Path: "/posts/" + post + "/comments"},
 		{Method: http.MethodPost, Path: "/posts/" + post + "/comments", Body: object{"text": "x"}},
 		{Method: http.MethodPatch, Path: "/comments/" + comment, Body: object{"text": "x"}},
@@ -135,7 +136,7 @@ func TestMalformedIDsAnswerLikeUnknownOnes(t *testing.T) {
 	b.get(ana, "/users/nobody/posts").Want(http.StatusNotFound)
 	b.get(ana, "/products/nothing/posts").Want(http.StatusNotFound)
 	require.Empty(t, b.page(ana, "/tags/%20%23/posts?limit=5", "").Items)
-	for _, path := range []string{"/feed?limit=0", "/feed?limit=51", "/feed?color=red", "/feed/new-count", "/feed/new-count?since=yesterday", "/search/posts?room=dungeon", "/search/posts?color=C9B79C"} {
+	for _, path := range []string{"/feed?limit=0", "/feed?limit=51", "/feed?color=red", "/feed/new-count", "/feed/new-count?since=yesterday", "/search/posts?room=dungeon", "/search/posts?colour=C9B79C"} {
 		b.get(ana, path).Want(http.StatusUnprocessableEntity)
 	}
 }

@@ -3,18 +3,16 @@ package discover
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
 	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/palette"
 	"atrium/modules/posts/internal/words"
 	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/cache"
-	"atrium/platform/fault"
 	"atrium/platform/page"
 )
 
@@ -26,12 +24,14 @@ type Discover struct {
 	sight     *card.Sight
 	people    users.Directory
 	catalogue products.Catalogue
+	palettes  *palette.Search
 	rankings  *cache.Space[int64, []uuid.UUID]
 }
 
 // New makes a Discover.
-func New(cfg posts.Config, store *Store, lister *card.Lister, sight *card.Sight, people users.Directory, catalogue products.Catalogue, c *cache.Cache) *Discover {
-	return &Discover{cfg: cfg, store: store, lister: lister, sight: sight, people: people, catalogue: catalogue,
+func New(cfg posts.Config, store *Store, lister *card.Lister, sight *card.Sight, people users.Directory, catalogue products.Catalogue,
+	palettes *palette.Search, c *cache.Cache) *Discover {
+	return &Discover{cfg: cfg, store: store, lister: lister, sight: sight, people: people, catalogue: catalogue, palettes: palettes,
 		rankings: cache.NewSpace[int64, []uuid.UUID](c, "posts.ranking.2", rankingKept, rankingLocal, rankings)}
 }
 
@@ -70,7 +70,7 @@ func (d *Discover) Tagged(ctx context.Context, viewer uuid.UUID, tag string, q p
 		}})
 }
 
-// Showing lists posts with a product pinned on them, newest first; products.ErrNotFound where there is no such product.
+// Showing lists posts with a product pinned on them, those that most people saved first; products.ErrNotFound where there is no such product.
 func (d *Discover) Showing(ctx context.Context, viewer uuid.UUID, product string, q page.Query) (page.List[card.Post], error) {
 	id, err := d.catalogue.Resolve(ctx, product)
 	if err != nil {
@@ -79,28 +79,5 @@ func (d *Discover) Showing(ctx context.Context, viewer uuid.UUID, product string
 	return d.lister.Page(ctx, q, card.List{Scope: page.Scope("posts.showing", viewer, id.String()), Viewer: viewer,
 		From: func(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
 			return d.store.showing(ctx, id, after, n)
-		}})
-}
-
-// Search is what to look for; empty: anything.
-type Search struct{ Text, Room, Style string }
-
-// Search lists public posts, newest first.
-func (d *Discover) Search(ctx context.Context, viewer uuid.UUID, search Search, q page.Query) (page.List[card.Post], error) {
-	var wrong []fault.Field
-	if search.Room != "" && !slices.Contains(d.cfg.Rooms, search.Room) {
-		wrong = append(wrong, fault.Field{Pointer: "query.room", Detail: "is not one of those in GET /v1/config"})
-	}
-	if search.Style != "" && !slices.Contains(d.cfg.Styles, search.Style) {
-		wrong = append(wrong, fault.Field{Pointer: "query.style", Detail: "is not one of those in GET /v1/config"})
-	}
-	if len(wrong) > 0 {
-		return page.List[card.Post]{}, fault.Invalid(posts.ErrInvalid.Code, posts.ErrInvalid.Message, wrong...)
-	}
-	parts := strings.Fields(search.Text)
-	scope := page.Scope("posts.search", viewer, append(parts, "room", search.Room, "style", search.Style)...)
-	return d.lister.Page(ctx, q, card.List{Scope: scope, Viewer: viewer,
-		From: func(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
-			return d.store.found(ctx, parts, search.Room, search.Style, after, n)
 		}})
 }

@@ -25,9 +25,9 @@ func (h *HTTP) Register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/tags/{tag}/posts", Name: "list-tag-posts", Access: httpserver.Open,
 		Summary: "Posts with a hashtag, newest first"}, h.tagged)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/search/posts", Name: "search-posts",
-		Summary: "Public posts by words, room and style, newest first"}, h.search)
+		Summary: "Public posts by words, room and style, newest first; by colours, the nearest first"}, h.search)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/products/{product}/posts", Name: "list-product-posts", Access: httpserver.Open,
-		Summary: "Rooms with the product, newest first"}, h.showing)
+		Summary: "Rooms with the product, those that most people saved first"}, h.showing)
 }
 
 type byUserRequest struct {
@@ -43,9 +43,11 @@ type taggedRequest struct {
 }
 
 type searchRequest struct {
-	Text  string `query:"q" maxLength:"100" example:"oak table" doc:"words that the caption holds"`
-	Room  string `query:"room" example:"living"`
-	Style string `query:"style" example:"japandi"`
+	Text      string   `query:"q" maxLength:"100" example:"oak table" doc:"words that the caption holds"`
+	Room      string   `query:"room" example:"living"`
+	Style     string   `query:"style" example:"japandi"`
+	Colors    []string `query:"color,explode" maxItems:"2" example:"[\"C9B79C\",\"2F4F4F\"]" doc:"six hexadecimal digits; twice: both in one photo"`
+	Tolerance int      `query:"tolerance" minimum:"1" maximum:"20" default:"15" doc:"how far from each colour, in CIE dE2000: 1 is not seen, 10 still related"`
 	page.Query
 }
 
@@ -69,7 +71,9 @@ func (h *HTTP) tagged(ctx context.Context, in *taggedRequest) (*answer, error) {
 }
 
 func (h *HTTP) search(ctx context.Context, in *searchRequest) (*answer, error) {
-	return ok(h.discover.Search(ctx, identity.From(ctx).UserID, Search{Text: in.Text, Room: in.Room, Style: in.Style}, in.Query))
+	return ok(h.discover.Search(ctx, identity.From(ctx).UserID, Search{
+		Text: in.Text, Room: in.Room, Style: in.Style, Colors: in.Colors, Tolerance: in.Tolerance,
+	}, in.Query))
 }
 
 func (h *HTTP) showing(ctx context.Context, in *showingRequest) (*answer, error) {

@@ -2,12 +2,13 @@ package discover
 
 import (
 	"context"
-	"strings"
+	"math"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/words"
 	"atrium/platform/database"
 )
 
@@ -27,11 +28,11 @@ func (s *Store) byAuthor(ctx context.Context, author uuid.UUID, visibilities []s
 }
 
 // found returns public posts whose caption holds all the words, of a room and a style ("": any).
-func (s *Store) found(ctx context.Context, words []string, room, style string, after card.Spot, n int) ([]card.Spot, error) {
+func (s *Store) found(ctx context.Context, typed []string, room, style string, after card.Spot, n int) ([]card.Spot, error) {
 	return s.newest(ctx, after, n, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("visibility = 'public'")
-		for _, word := range words {
-			q = q.Where("caption ILIKE ?", "%"+literal.Replace(word)+"%")
+		if condition, values := words.InCaption(typed); condition != "" {
+			q = q.Where(condition, values...)
 		}
 		if room != "" {
 			q = q.Where("room = ?", room)
@@ -42,9 +43,6 @@ func (s *Store) found(ctx context.Context, words []string, room, style string, a
 		return q
 	})
 }
-
-// literal takes their meaning from ILIKE's own signs.
-var literal = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // newest returns living posts after a spot, newest first, narrowed down by where.
 func (s *Store) newest(ctx context.Context, after card.Spot, n int, where func(*gorm.DB) *gorm.DB) ([]card.Spot, error) {
@@ -65,13 +63,17 @@ func (s *Store) tagged(ctx context.Context, tag string, after card.Spot, n int) 
 	return spots, faults.Translate(err, nil)
 }
 
-// showing returns posts with a product pinned on them, the youngest id first.
+// showing returns posts with a product pinned on them, those that most people saved first, of equals the youngest id. A spot's rank is
+// one more than its saves: 0 is the start of the list.
 func (s *Store) showing(ctx context.Context, product uuid.UUID, after card.Spot, n int) ([]card.Spot, error) {
+	if after.Rank == 0 {
+		after.Rank = math.MaxInt32
+	}
 	var spots []card.Spot
 	err := s.db.Conn(ctx).Raw(`
-		SELECT p.created_at AS at, p.id FROM posts p
-		JOIN (SELECT DISTINCT post_id FROM post_product_tags WHERE product_id = ? AND post_id < ?) t ON t.post_id = p.id
-		WHERE p.deleted_at IS NULL
-		ORDER BY p.id DESC LIMIT ?`, product, after.ID, n).Scan(&spots).Error
+		SELECT p.id, p.save_count + 1 AS rank FROM posts p
+		JOIN (SELECT DISTINCT post_id FROM post_product_tags WHERE product_id = ?) t ON t.post_id = p.id
+		WHERE p.deleted_at IS NULL AND (p.save_count + 1, p.id) < (?, ?)
+		ORDER BY p.save_count DESC, p.id DESC LIMIT ?`, product, after.Rank, after.ID, n).Scan(&spots).Error
 	return spots, faults.Translate(err, nil)
 }

@@ -73,7 +73,7 @@ func (s *Store) findTrends(ctx context.Context) error {
 			SELECT id, score FROM (
 				SELECT id, score, row_number() OVER (PARTITION BY author_id ORDER BY score DESC, id DESC) AS n FROM (
 					SELECT id, author_id, `+score+` AS score FROM posts
-					WHERE deleted_at IS NULL AND visibility = 'public' AND created_at > @at - make_interval(hours => @age)
+					WHERE deleted_at IS NULL AND visibility = 'public' AND created_at > CAST(@at AS timestamptz) - make_interval(hours => @age)
 						AND like_count + comment_count + save_count > 0
 					ORDER BY score DESC, id DESC LIMIT @from) best) nth
 			WHERE n <= @each ORDER BY score DESC, id DESC LIMIT @most`,

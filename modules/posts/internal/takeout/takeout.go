@@ -18,5 +18,6 @@ func Part(db *database.DB) takeout.Part {
 			WHERE author_id = @user AND deleted_at IS NULL`},
 		takeout.Table{Name: "likes", Key: "post_id", Select: `SELECT post_id, created_at FROM post_likes WHERE user_id = @user`},
 		takeout.Table{Name: "saves", Key: "post_id", Select: `SELECT post_id, created_at FROM post_saves WHERE user_id = @user`},
+		takeout.Table{Name: "followed_tags", Select: `SELECT tag, created_at FROM post_tag_follows WHERE user_id = @user ORDER BY created_at, tag`},
 	)
 }

@@ -1,0 +1,105 @@
+package palette
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"atrium/platform/database"
+	"atrium/platform/dbtest"
+	"atrium/platform/stacktest"
+)
+
+// anyPalette draws the colours of a photo: mostly the greys and browns of rooms, and something from anywhere.
+func anyPalette(r *rand.Rand) []Tone {
+	tones := make([]Tone, 1+r.IntN(6))
+	for i := range tones {
+		color := anyColor(r)
+		if r.IntN(3) > 0 {
+			color = Lab{40 + 50*r.Float64(), 8 * r.Float64(), 20 * r.Float64()}
+		}
+		tones[i] = Tone{Lab: color, Share: 1 / float64(len(tones))}
+	}
+	return decode(encode(tones))
+}
+
+// hang writes posts with palettes.
+func hang(t testing.TB, db *database.DB, palettes map[uuid.UUID][][]Tone) {
+	t.Helper()
+	store := NewStore(db)
+	var ids []uuid.UUID
+	var photos []Photo
+	for id, all := range palettes {
+		ids = append(ids, id)
+		for _, tones := range all {
+			photos = append(photos, Photo{PhotoID: uuid.New(), PostID: id, Tones: encode(tones), Cells: cellsOf(tones)})
+		}
+	}
+	require.NoError(t, db.Conn(t.Context()).Exec(`
+		INSERT INTO posts (id, author_id, caption, visibility) SELECT id, id, '', 'public' FROM unnest(CAST(? AS uuid[])) AS p (id)`,
+		database.Array(ids)).Error)
+	require.NoError(t, store.replace(t.Context(), ids, photos))
+}
+
+// bruteForce compares every photo with the colours.
+func bruteForce(palettes map[uuid.UUID][][]Tone, q Query) []Match {
+	found := []Match{}
+	for id, all := range palettes {
+		best := noMatch
+		for _, tones := range all {
+			best = min(best, rank(tones, q.Colors, float64(q.Tolerance)))
+		}
+		if best < noMatch {
+			found = append(found, Match{Post: id, Rank: best})
+		}
+	}
+	slices.SortFunc(found, inOrder)
+	return found
+}
+
+func TestSearch_PropertyItFindsWhatComparingEveryPhotoFinds(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Tx(t)
+	r := rand.New(rand.NewPCG(11, 12))
+	palettes := map[uuid.UUID][][]Tone{}
+	for range stacktest.Budget(200, 3000) {
+		id := uuid.New()
+		for range 1 + r.IntN(3) {
+			palettes[id] = append(palettes[id], anyPalette(r))
+		}
+	}
+	hang(t, db, palettes)
+	search := NewSearch(NewStore(db))
+	for range stacktest.Budget(25, 500) {
+		q := Query{Tolerance: 1 + r.IntN(mostTolerance)}
+		for range 1 + r.IntN(2) {
+			q.Colors = append(q.Colors, anyPalette(r)[0].Lab)
+		}
+		want := bruteForce(palettes, q)
+		got, after, n := []Match{}, Before, 1+r.IntN(40)
+		for {
+			page, err := search.Nearest(t.Context(), q, after, n)
+			require.NoError(t, err)
+			got = append(got, page...)
+			if len(page) < n {
+				break
+			}
+			after = page[n-1]
+		}
+		require.Equal(t, want, got, "%+v, %d a page", q, n)
+	}
+}
+
+func TestRank(t *testing.T) {
+	t.Parallel()
+	white, black, red := Lab{100, 0, 0}, Lab{0, 0, 0}, Lab{53, 80, 67}
+	mostly := func(main, other Lab) []Tone { return []Tone{{main, 0.9}, {other, 0.1}} }
+	require.Less(t, rank(mostly(white, red), []Lab{white}, 15), rank(mostly(red, white), []Lab{white}, 15), "of equals, what is seen more of")
+	require.Less(t, rank(mostly(red, white), []Lab{white}, 15), rank(mostly(Lab{97, 0, 0}, red), []Lab{white}, 15), "nearer is better")
+	require.Equal(t, noMatch, rank(mostly(white, red), []Lab{white, black}, 15), "all of the colours")
+	require.Equal(t, rank(mostly(white, black), []Lab{white, black}, 15), rank(mostly(black, white), []Lab{white, black}, 15))
+	require.Less(t, rank(mostly(white, black), []Lab{black}, 1), complete(1))
+}

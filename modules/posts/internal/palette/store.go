@@ -1,0 +1,160 @@
+package palette
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts/internal/words"
+	"atrium/platform/database"
+)
+
+var faults = database.Faults{}
+
+// Store keeps the palettes of public posts.
+type Store struct{ db *database.DB }
+
+// NewStore makes a Store.
+func NewStore(db *database.DB) *Store { return &Store{db: db} }
+
+// mostCells is how many looks into the index cost as much as reading everything.
+const mostCells = 1500
+
+// lookUp calls visit at least for the photos with a colour in one of the cells, for some more than once. The post of a photo fits the
+// rest of the query. Each cell is a look of its own into the index: one look for all would compare every entry with every cell.
+func (s *Store) lookUp(ctx context.Context, cells []int32, q Query, visit func(post uuid.UUID, tones []byte)) (err error) {
+	query, values := `SELECT p.post_id, p.tones FROM post_palettes p WHERE true`, []any{}
+	if len(cells) <= mostCells {
+		query = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) JOIN post_palettes p ON p.cells @> ARRAY[c.cell] WHERE true`
+		values = append(values, database.Array(cells))
+	}
+	if q.Room != "" {
+		query, values = query+" AND p.room = ?", append(values, q.Room)
+	}
+	if q.Style != "" {
+		query, values = query+" AND p.style = ?", append(values, q.Style)
+	}
+	if condition, words := words.InCaption(q.Words); condition != "" {
+		query += " AND p.post_id IN (SELECT id FROM posts WHERE deleted_at IS NULL AND visibility = 'public' AND " + condition + ")"
+		values = append(values, words...)
+	}
+	rows, err := s.db.Conn(ctx).Raw(query, values...).Rows()
+	if err != nil {
+		return faults.Translate(err, nil)
+	}
+	defer func() { err = faults.Translate(errors.Join(err, rows.Close()), nil) }()
+	var post uuid.UUID
+	var tones sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&post, &tones); err != nil {
+			return err
+		}
+		visit(post, tones)
+	}
+	return rows.Err()
+}
+
+// Palettes returns the palettes that are kept of posts' photos.
+func (s *Store) Palettes(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][][]Tone, error) {
+	var rows []Photo
+	err := s.db.Conn(ctx).Raw(`SELECT post_id, tones FROM post_palettes WHERE post_id = ANY(?)`, database.Array(ids)).Scan(&rows).Error
+	palettes := map[uuid.UUID][][]Tone{}
+	for _, row := range rows {
+		palettes[row.PostID] = append(palettes[row.PostID], decode(row.Tones))
+	}
+	return palettes, faults.Translate(err, nil)
+}
+
+// subject is a post whose palettes are to be kept, or no more.
+type subject struct {
+	ID          uuid.UUID
+	Visibility  string
+	Deleted     bool
+	Room, Style *string
+}
+
+// lock reads posts, and keeps them from being edited until the transaction ends.
+func (s *Store) lock(ctx context.Context, ids []uuid.UUID) ([]subject, error) {
+	var rows []subject
+	err := s.db.Conn(ctx).Raw(`
+		SELECT id, visibility, deleted_at IS NOT NULL AS deleted, room, style FROM posts
+		WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE`, database.Array(ids)).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+// place is a photo on a post.
+type place struct{ PhotoID, PostID uuid.UUID }
+
+// photos returns the photos of posts.
+func (s *Store) photos(ctx context.Context, ids []uuid.UUID) ([]place, error) {
+	var rows []place
+	err := s.db.Conn(ctx).Raw(`SELECT photo_id, post_id FROM post_images WHERE post_id = ANY(?)`, database.Array(ids)).Scan(&rows).Error
+	return rows, faults.Translate(err, nil)
+}
+
+// Photo is a row of post_palettes.
+type Photo struct {
+	PhotoID     uuid.UUID `gorm:"primaryKey"`
+	PostID      uuid.UUID
+	Room, Style *string
+	Tones       []byte
+	Cells       cells `gorm:"type:int[]"`
+}
+
+// TableName is the table's name.
+func (Photo) TableName() string { return "post_palettes" }
+
+// replace writes the palettes of posts in place of those that were.
+func (s *Store) replace(ctx context.Context, ids []uuid.UUID, photos []Photo) error {
+	err := s.db.Conn(ctx).Exec(`DELETE FROM post_palettes WHERE post_id = ANY(?)`, database.Array(ids)).Error
+	if err == nil && len(photos) > 0 {
+		err = s.db.Conn(ctx).CreateInBatches(photos, 1000).Error
+	}
+	return faults.Translate(err, nil)
+}
+
+// walk is how far the search for what is missing has come.
+type walk struct {
+	After   uuid.UUID
+	EndedAt *time.Time
+}
+
+// resume reads how far the walk has come, and keeps others from walking until the transaction ends.
+func (s *Store) resume(ctx context.Context) (w walk, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT after, ended_at FROM post_palette_walk FOR UPDATE`).Scan(&w).Error
+	return w, faults.Translate(err, nil)
+}
+
+// progress writes down how far the walk has come; ended: to the end of all posts, so that it begins anew.
+func (s *Store) progress(ctx context.Context, after uuid.UUID, ended bool) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`
+		UPDATE post_palette_walk SET after = ?, ended_at = CASE WHEN ? THEN clock_timestamp() END`, after, ended).Error, nil)
+}
+
+// next returns up to n posts after one, by id.
+func (s *Store) next(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT id FROM posts WHERE id > ? ORDER BY id LIMIT ?`, after, n).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// outdated returns those of the posts whose photos are not those that palettes are kept of, or that are kept with another room or style.
+func (s *Store) outdated(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	var found []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`
+		SELECT p.id FROM posts p
+		JOIN post_images i ON i.post_id = p.id
+		LEFT JOIN post_palettes k ON k.photo_id = i.photo_id AND k.post_id = p.id
+			AND k.room IS NOT DISTINCT FROM p.room AND k.style IS NOT DISTINCT FROM p.style
+		WHERE p.id = ANY(@ids) AND (p.visibility = 'public' AND p.deleted_at IS NULL) <> (k.photo_id IS NOT NULL)
+		UNION
+		SELECT k.post_id FROM post_palettes k
+		LEFT JOIN post_images i ON i.photo_id = k.photo_id AND i.post_id = k.post_id
+		LEFT JOIN posts p ON p.id = k.post_id AND p.visibility = 'public' AND p.deleted_at IS NULL
+		WHERE k.post_id = ANY(@ids) AND (i.photo_id IS NULL OR p.id IS NULL)
+		ORDER BY 1`, map[string]any{"ids": database.Array(ids)}).Scan(&found).Error
+	return found, faults.Translate(err, nil)
+}
