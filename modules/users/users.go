@@ -171,7 +171,13 @@ type Directory interface {
 	RequireConsents(ctx context.Context, id uuid.UUID) error
 }
 
-// Graph answers who follows and blocks whom.
+// Circle is whom a person follows. Mark is another one whenever that is: what was made for a circle is recognised by it.
+type Circle struct {
+	Following []uuid.UUID // ascending; shared: do not write into it
+	Mark      string
+}
+
+// Graph answers who follows and blocks whom. Relations and Circle are cached: a change shows here at once, elsewhere within a second.
 type Graph interface {
 	// Relations returns how each of others stands to viewer (uuid.Nil: nobody, who follows no one). Every id has an answer.
 	Relations(ctx context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]Relation, error)
@@ -181,6 +187,8 @@ type Graph interface {
 	Following(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
 	// Followers is the other direction.
 	Followers(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
+	// Circle returns all whom the user follows.
+	Circle(ctx context.Context, user uuid.UUID) (Circle, error)
 }
 
 // Subject is what a mute may be about: a text with its tags, style and brands; empty where there is none.

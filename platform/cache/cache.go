@@ -66,7 +66,7 @@ func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
 		log:      log,
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "atrium_cache_lookups_total",
-			Help: "Keys looked up, by space, level (local, redis) and outcome (hit, miss).",
+			Help: "Keys looked up, by space, level (local, redis, derived) and outcome (hit, miss).",
 		}, []string{"space", "level", "outcome"}),
 		spaces: map[string]forgetter{},
 	}
@@ -153,6 +153,14 @@ func (c *Cache) apply(message []byte) error {
 		return nil // another version of the application knows it
 	}
 	return s.forget(d.Keys)
+}
+
+// localLife is how long a copy in this process may live: shorter while the Drops of others pass unheard.
+func (c *Cache) localLife(ttl time.Duration) time.Duration {
+	if c.deaf.Load() {
+		ttl = min(ttl, deafTTL)
+	}
+	return jitter(ttl, 0.9, 1)
 }
 
 func (c *Cache) register(name string, s forgetter) {

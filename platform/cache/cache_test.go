@@ -549,7 +549,7 @@ func TestCollector(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(`
-# HELP atrium_cache_lookups_total Keys looked up, by space, level (local, redis) and outcome (hit, miss).
+# HELP atrium_cache_lookups_total Keys looked up, by space, level (local, redis, derived) and outcome (hit, miss).
 # TYPE atrium_cache_lookups_total counter
 atrium_cache_lookups_total{level="local",outcome="hit",space="numbers"} 2
 atrium_cache_lookups_total{level="local",outcome="miss",space="numbers"} 1

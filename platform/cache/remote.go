@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	opTimeout   = 50 * time.Millisecond
+	opTimeout   = 250 * time.Millisecond // longer than a busy machine needs: going around Redis adds to the load just then
 	mendFirst   = 100 * time.Millisecond
 	mendLongest = time.Second
 	// leaseTTL is how long a load may take for its value to reach Redis.
@@ -61,7 +61,7 @@ type remote struct {
 // forgotten is a Drop as Redis gets it. It need not be repeated after until: then all copies have expired.
 type forgotten struct {
 	keys    []string
-	message []byte
+	message []byte // nil: the others have no copies
 	until   time.Time
 }
 
@@ -122,6 +122,19 @@ func (r *remote) read(ctx context.Context, keys []string) ([]string, string) {
 	return texts, lease
 }
 
+// ask runs one round trip. Without an answer it reports false, and Redis is out of use until it has been mended.
+func ask[T any](ctx context.Context, r *remote, fn func(ctx context.Context) (T, error)) (answer T, ok bool) {
+	if !r.usable() {
+		return answer, false
+	}
+	answer, err := within(ctx, r.timeout, fn)
+	if err != nil {
+		r.fail(err)
+		return answer, false
+	}
+	return answer, true
+}
+
 // known returns the text of a value, or "" for nothing and for somebody's lease.
 func known(value any) string {
 	text, _ := value.(string)
@@ -179,7 +192,9 @@ func (r *remote) forget(ctx context.Context, drops []forgotten) error {
 		_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, f := range drops {
 				p.Del(ctx, f.keys...)
-				p.Publish(ctx, channel, f.message)
+				if f.message != nil {
+					p.Publish(ctx, channel, f.message)
+				}
 			}
 			return nil
 		})

@@ -25,6 +25,7 @@ type Space[K comparable, V any] struct {
 	// otter joins concurrent loads of a key, and throws away a loaded value whose key was invalidated meanwhile.
 	local    atomic.Pointer[otter.Cache[K, V]]
 	newLocal func() *otter.Cache[K, V]
+	made     dependents[K] // what was derived from the entries
 
 	localHit, localMiss, redisHit, redisMiss prometheus.Counter
 }
@@ -42,12 +43,7 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
-	expiry := otter.ExpiryWritingFunc(func(otter.Entry[K, V]) time.Duration {
-		if c.deaf.Load() {
-			return jitter(min(localTTL, deafTTL), 0.9, 1)
-		}
-		return jitter(localTTL, 0.9, 1)
-	})
+	expiry := otter.ExpiryWritingFunc(func(otter.Entry[K, V]) time.Duration { return c.localLife(localTTL) })
 	s.newLocal = func() *otter.Cache[K, V] {
 		return otter.Must(&otter.Options[K, V]{MaximumSize: localMax, ExpiryCalculator: expiry})
 	}
@@ -63,6 +59,7 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 	if database.InTransaction(ctx) {
 		return load(ctx)
 	}
+	s.made.note(ctx, key)
 	local := s.local.Load()
 	if value, ok := local.GetIfPresent(key); ok {
 		s.localHit.Inc()
@@ -92,6 +89,7 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	if database.InTransaction(ctx) {
 		return load(ctx, keys)
 	}
+	s.made.note(ctx, keys...)
 	local := s.local.Load()
 	found := make(map[K]V, len(keys))
 	var missing []K
@@ -140,6 +138,8 @@ func (s *Space[K, V]) Drop(ctx context.Context, keys ...K) {
 		message: message,
 		until:   time.Now().Add(s.ttl + s.ttl/10),
 	})
+	// Again: until now somebody here could have fetched the old value from Redis.
+	s.forgetLocal(keys)
 }
 
 // fill asks Redis for keys, then load for the rest, and gives Redis what load found.
@@ -204,9 +204,13 @@ func (s *Space[K, V]) forgetLocal(keys []K) {
 	for _, key := range keys {
 		local.Invalidate(key)
 	}
+	s.made.forget(keys)
 }
 
-func (s *Space[K, V]) forgetAll() { s.local.Store(s.newLocal()) }
+func (s *Space[K, V]) forgetAll() {
+	s.local.Store(s.newLocal())
+	s.made.forgetAll()
+}
 
 func (s *Space[K, V]) remoteKeys(keys []K) []string {
 	out := make([]string, len(keys))

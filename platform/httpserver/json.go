@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -58,7 +59,23 @@ func malformed(err error) error {
 }
 
 // jsonFormat is how huma reads and writes bodies. checkJSON has seen every body before.
-var jsonFormat = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
+var jsonFormat = huma.Format{Marshal: encode, Unmarshal: decode}
+
+// wire is a value that carries its JSON, such as page.List: raw is the JSON of a value of exactly the type.
+type wire interface {
+	Wire() (raw []byte, of reflect.Type)
+}
+
+// encode writes a value as JSON: as it carries it, else by its fields.
+func encode(w io.Writer, v any) error {
+	if carrier, ok := v.(wire); ok {
+		if raw, of := carrier.Wire(); raw != nil && of == reflect.TypeOf(v) {
+			_, err := w.Write(raw)
+			return err
+		}
+	}
+	return huma.DefaultJSONFormat.Marshal(w, v)
+}
 
 // decode is json.Unmarshal with errors that fieldOf understands: "<pointer>: <what>", without names of Go types.
 func decode(body []byte, into any) error {

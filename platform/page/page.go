@@ -27,6 +27,8 @@ type Query struct {
 type List[T any] struct {
 	Items      []T     `json:"items"`
 	NextCursor *string `json:"next_cursor" doc:"null at the end"`
+
+	written []byte // see Written
 }
 
 // Signer seals positions into cursors. Safe for concurrent use.

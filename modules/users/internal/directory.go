@@ -20,6 +20,8 @@ type card struct {
 	Handle      string     `json:"handle"`
 	DisplayName string     `json:"display_name"`
 	AvatarID    *uuid.UUID `json:"avatar_id,omitempty"`
+	Private     bool       `json:"private,omitempty"`
+	Gone        bool       `json:"gone,omitempty"` // or never was: then nothing else is set
 }
 
 // Directory is users.Directory.
@@ -28,6 +30,7 @@ type Directory struct {
 	library   uploads.Library
 	documents []users.Document
 	people    *cache.Space[uuid.UUID, card]
+	circles   *cache.Space[uuid.UUID, circle]
 	consents  *cache.Space[uuid.UUID, map[string][]string]
 }
 
@@ -35,7 +38,8 @@ type Directory struct {
 func NewDirectory(cfg users.Config, db *database.DB, c *cache.Cache, library uploads.Library, publicURL string) *Directory {
 	return &Directory{
 		store: store{db}, library: library, documents: withURLs(withAge(cfg), publicURL),
-		people:   cache.NewSpace[uuid.UUID, card](c, "users.card", 10*time.Minute, time.Minute, 20_000),
+		people:   cache.NewSpace[uuid.UUID, card](c, "users.card.2", 10*time.Minute, time.Minute, 20_000),
+		circles:  cache.NewSpace[uuid.UUID, circle](c, "users.circle", 10*time.Minute, time.Minute, 20_000),
 		consents: cache.NewSpace[uuid.UUID, map[string][]string](c, "users.consents", time.Hour, 10*time.Minute, 20_000),
 	}
 }
@@ -58,6 +62,9 @@ func (d *Directory) Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]us
 	}
 	refs := make(map[uuid.UUID]users.Ref, len(cards))
 	for id, c := range cards {
+		if c.Gone {
+			continue
+		}
 		refs[id] = users.Ref{ID: id, Handle: c.Handle, DisplayName: c.DisplayName, Avatar: avatar(photos, c.AvatarID)}
 	}
 	return refs, nil
@@ -65,9 +72,12 @@ func (d *Directory) Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]us
 
 func (d *Directory) loadCards(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]card, error) {
 	found, err := d.store.present(ctx, ids)
-	cards := make(map[uuid.UUID]card, len(found))
+	cards := make(map[uuid.UUID]card, len(ids))
+	for _, id := range ids {
+		cards[id] = card{Gone: true}
+	}
 	for _, u := range found {
-		cards[u.ID] = card{Handle: u.Handle, DisplayName: u.DisplayName, AvatarID: u.AvatarID}
+		cards[u.ID] = card{Handle: u.Handle, DisplayName: u.DisplayName, AvatarID: u.AvatarID, Private: u.IsPrivate}
 	}
 	return cards, err
 }
@@ -95,7 +105,7 @@ func (d *Directory) Resolve(ctx context.Context, idOrHandle string) (uuid.UUID, 
 // exists returns ErrNotFound for whoever is gone or never was.
 func (d *Directory) exists(ctx context.Context, id uuid.UUID) error {
 	cards, err := d.people.LoadMany(ctx, []uuid.UUID{id}, d.loadCards)
-	if err == nil && len(cards) == 0 {
+	if err == nil && cards[id].Gone {
 		return users.ErrNotFound
 	}
 	return err

@@ -81,6 +81,7 @@ func (p *People) scrub(ctx context.Context, u *user) error {
 	}
 	p.db.AfterCommit(ctx, func(ctx context.Context) {
 		p.directory.people.Drop(ctx, u.ID)
+		p.directory.circles.Drop(ctx, u.ID)
 		p.directory.consents.Drop(ctx, u.ID)
 	})
 	return p.outbox.Publish(ctx, users.Deleted{UserID: u.ID})
@@ -98,6 +99,7 @@ func (g *Graph) endSome(ctx context.Context, id uuid.UUID) (ended int, err error
 			return err
 		}
 		ended = len(pairs)
+		g.directory.tiesChange(ctx, followers...)
 		return g.part(ctx, pairs...)
 	})
 	return ended, err

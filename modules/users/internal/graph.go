@@ -207,21 +207,9 @@ func (g *Graph) between(ctx context.Context, me, other uuid.UUID, fn func(ctx co
 		if err != nil {
 			return err
 		}
+		g.directory.tiesChange(ctx, me, other)
 		return fn(ctx, them, relations[other])
 	})
-}
-
-// Relations implements users.Graph.
-func (g *Graph) Relations(ctx context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]users.Relation, error) {
-	found := make(map[uuid.UUID]users.Relation, len(others))
-	if len(others) == 0 {
-		return found, nil
-	}
-	rows, err := g.store.relations(ctx, viewer, others)
-	for id, r := range rows {
-		found[id] = r.relation()
-	}
-	return found, err
 }
 
 // Viewers implements users.Graph.

@@ -157,6 +157,7 @@ func TestMute_MayEndByItself(t *testing.T) {
 	})
 	t.Run("then it is over, swept or not", func(t *testing.T) {
 		b.exec(t, "UPDATE user_mutes SET expires_at = now() - interval '1 second'")
+		b.directory.circles.Drop(t.Context(), ana)
 		require.False(t, b.relation(t, ana, ben).Muted)
 		require.Contains(t, list(), `"items":[]`)
 		require.NoError(t, b.graph.store.pruneMutes(t.Context()))

@@ -61,6 +61,7 @@ func (p *People) admitSome(ctx context.Context, id uuid.UUID) (admitted int, err
 			return err
 		}
 		admitted = len(asking)
+		p.directory.tiesChange(ctx, asking...)
 		return publishFollows(ctx, p.outbox, made)
 	})
 	return admitted, err

@@ -181,9 +181,31 @@ func (s store) relations(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID)
 	return found, faults.Translate(err, nil)
 }
 
-// neighbours are up to limit far ends of a person's ties, ascending, after the one given.
+// circle reads all ties of a person that decide what they may see.
+func (s store) circle(ctx context.Context, id uuid.UUID) (circle, error) {
+	var row struct {
+		Following, Apart database.IDs
+		Muted            map[uuid.UUID]time.Time `gorm:"serializer:json"`
+	}
+	err := s.db.Conn(ctx).Raw(`
+		SELECT (SELECT string_agg(uuid_send(id), '' ORDER BY id) FROM (
+				SELECT followee_id AS id FROM user_follows WHERE follower_id = @id LIMIT @most) f) AS following,
+			(SELECT string_agg(uuid_send(id), '' ORDER BY id) FROM (
+				SELECT blocked_id AS id FROM user_blocks WHERE blocker_id = @id
+				UNION SELECT blocker_id FROM user_blocks WHERE blocked_id = @id LIMIT @most) b) AS apart,
+			(SELECT json_object_agg(muted_id, coalesce(expires_at, '0001-01-01T00:00:00Z')) FROM (
+				SELECT muted_id, expires_at FROM user_mutes WHERE muter_id = @id LIMIT @most) m) AS muted`,
+		map[string]any{"id": id, "most": mostTies + 1}).Scan(&row).Error
+	found := circle{Following: row.Following, Apart: row.Apart, Muted: row.Muted}
+	if max(len(found.Following), len(found.Apart), len(found.Muted)) > mostTies {
+		found = circle{Large: true}
+	}
+	return found, faults.Translate(err, nil)
+}
+
+// neighbours are up to limit (negative: all) far ends of a person's ties, ascending, after the one given.
 func (s store) neighbours(ctx context.Context, e edge, near, after uuid.UUID, limit int) (ids []uuid.UUID, err error) {
-	err = s.db.Conn(ctx).Raw(fmt.Sprintf("SELECT %[3]s FROM %[1]s WHERE %[2]s = ? AND %[3]s > ? ORDER BY %[3]s LIMIT ?", e.table, e.near, e.far),
+	err = s.db.Conn(ctx).Raw(fmt.Sprintf("SELECT %[3]s FROM %[1]s WHERE %[2]s = ? AND %[3]s > ? ORDER BY %[3]s LIMIT nullif(?, -1)", e.table, e.near, e.far),
 		near, after, limit).Scan(&ids).Error
 	return ids, faults.Translate(err, nil)
 }

@@ -4,6 +4,8 @@ package userstest
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +65,11 @@ func (f *Fake) SetPending(id uuid.UUID, pending bool) { f.locked(func() { f.pend
 // Follow makes one follow the other.
 func (f *Fake) Follow(follower, followee uuid.UUID) {
 	f.locked(func() { f.follows[[2]uuid.UUID{follower, followee}] = true })
+}
+
+// Unfollow ends it.
+func (f *Fake) Unfollow(follower, followee uuid.UUID) {
+	f.locked(func() { delete(f.follows, [2]uuid.UUID{follower, followee}) })
 }
 
 // Block makes one block the other.
@@ -186,6 +193,12 @@ func (f *Fake) Following(_ context.Context, user, after uuid.UUID, limit int) ([
 // Followers implements users.Graph.
 func (f *Fake) Followers(_ context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error) {
 	return f.neighbours(1, user, after, limit), nil
+}
+
+// Circle implements users.Graph.
+func (f *Fake) Circle(_ context.Context, user uuid.UUID) (users.Circle, error) {
+	following := f.neighbours(0, user, uuid.Nil, math.MaxInt)
+	return users.Circle{Following: following, Mark: fmt.Sprint(following)}, nil
 }
 
 func (f *Fake) neighbours(near int, user, after uuid.UUID, limit int) []uuid.UUID {
