@@ -52,6 +52,7 @@ type Config struct {
 	Styles        []string      `koanf:"styles" validate:"min=1,unique,dive,min=1,max=40"`
 	UndoWindow    time.Duration `koanf:"undo_window" validate:"min=1s,max=24h"`         // how long a deleted post can be restored
 	CommentWindow time.Duration `koanf:"comment_edit_window" validate:"min=1s,max=24h"` // how long a comment can be edited
+	PushUpTo      int           `koanf:"push_up_to" validate:"min=0"`                   // followers of an author whose posts are written into each one's feed; beyond, readers fetch them
 }
 
 // Post is what other modules may know of a post.

@@ -154,8 +154,8 @@ func TestFeed_APageCostsAFewStatements(t *testing.T) {
 		require.Len(t, cold.page(me, path, "").Items, 20, path)
 		return statements.Load()
 	}
-	require.Equal(t, int32(3), cost("/feed?limit=20"), "cold: timeline, figures, contents")
-	require.Equal(t, int32(2), cost("/feed?limit=20"), "warm: contents come from the cache")
+	require.Equal(t, int32(4), cost("/feed?limit=20"), "cold: timeline, who is pulled, contents, marks")
+	require.Equal(t, int32(1), cost("/feed?limit=20"), "warm, without Redis: the timeline")
 	for _, path := range []string{"/explore?limit=20", "/tags/x/posts?limit=20", "/search/posts?limit=20", "/products/chair/posts?limit=20"} {
 		require.LessOrEqual(t, cost(path), int32(4), path)
 	}

@@ -24,7 +24,7 @@ import (
 // Module is posts switched on.
 var Module = fx.Module("posts",
 	plug.Private(
-		card.NewStore, card.NewSight, card.NewDeck, card.NewLister,
+		card.NewStore, card.NewSight, card.NewTimelines, card.NewDeck, card.NewLister,
 		post.NewStore, post.NewService, post.NewHTTP,
 		react.NewStore, react.NewService, react.NewHTTP,
 		comment.NewStore, comment.NewService, comment.NewHTTP,
@@ -41,6 +41,7 @@ var Module = fx.Module("posts",
 	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
 	plug.Handlers(erasure.Handlers),
+	plug.Handlers(feed.Handlers),
 	plug.Handlers(palette.Handlers),
 	plug.Schedules(discover.Schedules),
 	plug.Schedules(palette.Schedules),

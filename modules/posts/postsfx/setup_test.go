@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
@@ -41,22 +42,31 @@ type bench struct {
 	shelf    *shelf
 	reader   posts.Reader
 	handlers []tasks.Handler
+	redis    redis.UniversalClient // nil: without
 
 	schedules map[string]func(ctx context.Context) error
 }
 
+// pushUpTo is how many followers an author has whose posts are pushed.
+const pushUpTo = 100
+
 // setup is for tests that do one thing after the other; nothing of them is committed.
 func setup(t *testing.T) *bench { return setupOn(t, dbtest.Tx(t)) }
 
-func setupOn(t *testing.T, db *database.DB) *bench {
+// setupOn takes a Redis too, or none.
+func setupOn(t *testing.T, db *database.DB, rdb ...redis.UniversalClient) *bench {
 	t.Helper()
-	return start(&bench{t: t, db: db, people: userstest.New(), library: uploadstest.NewLibrary(), shelf: &shelf{}})
+	b := &bench{t: t, db: db, people: userstest.New(), library: uploadstest.NewLibrary(), shelf: &shelf{}}
+	if len(rdb) > 0 {
+		b.redis = rdb[0]
+	}
+	return start(b)
 }
 
 // another is another instance in the same world: it has cached nothing yet.
 func (b *bench) another() *bench {
 	b.t.Helper()
-	return start(&bench{t: b.t, db: b.db, people: b.people, library: b.library, shelf: b.shelf})
+	return start(&bench{t: b.t, db: b.db, people: b.people, library: b.library, shelf: b.shelf, redis: b.redis})
 }
 
 func start(b *bench) *bench {
@@ -65,8 +75,8 @@ func start(b *bench) *bench {
 	b.schedules = map[string]func(ctx context.Context) error{}
 	fxtest.New(b.t, fx.NopLogger, Module,
 		fx.Supply(
-			posts.Config{Rooms: []string{"living", "bedroom"}, Styles: []string{"japandi", "industrial"}, UndoWindow: 10 * time.Minute, CommentWindow: 15 * time.Minute},
-			b.db, outbox.New(b.db), cache.New(nil, zap.NewNop()), page.NewSigner([]byte("a key of at least thirty-two bytes")),
+			posts.Config{Rooms: []string{"living", "bedroom"}, Styles: []string{"japandi", "industrial"}, UndoWindow: 10 * time.Minute, CommentWindow: 15 * time.Minute, PushUpTo: pushUpTo},
+			b.db, outbox.New(b.db), cache.New(b.redis, zap.NewNop()), page.NewSigner([]byte("a key of at least thirty-two bytes")),
 		),
 		fx.Provide(
 			func() users.Directory { return b.people },

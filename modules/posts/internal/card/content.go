@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Content is what a post says. It changes only together with its version, so it can be cached.
+// Content is what a post says and what moves on it. It is cached: whatever changes a post's row drops it.
 type Content struct {
 	ID            uuid.UUID
 	AuthorID      uuid.UUID
@@ -19,6 +19,10 @@ type Content struct {
 	Version       int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	Gone          bool // deleted; it may be restored yet
+	Likes         int64
+	Comments      int64
+	Saves         int64
 	CountsHidden  bool     // likes and saves are shown to the author only
 	CommentPolicy string   // everyone, followers, off
 	Tags          []string `gorm:"serializer:json"`
@@ -40,7 +44,7 @@ type Pin struct {
 	ProductID *uuid.UUID `json:"product_id"`
 }
 
-// Figures is what moves on a post, and what decides who may see it: never cached.
+// Figures are a post in short, with what the viewer did.
 type Figures struct {
 	ID         uuid.UUID
 	AuthorID   uuid.UUID

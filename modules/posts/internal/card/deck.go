@@ -14,11 +14,12 @@ import (
 	"atrium/platform/cache"
 )
 
-// How long contents stay in the cache. The version guards them, so this is about room, not about being right.
+// How long things stay in the cache. Every change drops them, so this is about room, not about being right.
 const (
 	cachedFor  = 24 * time.Hour
 	keptFor    = 5 * time.Minute
 	keptAtMost = 20_000
+	shownFor   = time.Minute // cards, which carry URLs that expire
 )
 
 // Deck turns ids into cards.
@@ -26,145 +27,126 @@ type Deck struct {
 	store     *Store
 	sight     *Sight
 	contents  *cache.Space[uuid.UUID, Content]
+	marks     *cache.Space[uuid.UUID, marks] // by person
+	shown     *cache.Derived[uuid.UUID, *written]
+	timelines *Timelines
 	people    users.Directory
 	library   uploads.Library
 	catalogue products.Catalogue
 }
 
 // NewDeck makes a Deck.
-func NewDeck(store *Store, sight *Sight, c *cache.Cache, people users.Directory, library uploads.Library, catalogue products.Catalogue) *Deck {
+func NewDeck(store *Store, sight *Sight, c *cache.Cache, timelines *Timelines, people users.Directory, library uploads.Library,
+	catalogue products.Catalogue) *Deck {
 	return &Deck{
-		store: store, sight: sight, people: people, library: library, catalogue: catalogue,
-		contents: cache.NewSpace[uuid.UUID, Content](c, "posts.content.2", cachedFor, keptFor, keptAtMost),
+		store: store, sight: sight, timelines: timelines, people: people, library: library, catalogue: catalogue,
+		contents: cache.NewSpace[uuid.UUID, Content](c, "posts.content.3", cachedFor, keptFor, keptAtMost),
+		marks:    cache.NewSpace[uuid.UUID, marks](c, "posts.marks", cachedFor, keptFor, keptAtMost),
+		shown:    cache.NewDerived[uuid.UUID, *written](c, "posts.card", shownFor, keptAtMost),
 	}
 }
 
-// Drop forgets what the posts say. Call it in AfterCommit of every edit.
+// Drop forgets the posts. Call it in AfterCommit of whatever changes a post's row: edits, deletions, its counters.
 func (d *Deck) Drop(ctx context.Context, ids ...uuid.UUID) { d.contents.Drop(ctx, ids...) }
+
+// Marked forgets a post and what the person liked and saved. Call it in AfterCommit of a like, a save, and their end.
+func (d *Deck) Marked(ctx context.Context, user uuid.UUID, posts ...uuid.UUID) {
+	d.marks.Drop(ctx, user)
+	d.contents.Drop(ctx, posts...)
+}
+
+// Appeared makes the author see a post in their own feed at once. Call it in AfterCommit of what publishes or restores one.
+func (d *Deck) Appeared(ctx context.Context, author uuid.UUID) { d.timelines.Forget(ctx, author) }
 
 // Seen returns the figures of the post if the viewer may see it, else posts.ErrNotFound.
 func (d *Deck) Seen(ctx context.Context, viewer, id uuid.UUID) (Figures, error) {
-	seen, err := d.visible(ctx, viewer, []uuid.UUID{id}, false)
+	c, err := d.Content(ctx, viewer, id)
 	if err != nil {
 		return Figures{}, err
 	}
-	if len(seen) == 0 {
-		return Figures{}, posts.ErrNotFound
+	mark, err := d.marksOf(ctx, viewer, []uuid.UUID{id})
+	if err != nil {
+		return Figures{}, err
 	}
-	return seen[0], nil
+	return Figures{
+		ID: id, AuthorID: c.AuthorID, Visibility: c.Visibility, Version: c.Version, Likes: c.Likes, Comments: c.Comments, Saves: c.Saves,
+		Own: c.AuthorID == viewer, Liked: mark(id).Liked, Saved: mark(id).Saved,
+	}, nil
 }
 
 // Read returns the whole post with its palettes, or posts.ErrNotFound.
 func (d *Deck) Read(ctx context.Context, viewer, id uuid.UUID) (Post, error) {
-	figures, err := d.Seen(ctx, viewer, id)
+	c, err := d.Content(ctx, viewer, id)
 	if err != nil {
 		return Post{}, err
 	}
-	shown, err := d.show(ctx, []Figures{figures}, true)
+	all, err := d.around(ctx, map[uuid.UUID]Content{id: c})
 	if err != nil {
 		return Post{}, err
 	}
-	post, ok := shown[id]
-	if !ok {
+	mark, err := d.marksOf(ctx, viewer, []uuid.UUID{id})
+	if err != nil {
+		return Post{}, err
+	}
+	author, known := all.people[c.AuthorID]
+	if !known {
 		return Post{}, posts.ErrNotFound
 	}
+	post := toPost(c, c.AuthorID == viewer, author, all.dress(c, true))
+	post.Viewer = mark(id)
 	return post, nil
 }
 
 // Content returns what a post says if the viewer may see it, else posts.ErrNotFound.
 func (d *Deck) Content(ctx context.Context, viewer, id uuid.UUID) (Content, error) {
-	figures, err := d.Seen(ctx, viewer, id)
+	seen, err := d.visible(ctx, viewer, []uuid.UUID{id})
 	if err != nil {
 		return Content{}, err
 	}
-	contents, err := d.current(ctx, []Figures{figures})
-	if err != nil {
-		return Content{}, err
-	}
-	content, ok := contents[id]
-	if !ok {
+	if len(seen) == 0 {
 		return Content{}, posts.ErrNotFound
 	}
-	return content, nil
+	return seen[0], nil
 }
 
 // Visible keeps the promise of posts.Reader.
 func (d *Deck) Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]posts.Post, error) {
-	seen, err := d.visible(ctx, viewer, ids, false)
+	seen, err := d.visible(ctx, viewer, ids)
 	if err != nil {
 		return nil, err
 	}
-	contents, err := d.current(ctx, seen)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[uuid.UUID]posts.Post, len(contents))
-	for id, c := range contents {
-		found[id] = posts.Post{ID: id, AuthorID: c.AuthorID, Caption: c.Caption, Visibility: c.Visibility}
+	found := make(map[uuid.UUID]posts.Post, len(seen))
+	for _, c := range seen {
+		found[c.ID] = posts.Post{ID: c.ID, AuthorID: c.AuthorID, Caption: c.Caption, Visibility: c.Visibility}
 	}
 	return found, nil
 }
 
-// visible returns the figures of those posts that are there and that the viewer may see, in the order of ids.
-func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID, mutes bool) ([]Figures, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	figures, err := d.store.figures(ctx, viewer, ids)
+// visible returns those of the posts that are there and that the viewer may see, in the order of ids.
+func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]Content, error) {
+	found, err := d.contents.LoadMany(ctx, ids, d.store.Contents)
 	if err != nil {
 		return nil, err
 	}
-	authors := make([]uuid.UUID, 0, len(figures))
-	for _, f := range figures {
-		authors = append(authors, f.AuthorID)
-	}
-	view, err := d.sight.Of(ctx, viewer, authors)
+	view, err := d.sight.Of(ctx, viewer, authors(found))
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]Figures, 0, len(figures))
+	seen := make([]Content, 0, len(ids))
 	for _, id := range ids {
-		f, ok := figures[id]
-		if ok && view.Post(f.AuthorID, f.Visibility) && !(mutes && view.Muted(f.AuthorID)) {
-			seen = append(seen, f)
+		if c, ok := found[id]; ok && !c.Gone && view.Post(c.AuthorID, c.Visibility) {
+			seen = append(seen, c)
 		}
 	}
 	return seen, nil
 }
 
-// current returns the contents at least as new as the figures say.
-func (d *Deck) current(ctx context.Context, figures []Figures) (map[uuid.UUID]Content, error) {
-	ids := make([]uuid.UUID, len(figures))
-	for i, f := range figures {
-		ids[i] = f.ID
+func authors(contents map[uuid.UUID]Content) []uuid.UUID {
+	all := make([]uuid.UUID, 0, len(contents))
+	for _, c := range contents {
+		all = append(all, c.AuthorID)
 	}
-	cached, err := d.contents.LoadMany(ctx, ids, d.store.Contents)
-	if err != nil {
-		return nil, err
-	}
-	var outdated []uuid.UUID
-	contents := make(map[uuid.UUID]Content, len(cached))
-	for _, f := range figures {
-		content, ok := cached[f.ID]
-		if ok {
-			contents[f.ID] = content
-		}
-		if ok && content.Version < f.Version {
-			outdated = append(outdated, f.ID)
-		}
-	}
-	if len(outdated) == 0 {
-		return contents, nil
-	}
-	d.contents.Drop(ctx, outdated...)
-	fresh, err := d.store.Contents(ctx, outdated)
-	if err != nil {
-		return nil, err
-	}
-	for id, content := range fresh {
-		contents[id] = content
-	}
-	return contents, nil
+	return all
 }
 
 // unique sorts ids and drops repetitions.

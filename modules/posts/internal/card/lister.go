@@ -37,7 +37,16 @@ type List struct {
 	Scope  string // of the cursor: see page.Scope
 	Viewer uuid.UUID
 	Mutes  bool // leave out whom the viewer muted
+	Circle bool // only of those whom the viewer follows, and the viewer's own
+	Others bool // not the viewer's own
 	From   Source
+	Lost   func(ctx context.Context) // hears that the source named posts that are no more; may be nil
+}
+
+// keeps reports whether the list has a place for what the viewer may see.
+func (l List) keeps(view View, author uuid.UUID) bool {
+	own := author == l.Viewer
+	return !(l.Mutes && view.Muted(author)) && !(l.Others && own) && (!l.Circle || own || view.Follows(author))
 }
 
 // Page makes a page of what the viewer may see now. It asks the source again until the page is full, so that a page is
@@ -51,18 +60,18 @@ func (l *Lister) Page(ctx context.Context, q page.Query, list List) (page.List[P
 	if err != nil {
 		return page.List[Post]{}, err
 	}
-	figures := make([]Figures, 0, q.Limit)
+	contents := make([]Content, 0, q.Limit)
 	for _, row := range rows[:min(len(rows), q.Limit)] {
-		figures = append(figures, row.figures)
+		contents = append(contents, row.content)
 	}
-	shown, err := l.deck.show(ctx, figures, false)
+	shown, err := l.deck.show(ctx, list.Viewer, contents)
 	if err != nil {
 		return page.List[Post]{}, err
 	}
 	made := page.Cut(l.signer, list.Scope, q.Limit, rows,
 		func(r row) Post { return shown[r.spot.ID] }, func(r row) any { return r.spot })
 	made.Items = slices.DeleteFunc(made.Items, func(p Post) bool { return p.ID == uuid.Nil })
-	return made, nil
+	return write(made), nil
 }
 
 // Count returns how many visible posts there are, up to a limit.
@@ -71,10 +80,10 @@ func (l *Lister) Count(ctx context.Context, list List, limit int) (int, error) {
 	return len(rows), err
 }
 
-// row is an entry of a list, with its figures once the post is known to be visible.
+// row is an entry of a list, with the post once it is known to be visible.
 type row struct {
 	spot    Spot
-	figures Figures
+	content Content
 }
 
 func (l *Lister) collect(ctx context.Context, list List, after Spot, need int) ([]row, error) {
@@ -91,17 +100,26 @@ func (l *Lister) collect(ctx context.Context, list List, after Spot, need int) (
 
 func (l *Lister) see(ctx context.Context, list List, rows []row) ([]row, error) {
 	ids := make([]uuid.UUID, len(rows))
-	spots := make(map[uuid.UUID]Spot, len(rows))
 	for i, r := range rows {
-		ids[i], spots[r.spot.ID] = r.spot.ID, r.spot
+		ids[i] = r.spot.ID
 	}
-	figures, err := l.deck.visible(ctx, list.Viewer, ids, list.Mutes)
+	found, err := l.deck.contents.LoadMany(ctx, ids, l.deck.store.Contents)
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]row, len(figures))
-	for i, f := range figures {
-		seen[i] = row{spot: spots[f.ID], figures: f}
+	view, err := l.deck.sight.Of(ctx, list.Viewer, authors(found))
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]row, 0, len(rows))
+	for _, r := range rows {
+		c, ok := found[r.spot.ID]
+		if ok && !c.Gone && view.Post(c.AuthorID, c.Visibility) && list.keeps(view, c.AuthorID) {
+			seen = append(seen, row{spot: r.spot, content: c})
+		}
+	}
+	if len(found) < len(rows) && list.Lost != nil {
+		list.Lost(ctx)
 	}
 	return seen, nil
 }

@@ -28,6 +28,8 @@ type Post struct {
 	Version       int64       `json:"version"`
 	CreatedAt     time.Time   `json:"created_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
+
+	written *written // of a card in a list
 }
 
 // PostPhoto is a photo with what is pinned on it.
@@ -62,31 +64,6 @@ type around struct {
 	people   map[uuid.UUID]users.Ref
 	photos   map[uuid.UUID]photo.Photo
 	products map[uuid.UUID]products.Ref
-}
-
-// show makes the cards of a page. whole keeps the palettes, which lists leave out. A post whose author went away meanwhile is absent.
-func (d *Deck) show(ctx context.Context, figures []Figures, whole bool) (map[uuid.UUID]Post, error) {
-	if len(figures) == 0 {
-		return map[uuid.UUID]Post{}, nil
-	}
-	contents, err := d.current(ctx, figures)
-	if err != nil {
-		return nil, err
-	}
-	all, err := d.around(ctx, contents)
-	if err != nil {
-		return nil, err
-	}
-	shown := make(map[uuid.UUID]Post, len(figures))
-	for _, f := range figures {
-		content, there := contents[f.ID]
-		author, known := all.people[f.AuthorID]
-		// A post that was edited since the figures were read was not decided upon: it may be for others now.
-		if there && known && content.Visibility == f.Visibility {
-			shown[f.ID] = toPost(content, f, author, all.dress(content, whole))
-		}
-	}
-	return shown, nil
 }
 
 func (d *Deck) around(ctx context.Context, contents map[uuid.UUID]Content) (all around, err error) {
@@ -143,15 +120,15 @@ func (all around) product(id *uuid.UUID) *products.Ref {
 	return nil
 }
 
-func toPost(c Content, f Figures, author users.Ref, photos []PostPhoto) Post {
-	counts := PostCounts{Likes: f.Likes, Comments: f.Comments, Saves: f.Saves}
-	if c.CountsHidden && !f.Own {
+// toPost makes the card of a post, as its author sees it (own) or as anybody else does who may.
+func toPost(c Content, own bool, author users.Ref, photos []PostPhoto) Post {
+	counts := PostCounts{Likes: c.Likes, Comments: c.Comments, Saves: c.Saves}
+	if c.CountsHidden && !own {
 		counts.Likes, counts.Saves = 0, 0
 	}
 	return Post{
 		ID: c.ID, Author: author, Caption: c.Caption, Tags: c.Tags, Room: c.Room, Style: c.Style, Visibility: c.Visibility,
 		Photos: photos, Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 		Counts: counts, CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy,
-		Viewer: PostViewer{Liked: f.Liked, Saved: f.Saved},
 	}
 }

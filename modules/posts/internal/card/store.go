@@ -14,12 +14,13 @@ type Store struct{ db *database.DB }
 // NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// Contents returns what the posts say, deleted ones too: whether a post is there, its figures tell.
+// Contents returns what the posts say, deleted ones too. Those that never were, or were purged, are absent.
 func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Content, error) {
 	var rows []Content
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.caption, p.room, p.style, p.visibility, p.version, p.created_at, p.updated_at,
 		       p.counts_hidden, p.comment_policy,
+		       p.deleted_at IS NOT NULL AS gone, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
 		       (SELECT coalesce(json_agg(t.tag ORDER BY t.position), '[]') FROM post_tags t WHERE t.post_id = p.id) AS tags,
 		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt, 'pins',
 		               (SELECT coalesce(json_agg(json_build_object('x', g.x, 'y', g.y, 'label', g.label, 'product_id', g.product_id)
@@ -38,24 +39,29 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Co
 	return contents, nil
 }
 
-// figures returns the figures of those of the posts that are there, with the viewer's flags.
-func (s *Store) figures(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Figures, error) {
-	var rows []Figures
+// mostMarks is how many of a person's likes and of their saves the cache keeps.
+const mostMarks = 1000
+
+// marks reads the person's newest likes and saves, by the posts' ids, which sort by time.
+func (s *Store) marks(ctx context.Context, user uuid.UUID) (marks, error) {
+	var m marks
 	err := s.db.Conn(ctx).Raw(`
-		SELECT p.id, p.author_id, p.visibility, p.version, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
-		       p.author_id = @viewer AS own,
-		       EXISTS (SELECT 1 FROM post_likes l WHERE l.post_id = p.id AND l.user_id = @viewer) AS liked,
-		       EXISTS (SELECT 1 FROM post_saves s WHERE s.post_id = p.id AND s.user_id = @viewer) AS saved
-		FROM posts p WHERE p.id = ANY(@ids) AND p.deleted_at IS NULL`,
-		map[string]any{"viewer": viewer, "ids": database.Array(ids)}).Scan(&rows).Error
-	if err != nil {
-		return nil, faults.Translate(err, nil)
-	}
-	figures := make(map[uuid.UUID]Figures, len(rows))
-	for _, row := range rows {
-		figures[row.ID] = row
-	}
-	return figures, nil
+		SELECT (SELECT string_agg(uuid_send(post_id), '' ORDER BY post_id) FROM (
+		           SELECT post_id FROM post_likes WHERE user_id = @user ORDER BY post_id DESC LIMIT @most) l) AS likes,
+		       (SELECT string_agg(uuid_send(post_id), '' ORDER BY post_id) FROM (
+		           SELECT post_id FROM post_saves WHERE user_id = @user ORDER BY post_id DESC LIMIT @most) s) AS saves`,
+		map[string]any{"user": user, "most": mostMarks}).Scan(&m).Error
+	return m, faults.Translate(err, nil)
+}
+
+// marked reads which of the posts the person liked and saved, however long ago.
+func (s *Store) marked(ctx context.Context, user uuid.UUID, ids []uuid.UUID) (marks, error) {
+	var m marks
+	err := s.db.Conn(ctx).Raw(`
+		SELECT (SELECT string_agg(uuid_send(post_id), '' ORDER BY post_id) FROM post_likes WHERE user_id = @user AND post_id = ANY(@ids)) AS likes,
+		       (SELECT string_agg(uuid_send(post_id), '' ORDER BY post_id) FROM post_saves WHERE user_id = @user AND post_id = ANY(@ids)) AS saves`,
+		map[string]any{"user": user, "ids": database.Array(ids)}).Scan(&m).Error
+	return m, faults.Translate(err, nil)
 }
 
 var faults = database.Faults{}

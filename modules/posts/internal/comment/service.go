@@ -73,6 +73,7 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text strin
 		if err := s.outbox.Publish(ctx, event); err != nil {
 			return err
 		}
+		s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, post) })
 		return s.store.Move(ctx, post, 1)
 	})
 	return c, err
@@ -245,6 +246,7 @@ func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UU
 		if err := s.store.Unpin(ctx, c.PostID, id); err != nil {
 			return err
 		}
+		s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, c.PostID) })
 		return s.store.Move(ctx, c.PostID, -1)
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 var faults = database.Faults{}
 
-// Store removes what a person left. Each call takes one batch and returns how many rows were in it.
+// Store removes what a person left. Each call takes one batch and returns the posts that it touched: none at the end.
 type Store struct{ db *database.DB }
 
 // NewStore makes a Store.
@@ -40,36 +40,41 @@ func (s *Store) remove(ctx context.Context, posts []uuid.UUID) error {
 	return faults.Translate(s.db.Conn(ctx).Exec(`DELETE FROM posts WHERE id = ANY(?)`, database.Array(posts)).Error, nil)
 }
 
-// reactions takes some of the person's rows out of post_likes or post_saves, and out of the posts' counters.
-func (s *Store) reactions(ctx context.Context, table, counter string, user uuid.UUID) (int64, error) {
-	done := s.db.Conn(ctx).Exec(`
+// reactions takes some of the person's rows out of post_likes or post_saves, and out of the posts' counters. It returns the posts.
+func (s *Store) reactions(ctx context.Context, table, counter string, user uuid.UUID) (posts []uuid.UUID, err error) {
+	err = s.db.Conn(ctx).Raw(`
 		WITH gone AS (
 			DELETE FROM `+table+` WHERE user_id = @user AND post_id IN (SELECT post_id FROM `+table+` WHERE user_id = @user LIMIT 500)
 			RETURNING post_id)
-		UPDATE posts SET `+counter+` = `+counter+` - 1 WHERE id IN (SELECT post_id FROM gone)`, map[string]any{"user": user})
-	return done.RowsAffected, faults.Translate(done.Error, nil)
+		UPDATE posts SET `+counter+` = `+counter+` - 1 WHERE id IN (SELECT post_id FROM gone) RETURNING id`,
+		map[string]any{"user": user}).Scan(&posts).Error
+	return posts, faults.Translate(err, nil)
 }
 
-// filter forgets which words the person did not want to read.
-func (s *Store) filter(ctx context.Context, user uuid.UUID) (int64, error) {
-	done := s.db.Conn(ctx).Exec(`DELETE FROM post_comment_filters WHERE author_id = ?`, user)
-	return done.RowsAffected, faults.Translate(done.Error, nil)
+// settings forgets which words the person did not want to read, and how their posts reached their followers.
+func (s *Store) settings(ctx context.Context, user uuid.UUID) error {
+	for _, table := range []string{"post_comment_filters", "post_pulled_authors"} {
+		if err := s.db.Conn(ctx).Exec(`DELETE FROM `+table+` WHERE author_id = ?`, user).Error; err != nil {
+			return faults.Translate(err, nil)
+		}
+	}
+	return nil
 }
 
 // tags makes the person follow no hashtag any more.
-func (s *Store) tags(ctx context.Context, user uuid.UUID) (int64, error) {
-	done := s.db.Conn(ctx).Exec(`DELETE FROM post_tag_follows WHERE user_id = ?`, user)
-	return done.RowsAffected, faults.Translate(done.Error, nil)
+func (s *Store) tags(ctx context.Context, user uuid.UUID) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`DELETE FROM post_tag_follows WHERE user_id = ?`, user).Error, nil)
 }
 
-// comments forgets the text of some of the person's comments. The rows keep the places of their replies.
-func (s *Store) comments(ctx context.Context, user uuid.UUID) (int64, error) {
-	done := s.db.Conn(ctx).Exec(`
+// comments forgets the text of some of the person's comments. The rows keep the places of their replies. It returns the posts.
+func (s *Store) comments(ctx context.Context, user uuid.UUID) (posts []uuid.UUID, err error) {
+	err = s.db.Conn(ctx).Raw(`
 		WITH gone AS (
 			UPDATE post_comments SET text = '', deleted_at = clock_timestamp()
 			WHERE id IN (SELECT id FROM post_comments WHERE author_id = ? AND deleted_at IS NULL LIMIT 500 FOR UPDATE)
 			RETURNING post_id)
 		UPDATE posts p SET comment_count = comment_count - g.n
-		FROM (SELECT post_id, count(*) AS n FROM gone GROUP BY post_id) g WHERE p.id = g.post_id`, user)
-	return done.RowsAffected, faults.Translate(done.Error, nil)
+		FROM (SELECT post_id, count(*) AS n FROM gone GROUP BY post_id) g WHERE p.id = g.post_id
+		RETURNING p.id`, user).Scan(&posts).Error
+	return posts, faults.Translate(err, nil)
 }

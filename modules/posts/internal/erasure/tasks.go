@@ -49,21 +49,21 @@ func Handlers(e *Eraser) []tasks.Handler {
 	}
 }
 
-// Erase removes the person's posts, likes, saves, comments, filter and followed hashtags, each batch in a transaction of its own.
+// Erase removes the person's posts, likes, saves, comments, settings and followed hashtags, each batch in a transaction of its own.
 func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
-	for _, batch := range []func(ctx context.Context) (int64, error){
-		func(ctx context.Context) (int64, error) { return e.posts(ctx, user) },
-		func(ctx context.Context) (int64, error) {
+	for _, batch := range []func(ctx context.Context) ([]uuid.UUID, error){
+		func(ctx context.Context) ([]uuid.UUID, error) { return e.posts(ctx, user) },
+		func(ctx context.Context) ([]uuid.UUID, error) {
 			return e.store.reactions(ctx, "post_likes", "like_count", user)
 		},
-		func(ctx context.Context) (int64, error) {
+		func(ctx context.Context) ([]uuid.UUID, error) {
 			return e.store.reactions(ctx, "post_saves", "save_count", user)
 		},
-		func(ctx context.Context) (int64, error) { return e.store.comments(ctx, user) },
-		func(ctx context.Context) (int64, error) { return e.store.filter(ctx, user) },
-		func(ctx context.Context) (int64, error) { return e.store.tags(ctx, user) },
+		func(ctx context.Context) ([]uuid.UUID, error) { return e.store.comments(ctx, user) },
+		func(ctx context.Context) ([]uuid.UUID, error) { return nil, e.store.settings(ctx, user) },
+		func(ctx context.Context) ([]uuid.UUID, error) { return nil, e.store.tags(ctx, user) },
 	} {
-		if err := e.repeat(ctx, batch); err != nil {
+		if err := e.repeat(ctx, user, batch); err != nil {
 			return err
 		}
 	}
@@ -71,36 +71,36 @@ func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
 }
 
 // repeat runs batches until one is empty.
-func (e *Eraser) repeat(ctx context.Context, batch func(ctx context.Context) (int64, error)) error {
+func (e *Eraser) repeat(ctx context.Context, user uuid.UUID, batch func(ctx context.Context) ([]uuid.UUID, error)) error {
 	for {
-		var n int64
+		var touched []uuid.UUID
 		err := e.db.InTx(ctx, func(ctx context.Context) (err error) {
-			n, err = batch(ctx)
+			touched, err = batch(ctx)
+			e.db.AfterCommit(ctx, func(ctx context.Context) { e.deck.Marked(ctx, user, touched...) })
 			return err
 		})
-		if err != nil || n == 0 {
+		if err != nil || len(touched) == 0 {
 			return err
 		}
 	}
 }
 
-func (e *Eraser) posts(ctx context.Context, user uuid.UUID) (int64, error) {
+func (e *Eraser) posts(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {
 	ids, err := e.store.posts(ctx, user)
 	if err != nil || len(ids) == 0 {
-		return 0, err
+		return nil, err
 	}
 	photos, err := e.store.photos(ctx, ids)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := e.library.Release(ctx, photos); err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, id := range ids {
 		if err := e.outbox.Publish(ctx, posts.Deleted{PostID: id, AuthorID: user}); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	e.db.AfterCommit(ctx, func(ctx context.Context) { e.deck.Drop(ctx, ids...) })
-	return int64(len(ids)), e.store.remove(ctx, ids)
+	return ids, e.store.remove(ctx, ids)
 }

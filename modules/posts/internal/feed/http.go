@@ -36,12 +36,18 @@ type NewCount struct {
 	Count int `json:"count" doc:"at most 100: then there may be more"`
 }
 
-func (h *HTTP) page(ctx context.Context, in *pageRequest) (*httpserver.Answer[page.List[card.Post]], error) {
-	list, err := h.feed.Page(ctx, identity.From(ctx).UserID, in.Query)
+// pageAnswer says too where the page came from.
+type pageAnswer struct {
+	Cache string `header:"X-Cache" enum:"hit,miss,bypass" doc:"whether the feed was ready, was made for this page, or came around the cache"`
+	Body  page.List[card.Post]
+}
+
+func (h *HTTP) page(ctx context.Context, in *pageRequest) (*pageAnswer, error) {
+	list, origin, err := h.feed.Page(ctx, identity.From(ctx).UserID, in.Query)
 	if err != nil {
 		return nil, err
 	}
-	return httpserver.OK(list), nil
+	return &pageAnswer{Cache: string(origin), Body: list}, nil
 }
 
 func (h *HTTP) countNew(ctx context.Context, in *countRequest) (*httpserver.Answer[NewCount], error) {

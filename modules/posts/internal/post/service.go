@@ -117,6 +117,7 @@ func (s *Service) Publish(ctx context.Context, p Publication) error {
 	if err := s.tally.AddPosts(ctx, p.author, 1); err != nil {
 		return err
 	}
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Appeared(ctx, p.author) })
 	return s.outbox.Publish(ctx, posts.Published{PostID: p.ID, AuthorID: p.author, Visibility: p.draft.Visibility, Mentioned: p.mentioned})
 }
 
@@ -264,7 +265,10 @@ func (s *Service) moved(ctx context.Context, author, id uuid.UUID, delta int, au
 	if err := s.library.SetAudience(ctx, photos, audience); err != nil {
 		return err
 	}
-	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, id) })
+	s.db.AfterCommit(ctx, func(ctx context.Context) {
+		s.deck.Drop(ctx, id)
+		s.deck.Appeared(ctx, author)
+	})
 	return s.tally.AddPosts(ctx, author, delta)
 }
 

@@ -48,6 +48,7 @@ func (s *Service) Like(ctx context.Context, user, post uuid.UUID) error {
 		if err := s.outbox.Publish(ctx, posts.Liked{PostID: post, AuthorID: seen.AuthorID, UserID: user}); err != nil {
 			return err
 		}
+		s.marked(ctx, user, post)
 		return s.store.move(ctx, likes, post, 1)
 	})
 }
@@ -66,6 +67,7 @@ func (s *Service) Unlike(ctx context.Context, user, post uuid.UUID) error {
 		if err := s.outbox.Publish(ctx, posts.Unliked{PostID: post, AuthorID: seen.AuthorID, UserID: user}); err != nil {
 			return err
 		}
+		s.marked(ctx, user, post)
 		return s.store.move(ctx, likes, post, -1)
 	})
 }
@@ -80,6 +82,7 @@ func (s *Service) Save(ctx context.Context, user, post uuid.UUID) error {
 		if err != nil || !isNew {
 			return err
 		}
+		s.marked(ctx, user, post)
 		return s.store.move(ctx, saves, post, 1)
 	})
 }
@@ -94,8 +97,14 @@ func (s *Service) Unsave(ctx context.Context, user, post uuid.UUID) error {
 		if err != nil || !was {
 			return err
 		}
+		s.marked(ctx, user, post)
 		return s.store.move(ctx, saves, post, -1)
 	})
+}
+
+// marked drops what the caches know of it, once the transaction open in ctx has committed.
+func (s *Service) marked(ctx context.Context, user, post uuid.UUID) {
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Marked(ctx, user, post) })
 }
 
 // Saves lists what the person saved and may still see, the newest save first.
