@@ -228,7 +228,7 @@ func TestFeed_WalkDuringInsertsAndDeletes(t *testing.T) {
 		b.from(me, "miss")
 		inserts, deleted := 200, map[string]bool{}
 		walked := b.walk(me, "/feed?limit=4", func(int) {
-			for range min(inserts, 9) {
+			for range min(inserts, 15) {
 				inserts--
 				b.post(authors[inserts%4], "meanwhile")
 			}
