@@ -67,6 +67,9 @@ func (h *HTTP) take(c *gin.Context) {
 		httpserver.Fail(c, err)
 		return
 	}
+	if deadline, ok := c.Request.Context().Deadline(); ok { // a file is read as long as its lines are taken in
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(deadline)
+	}
 	i := newImporter(h.catalogue, editorOf(c), try, h.check)
 	if err := i.run(c.Request.Context(), next); err != nil {
 		httpserver.Fail(c, err)
