@@ -24,6 +24,7 @@ type Config struct {
 	AdminTTL     time.Duration `koanf:"admin_ttl" validate:"min=1m,max=5m"` // of the access tokens of admins
 	RefreshTTL   time.Duration `koanf:"refresh_ttl" validate:"min=1h"`      // how long a session lives unused
 	AuditFor     time.Duration `koanf:"audit_for" validate:"min=24h"`       // how long the audit log and ended sessions are kept
+	AppealURL    string        `koanf:"appeal_url" validate:"required"`     // where suspended people object; {public_url} stands for the API's own URL
 	Throttle     Throttle      `koanf:"throttle"`
 }
 
@@ -88,10 +89,20 @@ type Verifier interface {
 	Authenticate(ctx context.Context, token string) (identity.Principal, error)
 }
 
-// Sessions is for modules that must end sessions.
+// Cause says who wants a change, and why, for the audit log.
+type Cause struct {
+	By     uuid.UUID // uuid.Nil: nobody who is signed in (the command line, a schedule)
+	Reason string    // suspended, erasure
+}
+
+// Sessions is for modules that decide who may be signed in, and as what. Its calls join the transaction open in ctx, so that
+// a locked account never has a living session; they bite here at the commit, elsewhere within 5 s, with or without Redis.
 type Sessions interface {
-	// RevokeAll ends every session of the user, in the transaction open in ctx. It bites here at once, elsewhere within 5 s.
-	RevokeAll(ctx context.Context, user uuid.UUID, reason string) error
+	// RevokeAll ends every session of the user.
+	RevokeAll(ctx context.Context, user uuid.UUID, cause Cause) error
+	// RolesChanged makes the user's access tokens worthless, so that refreshing brings the new roles; whoever is no admin any
+	// more loses the back office too.
+	RolesChanged(ctx context.Context, user uuid.UUID, roles []string, by uuid.UUID) error
 }
 
 // Operator is for the command line.

@@ -42,7 +42,7 @@ type Blocked struct {
 // EventName is the event's name on the wire.
 func (Blocked) EventName() string { return "users.blocked.v1" }
 
-// Locked: the account was suspended or asked for its erasure; its sessions must end.
+// Locked: the account was suspended or asked for its erasure; its sessions have ended.
 type Locked struct {
 	UserID uuid.UUID `json:"user_id"`
 	Reason string    `json:"reason"` // suspended, erasure
@@ -86,7 +86,7 @@ type Deleted struct {
 // EventName is the event's name on the wire.
 func (Deleted) EventName() string { return "users.deleted.v1" }
 
-// RolesChanged: the person's roles are others than before; what was issued with the old ones must not be trusted.
+// RolesChanged: the person's roles are others than before; access tokens with the old ones are worthless already.
 type RolesChanged struct {
 	UserID uuid.UUID `json:"user_id"`
 	Roles  []string  `json:"roles"`

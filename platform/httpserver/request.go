@@ -7,8 +7,10 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -28,6 +30,7 @@ type call struct {
 	id      string
 	began   time.Time
 	address string // of the client, as limits count it
+	place   string // of the client, where the content network tells it
 	user    uuid.UUID
 	sent    io.Reader // the body as it comes from the connection, past the limit of its size
 	body    []byte    // of routes whose body is read before the handler runs
@@ -62,6 +65,15 @@ func Address(ctx context.Context) string {
 	return ""
 }
 
+// Place returns where the client is ("Berlin, Germany"), as the content network in front tells it; "" where it does not, or
+// where the request did not come through a trusted proxy: anybody can write a header.
+func Place(ctx context.Context) string {
+	if found, ok := ctx.Value(callKey{}).(*call); ok {
+		return found.place
+	}
+	return ""
+}
+
 // Draining returns a channel that is closed when the server begins to stop. Streams end then; other handlers need not care.
 func Draining(ctx context.Context) <-chan struct{} {
 	if found, ok := ctx.Value(callKey{}).(*call); ok {
@@ -78,7 +90,7 @@ func (s *Server) begin(c *gin.Context) {
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	c.Writer.Header().Set(requestIDHeader, id)
-	found := &call{server: s, id: id, began: time.Now(), address: addressOf(c.ClientIP())}
+	found := &call{server: s, id: id, began: time.Now(), address: addressOf(c.ClientIP()), place: s.placeOf(c)}
 	setWriteDeadline(c, found.began, s.cfg.timeout("default"))
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callKey{}, found))
 }
@@ -139,4 +151,51 @@ func addressOf(ip string) string {
 	}
 	prefix, _ := addr.WithZone("").Prefix(64) // 64 always fits an IPv6 address
 	return prefix.String()
+}
+
+// The headers in which CloudFront tells where a viewer is.
+const (
+	cityHeader    = "CloudFront-Viewer-City"
+	countryHeader = "CloudFront-Viewer-Country-Name"
+	// placeSize bounds what is kept of them, in runes.
+	placeSize = 100
+)
+
+func (s *Server) placeOf(c *gin.Context) string {
+	var parts []string
+	for _, name := range []string{cityHeader, countryHeader} {
+		if text := c.GetHeader(name); text != "" {
+			parts = append(parts, plainText(text))
+		}
+	}
+	if len(parts) == 0 || !s.trusts(c.RemoteIP()) {
+		return ""
+	}
+	place := []rune(strings.Join(parts, ", "))
+	return string(place[:min(len(place), placeSize)])
+}
+
+// trusts reports whether a peer is one of our proxies.
+func (s *Server) trusts(ip string) bool {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.cfg.TrustedProxies, func(cidr string) bool {
+		prefix, err := netip.ParsePrefix(cidr)
+		return err == nil && prefix.Contains(addr.Unmap())
+	})
+}
+
+// plainText undoes percent-encoding and leaves out what cannot be shown.
+func plainText(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }

@@ -21,10 +21,10 @@ import (
 
 // Module is auth, switched on.
 var Module = fx.Module("auth",
-	plug.Private(newKeys, newRevocations, newTokens, newService, access.NewSightings, access.NewWatch, internal.NewHTTP),
+	plug.Private(newKeys, newRevocations, newTokens, newEndings, newService, access.NewSightings, access.NewWatch, internal.NewHTTP),
 	fx.Provide(
 		func(t *access.Tokens) auth.Verifier { return t },
-		func(s *internal.Service) auth.Sessions { return s },
+		func(e *internal.Endings) auth.Sessions { return e },
 		func(s *internal.Service) auth.Admins { return s },
 		func(s *internal.Service) auth.Operator { return s },
 	),
@@ -53,6 +53,10 @@ func newTokens(web httpserver.Config, k *access.Keys, revoked *access.Revocation
 	return access.NewTokens(web.PublicURL, k, revoked, seen, time.Now)
 }
 
+func newEndings(db *database.DB, box *outbox.Outbox, revoked *access.Revocations) *internal.Endings {
+	return internal.NewEndings(db, box, revoked, time.Now)
+}
+
 type parts struct {
 	fx.In
 
@@ -63,13 +67,13 @@ type parts struct {
 	Master   *keys.Master
 	Tokens   *access.Tokens
 	Keys     *access.Keys
-	Revoked  *access.Revocations
+	Endings  *internal.Endings
 	Limiter  *ratelimit.Limiter
 }
 
 func newService(cfg auth.Config, p parts) *internal.Service {
 	return internal.NewService(cfg, internal.Deps{
 		PublicURL: p.Web.PublicURL, DB: p.DB, Outbox: p.Outbox, Accounts: p.Accounts, Master: p.Master, Tokens: p.Tokens,
-		Keys: p.Keys, Revoked: p.Revoked, Limiter: p.Limiter, Now: time.Now,
+		Keys: p.Keys, Endings: p.Endings, Limiter: p.Limiter, Now: time.Now,
 	})
 }

@@ -57,7 +57,7 @@ func (s *Service) ReturnAdmin(ctx context.Context, cookie string, form url.Value
 		if err := s.store.insertSession(ctx, &opened); err != nil {
 			return err
 		}
-		return s.log(ctx, "signed_in", found.UserID, &opened.ID, kindAdmin)
+		return s.log(ctx, eventSignedIn, found.UserID, &opened.ID, kindAdmin)
 	})
 }
 
@@ -101,5 +101,5 @@ func (s *Service) SignOutAdmin(ctx context.Context, cookie string) error {
 		}
 		return err
 	}
-	return s.end(ctx, found.ID, nil, endedByLogout)
+	return s.endings.end(ctx, found.ID, nil, endedByLogout)
 }

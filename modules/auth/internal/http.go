@@ -65,12 +65,13 @@ func (h *HTTP) registerSignIn(r *httpserver.Router) {
 		Summary: "End all sessions"}, h.logoutAll)
 }
 
-// Caller knows from where a request comes; embed it in a request that counts failures by address.
-type Caller struct{ address string }
+// Caller knows from where a request comes; embed it in a request that signs somebody in.
+type Caller struct{ from origin }
 
 // Resolve is called by huma before the handler.
 func (c *Caller) Resolve(ctx huma.Context) []error {
-	c.address = httpserver.Address(humagin.Unwrap(ctx))
+	unwrapped := humagin.Unwrap(ctx)
+	c.from = origin{Address: httpserver.Address(unwrapped), Place: httpserver.Place(unwrapped)}
 	return nil
 }
 
@@ -120,7 +121,7 @@ type googleRequest struct {
 
 func (h *HTTP) google(ctx context.Context, in *googleRequest) (*sessionResponse, error) {
 	return toSession(h.auth.SignIn(ctx, credentials{
-		Provider: provider.Google, IDToken: in.Body.IDToken, Device: in.Body.Device.device(), Address: in.address,
+		Provider: provider.Google, IDToken: in.Body.IDToken, Device: in.Body.Device.device(), From: in.from,
 	}))
 }
 
@@ -137,7 +138,7 @@ type appleRequest struct {
 func (h *HTTP) apple(ctx context.Context, in *appleRequest) (*sessionResponse, error) {
 	return toSession(h.auth.SignIn(ctx, credentials{
 		Provider: provider.Apple, IDToken: in.Body.IDToken, Code: in.Body.Code, Name: in.Body.Name,
-		Device: in.Body.Device.device(), Address: in.address,
+		Device: in.Body.Device.device(), From: in.from,
 	}))
 }
 
@@ -151,7 +152,7 @@ type redeemRequest struct {
 }
 
 func (h *HTTP) redeem(ctx context.Context, in *redeemRequest) (*sessionResponse, error) {
-	return toSession(h.auth.Redeem(ctx, in.Body.Code, in.Body.CodeVerifier, in.Body.Device.device(), in.address))
+	return toSession(h.auth.Redeem(ctx, in.Body.Code, in.Body.CodeVerifier, in.Body.Device.device(), in.from))
 }
 
 type refreshRequest struct {
@@ -162,7 +163,7 @@ type refreshRequest struct {
 }
 
 func (h *HTTP) refresh(ctx context.Context, in *refreshRequest) (*sessionResponse, error) {
-	return toSession(h.auth.Refresh(ctx, in.Body.RefreshToken, in.address))
+	return toSession(h.auth.Refresh(ctx, in.Body.RefreshToken, in.from))
 }
 
 type logoutRequest struct {
@@ -186,7 +187,7 @@ func (h *HTTP) logout(ctx context.Context, in *logoutRequest) (*httpserver.Empty
 }
 
 func (h *HTTP) logoutAll(ctx context.Context, _ *struct{}) (*httpserver.Empty, error) {
-	return done(h.auth.RevokeAll(ctx, identity.From(ctx).UserID, endedByLogout))
+	return done(h.auth.LogoutEverywhere(ctx, identity.From(ctx).UserID))
 }
 
 // done is the answer without a body.
@@ -227,8 +228,16 @@ type deviceItem struct {
 func toSessionItem(s session, current uuid.UUID) sessionItem {
 	return sessionItem{
 		ID: s.ID, Device: deviceItem{Name: s.DeviceName, Platform: s.Platform, AppVersion: s.AppVersion}, Provider: s.Provider,
-		SignedInAt: s.SignedInAt, LastSeenAt: s.LastSeenAt, Current: s.ID == current,
+		Place: orNull(s.Place), SignedInAt: s.SignedInAt, LastSeenAt: s.LastSeenAt, Current: s.ID == current,
 	}
+}
+
+// orNull is null for what is not known.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func (h *HTTP) sessions(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[sessionItem]], error) {
@@ -300,7 +309,7 @@ type linkRequest struct {
 
 func (h *HTTP) link(ctx context.Context, in *linkRequest) (*httpserver.Answer[identityItem], error) {
 	linked, err := h.auth.Link(ctx, identity.From(ctx).UserID, credentials{
-		Provider: in.Body.Provider, IDToken: in.Body.IDToken, Code: in.Body.Code, Address: in.address,
+		Provider: in.Body.Provider, IDToken: in.Body.IDToken, Code: in.Body.Code, From: in.from,
 	})
 	if err != nil {
 		return nil, err

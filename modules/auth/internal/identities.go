@@ -16,7 +16,7 @@ func (s *Service) Identities(ctx context.Context, user uuid.UUID) ([]known, erro
 
 // Link gives a user another way to sign in. Linking one's own again is no error; somebody else's is auth.ErrIdentityTaken.
 func (s *Service) Link(ctx context.Context, user uuid.UUID, c credentials) (linked known, err error) {
-	err = s.throttle.guard(ctx, c.Address, func() error {
+	err = s.throttle.guard(ctx, c.From.Address, func() error {
 		person, token, err := s.verify(ctx, c)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (s *Service) Link(ctx context.Context, user uuid.UUID, c credentials) (link
 			if linked, err = s.link(ctx, user, person, token); err != nil {
 				return err
 			}
-			return s.log(ctx, "linked", user, nil, person.Provider)
+			return s.log(ctx, eventLinked, user, nil, person.Provider)
 		})
 	})
 	return linked, err
@@ -65,7 +65,7 @@ func (s *Service) Unlink(ctx context.Context, user, id uuid.UUID) error {
 			if err := s.detach(ctx, &all[i]); err != nil {
 				return err
 			}
-			return s.log(ctx, "unlinked", user, nil, all[i].Provider)
+			return s.log(ctx, eventUnlinked, user, nil, all[i].Provider)
 		}
 		return auth.ErrIdentityNotFound
 	})

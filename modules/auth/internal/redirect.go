@@ -156,8 +156,8 @@ func withQuery(target string, more url.Values) (string, error) {
 }
 
 // Redeem opens the session that a code of the redirect flow stands for. The code is used up, right verifier or not.
-func (s *Service) Redeem(ctx context.Context, code, verifier string, d device, address string) (answer Session, err error) {
-	err = s.throttle.guard(ctx, address, func() error {
+func (s *Service) Redeem(ctx context.Context, code, verifier string, d device, from origin) (answer Session, err error) {
+	err = s.throttle.guard(ctx, from.Address, func() error {
 		st, err := s.store.takeStep(ctx, stepCode, hashOf(code), s.now(), auth.ErrInvalidCode)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (s *Service) Redeem(ctx context.Context, code, verifier string, d device, a
 		if st.UserID == nil || !answers(verifier, st.CodeChallenge) {
 			return auth.ErrInvalidCode
 		}
-		opened, roles, err := s.enterAs(ctx, *st.UserID, st.Provider, d)
+		opened, roles, err := s.enterAs(ctx, *st.UserID, st.Provider, d, from.Place)
 		if err != nil {
 			return err
 		}
@@ -175,9 +175,9 @@ func (s *Service) Redeem(ctx context.Context, code, verifier string, d device, a
 	return answer, err
 }
 
-func (s *Service) enterAs(ctx context.Context, user uuid.UUID, by string, d device) (opened session, roles []string, err error) {
+func (s *Service) enterAs(ctx context.Context, user uuid.UUID, by string, d device, place string) (opened session, roles []string, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		opened, roles, err = s.open(ctx, user, by, d)
+		opened, roles, err = s.open(ctx, user, by, d, place)
 		return err
 	})
 	return opened, roles, err

@@ -25,7 +25,7 @@ const (
 	tokenSeal = "auth.provider_tokens" // the key under which providers' refresh tokens lie in the database
 )
 
-// Service is signing in and staying so: auth.Sessions, auth.Admins and auth.Operator.
+// Service is signing in and staying so: auth.Admins and auth.Operator.
 type Service struct {
 	cfg       auth.Config
 	publicURL string
@@ -37,7 +37,7 @@ type Service struct {
 	refresh   refreshTokens
 	tokens    *access.Tokens
 	keys      *access.Keys
-	revoked   *access.Revocations
+	endings   *Endings
 	providers map[string]*provider.Provider
 	throttle  throttle
 	now       func() time.Time
@@ -52,7 +52,7 @@ type Deps struct {
 	Master    *keys.Master
 	Tokens    *access.Tokens
 	Keys      *access.Keys
-	Revoked   *access.Revocations
+	Endings   *Endings
 	Limiter   *ratelimit.Limiter
 	Now       func() time.Time
 }
@@ -61,7 +61,7 @@ type Deps struct {
 func NewService(cfg auth.Config, d Deps) *Service {
 	s := &Service{
 		cfg: cfg, publicURL: strings.TrimSuffix(d.PublicURL, "/"), db: d.DB, store: store{d.DB}, outbox: d.Outbox, accounts: d.Accounts, master: d.Master,
-		refresh: refreshTokens{d.Master}, tokens: d.Tokens, keys: d.Keys, revoked: d.Revoked,
+		refresh: refreshTokens{d.Master}, tokens: d.Tokens, keys: d.Keys, endings: d.Endings,
 		providers: map[string]*provider.Provider{}, throttle: newThrottle(d.Limiter, cfg.Throttle), now: d.Now,
 	}
 	if google := provider.NewGoogle(cfg.Google, d.Now); google != nil {
@@ -96,19 +96,19 @@ type credentials struct {
 	Code     string // Apple's authorization code
 	Name     string // Apple tells the app alone, and once
 	Device   device
-	Address  string
+	From     origin
 }
 
 // SignIn exchanges an ID token for a session; who comes for the first time becomes a user. Every fault of the token or its
 // nonce is auth.ErrInvalidIDToken.
 func (s *Service) SignIn(ctx context.Context, c credentials) (answer Session, err error) {
-	err = s.throttle.guard(ctx, c.Address, func() error {
+	err = s.throttle.guard(ctx, c.From.Address, func() error {
 		person, token, err := s.verify(ctx, c)
 		if err != nil {
 			return err
 		}
 		return s.throttle.guardAccount(ctx, person.Provider+":"+person.Subject, func() error {
-			opened, roles, err := s.enter(ctx, person, token, person.NonceHashes, c.Device)
+			opened, roles, err := s.enter(ctx, person, token, c)
 			if err != nil {
 				return err
 			}
@@ -141,9 +141,9 @@ func (s *Service) verify(ctx context.Context, c credentials) (person provider.Pe
 var errRaced = errors.New("auth: the identity was made by another request")
 
 // enter uses the nonce up, finds or makes the user, and opens a session, all in one transaction.
-func (s *Service) enter(ctx context.Context, person provider.Person, token string, nonces [][]byte, d device) (opened session, roles []string, err error) {
+func (s *Service) enter(ctx context.Context, person provider.Person, token string, c credentials) (opened session, roles []string, err error) {
 	err = s.settled(ctx, func(ctx context.Context) error {
-		fresh, err := s.store.useNonce(ctx, nonces, s.now())
+		fresh, err := s.store.useNonce(ctx, person.NonceHashes, s.now())
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (s *Service) enter(ctx context.Context, person provider.Person, token strin
 		if err != nil {
 			return err
 		}
-		opened, roles, err = s.open(ctx, user, person.Provider, d)
+		opened, roles, err = s.open(ctx, user, person.Provider, c.Device, c.From.Place)
 		return err
 	})
 	return opened, roles, err
@@ -182,7 +182,7 @@ func (s *Service) userOf(ctx context.Context, person provider.Person, token stri
 			return found.UserID, nil
 		}
 		found.ProviderToken, found.ProviderClient = s.seal(found.ID, token), person.Client
-		return found.UserID, s.store.saveIdentity(ctx, found)
+		return found.UserID, s.store.keepToken(ctx, found)
 	}
 	user, err := s.accounts.SignUp(ctx, users.NewPerson{
 		Email: person.Email, EmailVerified: person.EmailVerified, Name: person.Name, Language: person.Language,
@@ -216,7 +216,7 @@ func (s *Service) seal(id uuid.UUID, token string) []byte {
 }
 
 // open lets a user in, in the transaction open in ctx: suspended people stay out, people who are leaving come back.
-func (s *Service) open(ctx context.Context, user uuid.UUID, by string, d device) (opened session, roles []string, err error) {
+func (s *Service) open(ctx context.Context, user uuid.UUID, by string, d device, place string) (opened session, roles []string, err error) {
 	standing, err := s.admit(ctx, user)
 	if err != nil {
 		return opened, nil, err
@@ -226,10 +226,11 @@ func (s *Service) open(ctx context.Context, user uuid.UUID, by string, d device)
 		return opened, nil, err
 	}
 	opened = newSession(kindApp, user, by, d, s.now(), s.cfg.RefreshTTL)
+	opened.Place = place
 	if err := s.store.insertSession(ctx, &opened); err != nil {
 		return opened, nil, err
 	}
-	if err := s.log(ctx, "signed_in", user, &opened.ID, by); err != nil {
+	if err := s.log(ctx, eventSignedIn, user, &opened.ID, by); err != nil {
 		return opened, nil, err
 	}
 	return opened, standing.Roles, s.outbox.Publish(ctx, auth.SignedIn{UserID: user, SessionID: opened.ID, NewDevice: ever && !here})
@@ -243,11 +244,16 @@ func (s *Service) admit(ctx context.Context, user uuid.UUID) (users.Standing, er
 	case err != nil:
 		return standing, err
 	case standing.Suspended:
-		return standing, users.ErrSuspended
+		return standing, s.suspended()
 	case standing.EraseAt != nil:
 		return standing, s.accounts.Restore(ctx, user)
 	}
 	return standing, nil
+}
+
+// suspended is users.ErrSuspended with the way to object.
+func (s *Service) suspended() error {
+	return users.ErrSuspended.Detail("appeal_url", strings.ReplaceAll(s.cfg.AppealURL, "{public_url}", s.publicURL))
 }
 
 // answer makes a session's tokens: its newest refresh token, and an access token that goes with it.
@@ -257,7 +263,7 @@ func (s *Service) answer(ctx context.Context, of session, roles []string) (Sessi
 		ttl = min(ttl, s.cfg.AdminTTL)
 	}
 	token, err := s.tokens.Issue(access.Grant{
-		UserID: of.UserID, SessionID: of.ID, Generation: of.Generation, Roles: roles, SignedIn: of.SignedInAt, TTL: ttl,
+		UserID: of.UserID, SessionID: of.ID, Generation: of.Generation, Roles: roles, AsOf: of.LastSeenAt, SignedIn: of.SignedInAt, TTL: ttl,
 	})
 	if err != nil {
 		return Session{}, err
@@ -271,9 +277,7 @@ func (s *Service) answer(ctx context.Context, of session, roles []string) (Sessi
 	}, nil
 }
 
-// log writes a line of the audit log.
+// log writes a line of the audit log about what somebody did themselves.
 func (s *Service) log(ctx context.Context, event string, user uuid.UUID, session *uuid.UUID, detail string) error {
-	return s.store.insertEntry(ctx, entry{
-		ID: uuid.Must(uuid.NewV7()), At: s.now(), UserID: user, SessionID: session, Event: event, Detail: detail,
-	})
+	return s.store.log(ctx, entry{At: s.now(), UserID: user, SessionID: session, Event: event, Detail: detail})
 }

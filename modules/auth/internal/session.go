@@ -17,9 +17,12 @@ const (
 
 // Why sessions end.
 const (
-	endedByLogout = "logout"
-	endedByReuse  = "reuse"
-	endedByOwner  = "revoked" // from another device
+	endedByLogout   = "logout"
+	endedByReuse    = "reuse"
+	endedByOwner    = "revoked"  // from another device
+	endedByRoles    = "roles"    // the back office's: no admin any more
+	endedByOperator = "operator" // by the command line
+	endedByProvider = "provider" // Apple says that the account there is gone, or the consent
 )
 
 const (
@@ -39,6 +42,7 @@ type session struct {
 	DeviceName     string
 	Platform       string
 	AppVersion     string
+	Place          string    // where the content network last saw it; empty: not known
 	Generation     int64     // of the newest refresh token
 	GeneratedAt    time.Time // when that one was made
 	Confirmed      bool      // it, or an access token that came with it, was seen
@@ -59,6 +63,12 @@ type device struct {
 	Name           string
 	Platform       string
 	AppVersion     string
+}
+
+// origin is where a request comes from, as the edge knows it.
+type origin struct {
+	Address string // as limits count it
+	Place   string // empty: not known
 }
 
 func newSession(kind string, user uuid.UUID, provider string, d device, now time.Time, life time.Duration) session {
@@ -135,16 +145,3 @@ type nonce struct {
 
 // TableName is nonces.
 func (nonce) TableName() string { return "nonces" }
-
-// entry is a line of the audit log. Detail holds no personal data.
-type entry struct {
-	ID        uuid.UUID `gorm:"primaryKey"`
-	At        time.Time
-	UserID    uuid.UUID
-	SessionID *uuid.UUID
-	Event     string
-	Detail    string
-}
-
-// TableName is auth_audit.
-func (entry) TableName() string { return "auth_audit" }

@@ -3,7 +3,6 @@ package internal
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -12,13 +11,13 @@ import (
 )
 
 // Refresh gives a session its next tokens. Of any number of refreshes at once, one makes the child and all get it.
-func (s *Service) Refresh(ctx context.Context, token, address string) (answer Session, err error) {
-	err = s.throttle.guard(ctx, address, func() error {
+func (s *Service) Refresh(ctx context.Context, token string, from origin) (answer Session, err error) {
+	err = s.throttle.guard(ctx, from.Address, func() error {
 		id, generation, ok := s.refresh.open(token)
 		if !ok {
 			return auth.ErrInvalidRefresh
 		}
-		renewed, roles, err := s.renew(ctx, id, generation)
+		renewed, roles, err := s.renew(ctx, id, generation, from.Place)
 		if err != nil {
 			return err
 		}
@@ -28,11 +27,12 @@ func (s *Service) Refresh(ctx context.Context, token, address string) (answer Se
 	return answer, err
 }
 
-func (s *Service) renew(ctx context.Context, id uuid.UUID, generation int64) (renewed session, roles []string, err error) {
+// renew locks the person before the session, as whoever locks an account out does: so neither waits for the other in a circle.
+func (s *Service) renew(ctx context.Context, id uuid.UUID, generation int64, place string) (renewed session, roles []string, err error) {
 	var refusal error // survives the transaction, which commits what a theft changes
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		refusal = nil
-		if renewed, err = s.store.lockSession(ctx, id); err != nil {
+		if renewed, err = s.store.session(ctx, id); err != nil {
 			return orInvalid(err, auth.ErrSessionNotFound)
 		}
 		standing, err := s.accounts.Standing(ctx, renewed.UserID)
@@ -40,16 +40,22 @@ func (s *Service) renew(ctx context.Context, id uuid.UUID, generation int64) (re
 			return orInvalid(err, users.ErrNotFound)
 		}
 		roles = standing.Roles
-		if err := refreshable(renewed, standing, s.now()); err != nil {
+		if renewed, err = s.store.lockSession(ctx, id); err != nil {
+			return orInvalid(err, auth.ErrSessionNotFound)
+		}
+		if err := s.refreshable(renewed, standing); err != nil {
 			return err
 		}
 		err = renewed.refresh(generation, s.now(), s.cfg.RefreshTTL)
 		switch {
 		case errors.Is(err, auth.ErrRefreshReused):
 			refusal = err
-			return s.finish(ctx, &renewed, endedByReuse)
+			return s.endings.finish(ctx, &renewed, auth.Cause{Reason: endedByReuse})
 		case err != nil:
 			return err
+		}
+		if place != "" {
+			renewed.Place = place
 		}
 		return s.store.saveSession(ctx, &renewed)
 	})
@@ -60,13 +66,13 @@ func (s *Service) renew(ctx context.Context, id uuid.UUID, generation int64) (re
 }
 
 // refreshable says why a session cannot go on, if it cannot.
-func refreshable(of session, standing users.Standing, now time.Time) error {
+func (s *Service) refreshable(of session, standing users.Standing) error {
 	switch {
 	case standing.Suspended:
-		return users.ErrSuspended
+		return s.suspended()
 	case of.EndReason == endedByReuse:
 		return auth.ErrRefreshReused
-	case !of.alive(now), of.Kind != kindApp, standing.Deleted, standing.EraseAt != nil:
+	case !of.alive(s.now()), of.Kind != kindApp, standing.Deleted, standing.EraseAt != nil:
 		return auth.ErrInvalidRefresh
 	}
 	return nil
@@ -80,34 +86,22 @@ func orInvalid(err, absence error) error {
 	return err
 }
 
-// finish ends a session that is locked: its tokens are worthless, here at once and elsewhere within seconds.
-func (s *Service) finish(ctx context.Context, ended *session, reason string) error {
-	ended.end(reason, s.now())
-	if err := s.store.saveSession(ctx, ended); err != nil {
-		return err
-	}
-	if err := s.revoked.End(ctx, ended.ID); err != nil {
-		return err
-	}
-	if err := s.log(ctx, "ended", ended.UserID, &ended.ID, reason); err != nil {
-		return err
-	}
-	return s.outbox.Publish(ctx, auth.SessionRevoked{
-		UserID: ended.UserID, SessionID: ended.ID, InstallationID: ended.InstallationID, Reason: reason,
-	})
-}
-
 // Logout ends a session by one of its refresh tokens, or returns auth.ErrInvalidRefresh. Where it has ended, that is no error.
 func (s *Service) Logout(ctx context.Context, refreshToken string) error {
 	id, _, ok := s.refresh.open(refreshToken)
 	if !ok {
 		return auth.ErrInvalidRefresh
 	}
-	err := s.end(ctx, id, nil, endedByLogout)
+	err := s.endings.end(ctx, id, nil, endedByLogout)
 	if errors.Is(err, auth.ErrSessionNotFound) {
 		return nil
 	}
 	return err
+}
+
+// LogoutEverywhere ends all of the user's sessions.
+func (s *Service) LogoutEverywhere(ctx context.Context, user uuid.UUID) error {
+	return s.endings.RevokeAll(ctx, user, auth.Cause{By: user, Reason: endedByLogout})
 }
 
 // End ends one of the user's sessions, or returns auth.ErrSessionNotFound.
@@ -116,56 +110,16 @@ func (s *Service) End(ctx context.Context, user, id, current uuid.UUID) error {
 	if id == current {
 		reason = endedByLogout
 	}
-	return s.end(ctx, id, &user, reason)
-}
-
-// end ends a session, of that user if one is named.
-func (s *Service) end(ctx context.Context, id uuid.UUID, owner *uuid.UUID, reason string) error {
-	return s.db.InTx(ctx, func(ctx context.Context) error {
-		found, err := s.store.lockSession(ctx, id)
-		if err != nil {
-			return err
-		}
-		if owner != nil && found.UserID != *owner {
-			return auth.ErrSessionNotFound
-		}
-		if found.EndedAt != nil {
-			return nil
-		}
-		return s.finish(ctx, &found, reason)
-	})
-}
-
-// RevokeAll implements auth.Sessions.
-func (s *Service) RevokeAll(ctx context.Context, user uuid.UUID, reason string) error {
-	_, err := s.endAll(ctx, user, reason)
-	return err
+	return s.endings.end(ctx, id, &user, reason)
 }
 
 // RevokeEverything implements auth.Operator.
 func (s *Service) RevokeEverything(ctx context.Context, user uuid.UUID) (int, error) {
-	return s.endAll(ctx, user, endedByOwner)
+	return s.endings.endAll(ctx, user, auth.Cause{Reason: endedByOperator})
 }
 
 // RotateKeys implements auth.Operator.
 func (s *Service) RotateKeys(ctx context.Context) (string, error) { return s.keys.Rotate(ctx) }
-
-func (s *Service) endAll(ctx context.Context, user uuid.UUID, reason string) (ended int, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		all, err := s.store.lockLiving(ctx, user)
-		if err != nil {
-			return err
-		}
-		for i := range all {
-			if err := s.finish(ctx, &all[i], reason); err != nil {
-				return err
-			}
-		}
-		ended = len(all)
-		return nil
-	})
-	return ended, err
-}
 
 // Living lists the user's sessions, the newest first.
 func (s *Service) Living(ctx context.Context, user uuid.UUID) ([]session, error) {

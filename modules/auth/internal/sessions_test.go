@@ -13,7 +13,6 @@ import (
 
 	"atrium/modules/auth"
 	"atrium/modules/auth/internal/access"
-	"atrium/modules/users"
 	"atrium/platform/apptest"
 	"atrium/platform/outbox"
 	"atrium/platform/redistest"
@@ -215,30 +214,41 @@ func TestRevocation_BitesElsewhere(t *testing.T) {
 	})
 }
 
-func TestEventsOfUsers(t *testing.T) {
+// What users do to an account joins their transaction: here it is played by the face that they hold.
+func TestSessionsFace(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	t.Run("a locked person is out", func(t *testing.T) {
+	admin := uuid.New()
+	t.Run("a locked person is out at once, and the log says by whom", func(t *testing.T) {
 		ana := b.signIn(t, "ana")
-		require.NoError(t, b.db.InTx(t.Context(), outboxed(b, users.Locked{UserID: ana.User.ID, Reason: "suspended"})))
-		taskstest.Drain(t, b.db, Handlers(b.auth)...)
+		require.NoError(t, b.endings.RevokeAll(t.Context(), ana.User.ID, auth.Cause{By: admin, Reason: "suspended"}))
 		b.sessions(t, ana.Access).Want(401)
 		b.refuses(t, ana.Refresh, "auth.invalid_refresh_token")
+		require.EqualValues(t, 1, b.number(t, "SELECT count(*) FROM auth_audit WHERE event = 'ended' AND detail = 'suspended' AND actor_id = ?", admin))
+	})
+	t.Run("a transaction that fails leaves everything as it was", func(t *testing.T) {
+		ana := b.signIn(t, "ana")
+		_ = b.db.InTx(t.Context(), func(ctx context.Context) error {
+			require.NoError(t, b.endings.RevokeAll(ctx, ana.User.ID, auth.Cause{Reason: "suspended"}))
+			return context.Canceled
+		})
+		b.sessions(t, ana.Access).Want(200)
 	})
 	t.Run("with other roles the old tokens are worthless, the session goes on", func(t *testing.T) {
 		ben := b.signIn(t, "ben")
 		b.sessions(t, ben.Access).Want(200)
-		b.clock.advance(2 * time.Second)
 		require.NoError(t, b.people.Grant(t.Context(), ben.User.ID, "admin"))
-		require.NoError(t, b.db.InTx(t.Context(), outboxed(b, users.RolesChanged{UserID: ben.User.ID, Roles: []string{"user", "admin"}, At: b.clock.now()})))
-		taskstest.Drain(t, b.db, Handlers(b.auth)...)
+		b.clock.advance(time.Millisecond) // tokens know no less
+		require.NoError(t, b.endings.RolesChanged(t.Context(), ben.User.ID, []string{"user", "admin"}, admin))
 		b.sessions(t, ben.Access).Want(401)
+		b.clock.advance(time.Millisecond)
 		next := b.refreshed(t, ben.Refresh)
 		require.Equal(t, 300, next.Expires, "an admin's tokens are short")
 		b.sessions(t, next.Access).Want(200)
 		who, err := b.tokens.Authenticate(t.Context(), next.Access)
 		require.NoError(t, err)
 		require.True(t, who.Has("admin"))
+		require.EqualValues(t, 1, b.number(t, "SELECT count(*) FROM auth_audit WHERE event = 'roles_changed' AND detail = 'user admin' AND actor_id = ?", admin))
 	})
 }
 

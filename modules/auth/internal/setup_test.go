@@ -44,6 +44,7 @@ type instance struct {
 	tokens  *access.Tokens
 	keys    *access.Keys
 	revoked *access.Revocations
+	endings *Endings
 	seen    *access.Sightings
 }
 
@@ -80,7 +81,8 @@ func setupWith(t *testing.T, adjust func(*auth.Config)) *bundle {
 		},
 		RedirectURIs: list("ATRIUM_AUTH_REDIRECT_URIS"),
 		AccessTTL:    15 * time.Minute, AdminTTL: 5 * time.Minute, RefreshTTL: 60 * 24 * time.Hour, AuditFor: 24 * time.Hour,
-		Throttle: auth.Throttle{PerAddress: 1000, PerAccount: 100},
+		AppealURL: "{public_url}/appeal",
+		Throttle:  auth.Throttle{PerAddress: 1000, PerAccount: 100},
 	}
 	adjust(&cfg)
 	b := &bundle{db: dbtest.Clone(t), people: userstest.New(), clock: &clock{}, cfg: cfg, master: master}
@@ -96,9 +98,10 @@ func (b *bundle) start(t *testing.T, rdb redis.UniversalClient) *instance {
 	web := httpserver.DefaultConfig()
 	web.PublicURL = "http://127.0.0.1:1"
 	i.tokens = access.NewTokens(web.PublicURL, i.keys, i.revoked, i.seen, b.clock.now)
+	i.endings = NewEndings(b.db, outbox.New(b.db), i.revoked, b.clock.now)
 	i.auth = NewService(b.cfg, Deps{
 		PublicURL: web.PublicURL, DB: b.db, Outbox: outbox.New(b.db), Accounts: b.people, Master: b.master, Tokens: i.tokens,
-		Keys: i.keys, Revoked: i.revoked, Limiter: ratelimit.New(nil, zap.NewNop()), Now: b.clock.now,
+		Keys: i.keys, Endings: i.endings, Limiter: ratelimit.New(nil, zap.NewNop()), Now: b.clock.now,
 	})
 	server, err := httpserver.New(web, httpserver.Deps{
 		Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Authenticator: i.tokens,

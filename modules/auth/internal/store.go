@@ -57,6 +57,14 @@ func (s store) insertIdentity(ctx context.Context, k *known) (bool, error) {
 	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
 }
 
+// keepToken notes the newest token that we hold of somebody at a provider, unless the account was taken from them meanwhile.
+func (s store) keepToken(ctx context.Context, k *known) error {
+	err := s.db.Conn(ctx).Model(&known{}).Where("id = ? AND user_id = ?", k.ID, k.UserID).
+		Updates(map[string]any{"provider_token": k.ProviderToken, "provider_client": k.ProviderClient}).Error
+	return faults.Translate(err, nil)
+}
+
+// saveIdentity writes an identity that is locked.
 func (s store) saveIdentity(ctx context.Context, k *known) error {
 	return faults.Translate(s.db.Conn(ctx).Save(k).Error, nil)
 }
@@ -83,6 +91,11 @@ func (s store) deleteIdentity(ctx context.Context, id uuid.UUID) error {
 
 func (s store) insertSession(ctx context.Context, se *session) error {
 	return faults.Translate(s.db.Conn(ctx).Create(se).Error, nil)
+}
+
+func (s store) session(ctx context.Context, id uuid.UUID) (se session, err error) {
+	err = s.db.Conn(ctx).Take(&se, "id = ?", id).Error
+	return se, faults.Translate(err, auth.ErrSessionNotFound)
 }
 
 func (s store) lockSession(ctx context.Context, id uuid.UUID) (se session, err error) {
@@ -119,7 +132,9 @@ func (s store) acquainted(ctx context.Context, user uuid.UUID, installation stri
 	return found.Ever, found.Here, faults.Translate(err, nil)
 }
 
-func (s store) insertEntry(ctx context.Context, e entry) error {
+// log writes a line of the audit log.
+func (s store) log(ctx context.Context, e entry) error {
+	e.ID = uuid.Must(uuid.NewV7())
 	return faults.Translate(s.db.Conn(ctx).Create(&e).Error, nil)
 }
 

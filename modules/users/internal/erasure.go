@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/auth"
 	"atrium/modules/users"
 	"atrium/platform/outbox"
 )
@@ -86,6 +87,9 @@ func (p *People) Leave(ctx context.Context, id uuid.UUID) (leaving Leaving, err 
 			return err
 		}
 		leaving = Leaving{EraseAt: *u.EraseAt, Progress: p.links.seal(progressLink, e.ID)}
+		if err := p.sessions.RevokeAll(ctx, id, auth.Cause{By: id, Reason: "erasure"}); err != nil {
+			return err
+		}
 		return p.outbox.Publish(ctx, users.Locked{UserID: id, Reason: "erasure"})
 	})
 	return leaving, err

@@ -33,10 +33,11 @@ func (h *HTTP) suspend(ctx context.Context, in *AdminPath) (*httpserver.Empty, e
 	if err != nil {
 		return nil, err
 	}
-	if id == identity.From(ctx).UserID {
+	by := identity.From(ctx).UserID
+	if id == by {
 		return nil, users.ErrSelf
 	}
-	return done(h.people.Suspend(ctx, id))
+	return done(h.people.Suspend(ctx, id, by))
 }
 
 func (h *HTTP) reinstate(ctx context.Context, in *AdminPath) (*httpserver.Empty, error) {
@@ -59,7 +60,7 @@ func (h *HTTP) setRoles(ctx context.Context, in *rolesRequest) (*meResponse, err
 	if err != nil {
 		return nil, err
 	}
-	me, err := h.people.SetRoles(ctx, id, in.Body.Roles)
+	me, err := h.people.SetRoles(ctx, id, in.Body.Roles, identity.From(ctx).UserID)
 	if err != nil {
 		return nil, err
 	}

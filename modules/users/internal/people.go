@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/auth"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/platform/database"
@@ -26,6 +27,7 @@ type People struct {
 	library   uploads.Library
 	mails     mail.Sender
 	pictures  uploads.Importer
+	sessions  auth.Sessions
 	directory *Directory
 	links     links
 	publicURL string
@@ -38,6 +40,7 @@ type Deps struct {
 	Library   uploads.Library
 	Pictures  uploads.Importer
 	Mail      mail.Sender
+	Sessions  auth.Sessions
 	Directory *Directory
 	LinkKey   []byte // signs the links that work without signing in
 	PublicURL string
@@ -46,8 +49,9 @@ type Deps struct {
 // NewPeople makes the service.
 func NewPeople(cfg users.Config, d Deps) *People {
 	return &People{
-		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, pictures: d.Pictures, mails: d.Mail, directory: d.Directory,
-		links: links{d.LinkKey}, publicURL: strings.TrimSuffix(d.PublicURL, "/"),
+		cfg: cfg, db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, pictures: d.Pictures, mails: d.Mail, sessions: d.Sessions,
+		directory: d.Directory,
+		links:     links{d.LinkKey}, publicURL: strings.TrimSuffix(d.PublicURL, "/"),
 	}
 }
 
@@ -220,8 +224,8 @@ func (p *People) changeAvatar(ctx context.Context, u *user, change avatarEdit) e
 	return err
 }
 
-// Suspend locks an account out until it is reinstated.
-func (p *People) Suspend(ctx context.Context, id uuid.UUID) error {
+// Suspend locks an account out until it is reinstated; by is the admin who wants it.
+func (p *People) Suspend(ctx context.Context, id, by uuid.UUID) error {
 	return p.change(ctx, id, func(ctx context.Context, u *user) error {
 		if u.SuspendedAt != nil {
 			return nil
@@ -231,6 +235,9 @@ func (p *People) Suspend(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		u.SuspendedAt = &now
+		if err := p.sessions.RevokeAll(ctx, id, auth.Cause{By: by, Reason: "suspended"}); err != nil {
+			return err
+		}
 		return p.outbox.Publish(ctx, users.Locked{UserID: id, Reason: "suspended"})
 	})
 }
@@ -246,10 +253,10 @@ func (p *People) Reinstate(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// SetRoles gives a person exactly these roles, besides being a user.
-func (p *People) SetRoles(ctx context.Context, id uuid.UUID, wanted []string) (users.Me, error) {
+// SetRoles gives a person exactly these roles, besides being a user; by is the admin who wants it.
+func (p *People) SetRoles(ctx context.Context, id uuid.UUID, wanted []string, by uuid.UUID) (users.Me, error) {
 	err := p.change(ctx, id, func(ctx context.Context, u *user) error {
-		return p.setRoles(ctx, u, slices.DeleteFunc(slices.Clone(wanted), func(r string) bool { return r == identity.RoleUser }))
+		return p.setRoles(ctx, u, slices.DeleteFunc(slices.Clone(wanted), func(r string) bool { return r == identity.RoleUser }), by)
 	})
 	if err != nil {
 		return users.Me{}, err
@@ -263,17 +270,20 @@ func (p *People) Grant(ctx context.Context, id uuid.UUID, role string) error {
 		return nil
 	}
 	return p.change(ctx, id, func(ctx context.Context, u *user) error {
-		return p.setRoles(ctx, u, append(slices.Clone(u.Roles), role))
+		return p.setRoles(ctx, u, append(slices.Clone(u.Roles), role), uuid.Nil)
 	})
 }
 
-func (p *People) setRoles(ctx context.Context, u *user, wanted []string) error {
+func (p *People) setRoles(ctx context.Context, u *user, wanted []string, by uuid.UUID) error {
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
 	if slices.Equal(wanted, u.Roles) {
 		return nil
 	}
 	u.Roles = wanted
+	if err := p.sessions.RolesChanged(ctx, u.ID, roles(u.Roles), by); err != nil {
+		return err
+	}
 	now, err := p.store.now(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"atrium/modules/auth"
 	"atrium/modules/users"
 	"atrium/platform/apptest"
 	"atrium/platform/etag"
@@ -269,6 +270,8 @@ func TestAdministration(t *testing.T) {
 	require.EqualValues(t, 1, b.events(t, "users.returned.v1"))
 	require.EqualValues(t, 1, b.events(t, "users.roles_changed.v1"))
 	require.EqualValues(t, 1, b.number(t, "SELECT version FROM users WHERE id = ?", ana), "nothing of that was an edit of theirs")
+	require.Equal(t, []auth.Cause{{By: boss, Reason: "suspended"}}, b.sessions.Ended(ana), "the sessions ended in the same transaction")
+	require.Equal(t, []string{"user", "seller"}, b.sessions.Roles(ana))
 	t.Run("granting twice is one grant", func(t *testing.T) {
 		require.NoError(t, b.people.Grant(t.Context(), ana, identity.RoleAdmin))
 		require.NoError(t, b.people.Grant(t.Context(), ana, identity.RoleAdmin))

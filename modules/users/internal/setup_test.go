@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"atrium/modules/auth/authtest"
 	"atrium/modules/uploads/uploadstest"
 	"atrium/modules/users"
 	"atrium/platform/apptest"
@@ -32,6 +33,7 @@ type bundle struct {
 	directory *Directory
 	library   *uploadstest.Library
 	mails     *mailbox
+	sessions  *authtest.Sessions
 }
 
 // mailbox keeps what was sent; Down refuses it.
@@ -63,13 +65,13 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	}
 	library := uploadstest.NewLibrary()
 	directory := NewDirectory(cfg, db, cache.New(nil, zap.NewNop()), library, "https://api.atrium.test")
-	mails := &mailbox{}
-	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Pictures: library, Mail: mails, Directory: directory,
+	mails, sessions := &mailbox{}, authtest.NewSessions()
+	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Pictures: library, Mail: mails, Sessions: sessions, Directory: directory,
 		LinkKey: make([]byte, 32), PublicURL: "https://api.atrium.test/"})
 	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
 	return &bundle{
 		App: apptest.NewOn(t, db, httpserver.Routes{Module: "users", Register: NewHTTP(people, graph).Register}),
-		t:   t, db: db, people: people, graph: graph, directory: directory, library: library, mails: mails,
+		t:   t, db: db, people: people, graph: graph, directory: directory, library: library, mails: mails, sessions: sessions,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"atrium/modules/auth"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/modules/users/internal"
@@ -87,13 +88,14 @@ type peopleParts struct {
 	Library   uploads.Library
 	Pictures  uploads.Importer
 	Mail      mail.Sender
+	Sessions  auth.Sessions
 	Directory *internal.Directory
 	Master    *keys.Master
 }
 
 func newPeople(cfg users.Config, p peopleParts) *internal.People {
 	return internal.NewPeople(cfg, internal.Deps{
-		DB: p.DB, Outbox: p.Outbox, Library: p.Library, Pictures: p.Pictures, Mail: p.Mail, Directory: p.Directory,
+		DB: p.DB, Outbox: p.Outbox, Library: p.Library, Pictures: p.Pictures, Mail: p.Mail, Sessions: p.Sessions, Directory: p.Directory,
 		LinkKey: p.Master.Derive("users.links", 32), PublicURL: p.Web.PublicURL,
 	})
 }

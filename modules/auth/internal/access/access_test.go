@@ -54,7 +54,7 @@ func setup(t testing.TB) *parts {
 func (p *parts) issue(t testing.TB, session uuid.UUID) string {
 	t.Helper()
 	token, err := p.tokens.Issue(Grant{
-		UserID: uuid.New(), SessionID: session, Roles: []string{"user"}, SignedIn: p.now(), TTL: 15 * time.Minute,
+		UserID: uuid.New(), SessionID: session, Roles: []string{"user"}, AsOf: p.now(), SignedIn: p.now(), TTL: 15 * time.Minute,
 	})
 	require.NoError(t, err)
 	return token
@@ -69,7 +69,7 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 	require.NoError(t, err)
 	good := func(change map[string]any) jwt.MapClaims {
 		claims := jwt.MapClaims{
-			"iss": issuer, "aud": "atrium", "sub": uuid.NewString(), "sid": uuid.NewString(), "roles": []string{"user"}, "gen": 0,
+			"iss": issuer, "aud": "atrium", "sub": uuid.NewString(), "sid": uuid.NewString(), "roles": []string{"user"}, "gen": 0, "as_of": time.Now().UnixMilli(),
 			"auth_time": time.Now().Unix(), "iat": time.Now().Unix(), "nbf": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 		}
 		maps.Copy(claims, change)
@@ -90,6 +90,11 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 	require.NoError(t, err, "the model of all that follow is good")
 	valid := strings.Split(ours(nil), ".")
 
+	reheaded := func(header string) string {
+		signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + valid[1]
+		return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer.private, []byte(signed)))
+	}
+
 	for name, token := range map[string]string{
 		"empty": "", "nonsense": "a.b.c", "very long": strings.Repeat("a", 100_000),
 		"unsigned":                   sign(jwt.SigningMethodNone, signer.id, jwt.UnsafeAllowNoneSignatureType, good(nil)),
@@ -106,6 +111,9 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 		"another issuer":             ours(map[string]any{"iss": "https://evil.test"}),
 		"no subject":                 ours(map[string]any{"sub": nil}),
 		"no session":                 ours(map[string]any{"sid": nil}),
+		"of no time":                 ours(map[string]any{"as_of": nil}),
+		"a header of more words":     reheaded(`{"alg":"EdDSA","kid":"` + signer.id + `","typ":"JWT","crit":["exp"]}`),
+		"our key, another algorithm": reheaded(`{"alg":"none","kid":"` + signer.id + `","typ":"JWT"}`),
 		"changed claims":             valid[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"x"}`)) + "." + valid[2],
 		"no signature":               valid[0] + "." + valid[1] + ".",
 	} {

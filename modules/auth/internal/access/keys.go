@@ -31,6 +31,7 @@ const (
 // key is one signing key.
 type key struct {
 	id      string
+	header  string // of every token that it signs, letter for letter
 	private ed25519.PrivateKey
 	public  ed25519.PublicKey
 	active  time.Time
@@ -81,7 +82,9 @@ func (k *Keys) Reload(ctx context.Context) error {
 			return fmt.Errorf("auth: signing key %s cannot be opened with this master key", row.Kid)
 		}
 		private := ed25519.NewKeyFromSeed(seed)
-		loaded = append(loaded, key{id: row.Kid, private: private, public: private.Public().(ed25519.PublicKey), active: row.ActiveAt})
+		loaded = append(loaded, key{
+			id: row.Kid, header: headerOf(row.Kid), private: private, public: private.Public().(ed25519.PublicKey), active: row.ActiveAt,
+		})
 	}
 	slices.SortFunc(loaded, func(a, b key) int { return a.active.Compare(b.active) })
 	k.loaded.Store(&loaded)
@@ -145,14 +148,19 @@ func (k *Keys) signer() (key, bool) {
 	return key{}, false
 }
 
-// public is the key with the id, if there is one. An unknown id is no reason to look anywhere else.
-func (k *Keys) public(kid string) (ed25519.PublicKey, bool) {
+// headerOf is the header of the tokens that a key signs.
+func headerOf(kid string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"` + kid + `","typ":"JWT"}`))
+}
+
+// byHeader is the key whose tokens begin like this, if there is one. An unknown one is no reason to look anywhere else.
+func (k *Keys) byHeader(header string) (key, bool) {
 	for _, candidate := range *k.loaded.Load() {
-		if candidate.id == kid {
-			return candidate.public, true
+		if candidate.header == header {
+			return candidate, true
 		}
 	}
-	return nil, false
+	return key{}, false
 }
 
 // JWK is a public key as the world reads it (RFC 8037).

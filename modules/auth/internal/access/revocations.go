@@ -20,7 +20,7 @@ const (
 	channel = "auth.revoked"
 )
 
-// revocation says that tokens of a session issued until Before are worth nothing. It is kept until the last of them
+// revocation says that tokens of a session as of Before or earlier are worth nothing. It is kept until the last of them
 // would have expired anyway.
 type revocation struct {
 	SessionID uuid.UUID `json:"session_id"`
@@ -53,11 +53,10 @@ func (r *Revocations) End(ctx context.Context, sessions ...uuid.UUID) error {
 	return r.add(ctx, sessions, r.now().Add(maxTTL+2*leeway))
 }
 
-// Renew makes the sessions' tokens issued before at worthless, in the transaction open in ctx: they must be refreshed.
-// Tokens know whole seconds only, so one issued within the same second is taken to be new: better than to refuse what
-// somebody has just got.
-func (r *Revocations) Renew(ctx context.Context, at time.Time, sessions ...uuid.UUID) error {
-	return r.add(ctx, sessions, at.Truncate(time.Second).Add(-time.Second))
+// Renew makes the sessions' tokens that are as of then or earlier worthless, in the transaction open in ctx: they must be
+// refreshed.
+func (r *Revocations) Renew(ctx context.Context, then time.Time, sessions ...uuid.UUID) error {
+	return r.add(ctx, sessions, then)
 }
 
 func (r *Revocations) add(ctx context.Context, sessions []uuid.UUID, before time.Time) error {
@@ -81,12 +80,12 @@ func (r *Revocations) add(ctx context.Context, sessions []uuid.UUID, before time
 	return nil
 }
 
-// Covers reports whether a token of the session issued then is revoked.
-func (r *Revocations) Covers(session uuid.UUID, issued time.Time) bool {
+// Covers reports whether a token of the session as of then is revoked.
+func (r *Revocations) Covers(session uuid.UUID, asOf time.Time) bool {
 	r.mu.RLock()
 	found, ok := r.recent[session]
 	r.mu.RUnlock()
-	return ok && !issued.After(found.Before)
+	return ok && !asOf.After(found.Before)
 }
 
 func (r *Revocations) apply(added []revocation) {

@@ -9,8 +9,7 @@ import (
 	"atrium/platform/database"
 )
 
-// maxSightings bounds what waits for the database. What is dropped is noted again when its token is seen by another instance
-// or its successor is; nobody is signed out by that.
+// maxSightings bounds what waits for the database. What finds no room is noted when its token is seen again.
 const maxSightings = 100_000
 
 // Sightings notes which generation of a session's tokens was used, off the request path: that confirms that the answer to
@@ -27,13 +26,16 @@ func NewSightings(db *database.DB) *Sightings {
 	return &Sightings{store: store{db}, waiting: map[uuid.UUID]int64{}}
 }
 
-func (s *Sightings) note(session uuid.UUID, generation int64) {
+// note reports whether there was room.
+func (s *Sightings) note(session uuid.UUID, generation int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known, ok := s.waiting[session]; (ok && known >= generation) || (!ok && len(s.waiting) >= maxSightings) {
-		return
+	known, ok := s.waiting[session]
+	if !ok && len(s.waiting) >= maxSightings {
+		return false
 	}
-	s.waiting[session] = generation
+	s.waiting[session] = max(known, generation)
+	return true
 }
 
 // Flush writes what was noted, in one statement. What could not be written waits for the next time.
