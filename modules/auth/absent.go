@@ -3,10 +3,12 @@ package auth
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"atrium/platform/identity"
 )
 
-// Absent is the Verifier and the Admins while auth is off: nobody is anybody.
+// Absent is the Verifier, the Admins and the Operator while auth is off: nobody is anybody.
 type Absent struct{}
 
 // Authenticate returns ErrInvalidToken.
@@ -18,3 +20,9 @@ func (Absent) Authenticate(context.Context, string) (identity.Principal, error) 
 func (Absent) FromCookie(context.Context, string) (identity.Principal, error) {
 	return identity.Principal{}, ErrInvalidToken
 }
+
+// RotateKeys returns ErrOff.
+func (Absent) RotateKeys(context.Context) (string, error) { return "", ErrOff }
+
+// RevokeEverything returns ErrOff.
+func (Absent) RevokeEverything(context.Context, uuid.UUID) (int, error) { return 0, ErrOff }

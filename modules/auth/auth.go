@@ -61,6 +61,10 @@ var (
 	ErrRefreshReused = fault.New(fault.KindUnauthenticated, "auth.refresh_reused", "This session has ended. Please sign in again.")
 	// ErrInvalidRefresh: not a refresh token of a living session.
 	ErrInvalidRefresh = fault.New(fault.KindUnauthenticated, "auth.invalid_refresh_token", "This session has ended. Please sign in again.")
+	// ErrInvalidNotice: what came to the webhook is not a provider's notice to us.
+	ErrInvalidNotice = fault.New(fault.KindMalformed, "auth.invalid_notice", "This notice cannot be verified.")
+	// ErrOff: auth is switched off.
+	ErrOff = fault.Unavailable("auth.off", "Signing in is switched off.")
 	// ErrRedirectNotAllowed: the redirect flow may not lead there.
 	ErrRedirectNotAllowed = fault.New(fault.KindMalformed, "auth.redirect_not_allowed", "This redirect_uri is not on the list.")
 	// ErrState: a state of the redirect flow that is unknown, used or too old.

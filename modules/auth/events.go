@@ -17,7 +17,7 @@ type SessionRevoked struct {
 	UserID         uuid.UUID `json:"user_id"`
 	SessionID      uuid.UUID `json:"session_id"`
 	InstallationID string    `json:"installation_id,omitempty"`
-	Reason         string    `json:"reason"` // logout, reuse, revoked, suspended, erasure
+	Reason         string    `json:"reason"` // logout, reuse, revoked, suspended, erasure, roles, operator, provider
 }
 
 // EventName is the event's name on the wire.

@@ -57,6 +57,8 @@ type Route struct {
 	Key     Key
 	Limit   string // class of the rate limit; empty: "read" for GET, "write" otherwise
 	MaxBody int64  // bytes; 0: 1 MB
+	// Docs completes the operation in the OpenAPI document where the types do not say it: what a raw route takes and answers.
+	Docs func(op *huma.Operation)
 }
 
 // keyed reports whether an Idempotency-Key means something on the route.
@@ -100,17 +102,23 @@ func Handle[I, O any](r *Router, route Route, handler func(ctx context.Context, 
 func (r *Router) Raw(route Route, handler gin.HandlerFunc) {
 	op := r.operation(route)
 	describeRaw(&op)
+	if route.Docs != nil {
+		route.Docs(&op)
+	}
 	r.server.api.OpenAPI().AddOperation(&op)
 	r.server.engine.Handle(op.Method, ginPath(op.Path), append(r.server.guards(route), handler)...)
 }
 
 // Root registers a plain gin handler at the root of the host, outside /v1 and the OpenAPI document; method "" means any.
+// Size, time and rate are limited as they are below /v1; nobody is signed in.
 func (r *Router) Root(method, path string, handler gin.HandlerFunc) {
+	route := Route{Method: method, Path: path, Access: Anonymous}
 	if method == "" {
-		r.server.engine.Any(path, handler)
+		route.Method = http.MethodGet
+		r.server.engine.Any(path, append(r.server.guards(route), handler)...)
 		return
 	}
-	r.server.engine.Handle(method, path, handler)
+	r.server.engine.Handle(method, path, append(r.server.guards(route), handler)...)
 }
 
 // Page registers a plain gin handler at the root of the host, like Root, behind the route's limits and access: for pages that

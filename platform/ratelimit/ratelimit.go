@@ -107,6 +107,21 @@ func (l *Limiter) Allow(ctx context.Context, class Class, key string, n int) (De
 	return l.askLocal(class, key, n, time.Now()), nil
 }
 
+// Forget makes what key did of the class count no more. Where Redis does not answer, it is forgotten when its time is over.
+func (l *Limiter) Forget(ctx context.Context, class Class, key string) {
+	l.local.Invalidate(class.Name + ":" + key)
+	if l.shared == nil || !l.breaker.TryAcquirePermit() {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, l.patience)
+	defer cancel()
+	if err := l.shared.Reset(bounded, class.Name+":"+key); err != nil && ctx.Err() == nil {
+		l.breaker.RecordError(err)
+		return
+	}
+	l.breaker.RecordSuccess()
+}
+
 func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) (Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()

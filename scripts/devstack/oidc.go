@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"net/http"
@@ -101,6 +102,7 @@ func (i *issuer) handler(url string) http.Handler {
 	mux.HandleFunc("POST /rotate", i.rotate)
 	if i.apple {
 		mux.HandleFunc("POST /auth/revoke", i.revoke)
+		mux.HandleFunc("POST /notices", i.mintNotice)
 		mux.HandleFunc("GET /revocations", i.listRevocations)
 	} else {
 		mux.HandleFunc("GET /userinfo", i.userinfo)
@@ -200,6 +202,52 @@ func (i *issuer) mint(w http.ResponseWriter, r *http.Request) {
 		answer["code"] = i.issueCode(g)
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// mintNotice signs a server-to-server notification, as Apple words it, for a test to post to the product.
+func (i *issuer) mintNotice(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Type     string `json:"type"`
+		Subject  string `json:"sub"`
+		Time     int64  `json:"event_time"` // milliseconds; 0: now
+		ID       string `json:"jti"`        // empty: a new one
+		Audience string `json:"aud"`        // empty: the app's own
+		Issued   int64  `json:"iat"`        // seconds; 0: now
+	}
+	if !readJSON(w, r, &body) {
+		return
+	}
+	now := time.Now()
+	if body.Time == 0 {
+		body.Time = now.UnixMilli()
+	}
+	if body.Issued == 0 {
+		body.Issued = now.Unix()
+	}
+	if body.ID == "" {
+		body.ID = randomHex(16)
+	}
+	if body.Audience == "" {
+		body.Audience = i.clients[0]
+	}
+	event, err := json.Marshal(map[string]any{"type": body.Type, "sub": body.Subject, "event_time": body.Time})
+	if err != nil {
+		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "the event could not be written"})
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	signer := i.keys[len(i.keys)-1]
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+		"iss": i.url, "aud": body.Audience, "iat": body.Issued, "exp": body.Issued + 86400, "jti": body.ID, "events": string(event),
+	})
+	token.Header["kid"] = signer.id
+	payload, err := token.SignedString(signer.key)
+	if err != nil {
+		writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "the notice could not be signed"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"payload": payload})
 }
 
 // issueCode makes a code that can be used once. The caller holds the lock.

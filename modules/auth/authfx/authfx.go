@@ -39,6 +39,7 @@ var Module = fx.Module("auth",
 var Off = fx.Module("auth", fx.Provide(
 	func() auth.Verifier { return auth.Absent{} },
 	func() auth.Admins { return auth.Absent{} },
+	func() auth.Operator { return auth.Absent{} },
 ))
 
 func newKeys(db *database.DB, master *keys.Master) *access.Keys {

@@ -1,6 +1,7 @@
 package internal
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -42,3 +43,14 @@ func actor(by, to uuid.UUID) *uuid.UUID {
 
 // rolesText is how the log spells roles.
 func rolesText(roles []string) string { return strings.Join(roles, " ") }
+
+// auditFilter chooses lines of the log; what is empty chooses all.
+type auditFilter struct {
+	User  uuid.UUID
+	Event string
+}
+
+// Audit lists lines of the log, the newest first.
+func (s *Service) Audit(ctx context.Context, f auditFilter, before uuid.UUID, limit int) ([]entry, error) {
+	return s.store.entries(ctx, f, before, limit)
+}

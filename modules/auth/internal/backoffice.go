@@ -28,7 +28,15 @@ func (s *Service) DepartAdmin(ctx context.Context) (target, state string, err er
 }
 
 // ReturnAdmin ends it and returns the cookie's value. errNoAccess for everybody who is not an admin already.
-func (s *Service) ReturnAdmin(ctx context.Context, cookie string, form url.Values) (string, error) {
+func (s *Service) ReturnAdmin(ctx context.Context, cookie string, form url.Values, from origin) (secret string, err error) {
+	err = s.throttle.guard(ctx, from.Address, func() error {
+		secret, err = s.returnAdmin(ctx, cookie, form, from.Place)
+		return err
+	})
+	return secret, err
+}
+
+func (s *Service) returnAdmin(ctx context.Context, cookie string, form url.Values, place string) (string, error) {
 	if subtle.ConstantTimeCompare([]byte(cookie), []byte(form.Get("state"))) != 1 {
 		return "", auth.ErrState
 	}
@@ -53,7 +61,7 @@ func (s *Service) ReturnAdmin(ctx context.Context, cookie string, form url.Value
 			return err
 		}
 		opened := newSession(kindAdmin, found.UserID, person.Provider, device{Name: "Back office", Platform: "web"}, s.now(), adminLife)
-		opened.CookieHash = hash
+		opened.CookieHash, opened.Place = hash, place
 		if err := s.store.insertSession(ctx, &opened); err != nil {
 			return err
 		}

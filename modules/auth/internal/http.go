@@ -25,12 +25,13 @@ type HTTP struct {
 	keys     *access.Keys
 	secure   bool // cookies need TLS
 	cookie   string
+	cursors  *page.Signer
 }
 
 // NewHTTP makes the routes.
-func NewHTTP(s *Service, verifier *access.Tokens, keys *access.Keys) *HTTP {
+func NewHTTP(s *Service, verifier *access.Tokens, keys *access.Keys, cursors *page.Signer) *HTTP {
 	return &HTTP{
-		auth: s, verifier: verifier, keys: keys,
+		auth: s, verifier: verifier, keys: keys, cursors: cursors,
 		secure: strings.HasPrefix(s.publicURL, "https://"), cookie: auth.CookieName(s.publicURL),
 	}
 }
@@ -42,7 +43,9 @@ func (h *HTTP) Routes() httpserver.Routes {
 		h.registerRedirect(r)
 		h.registerOwn(r)
 		h.registerPages(r)
-		r.Root(http.MethodGet, "/.well-known/jwks.json", h.jwks)
+		h.registerKeys(r)
+		h.registerAudit(r)
+		h.registerNotices(r)
 	}}
 }
 
@@ -70,8 +73,7 @@ type Caller struct{ from origin }
 
 // Resolve is called by huma before the handler.
 func (c *Caller) Resolve(ctx huma.Context) []error {
-	unwrapped := humagin.Unwrap(ctx)
-	c.from = origin{Address: httpserver.Address(unwrapped), Place: httpserver.Place(unwrapped)}
+	c.from = originOf(humagin.Unwrap(ctx))
 	return nil
 }
 

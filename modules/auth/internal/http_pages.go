@@ -22,6 +22,9 @@ const (
 	// this page of ours.
 	welcomePage = pageHead + `<meta http-equiv="refresh" content="0;url=` + adminHome + `"></head>
 <body><p><a href="` + adminHome + `">Continue</a></p></body></html>`
+	appealPage = pageHead + `</head><body><h1>Your account is suspended</h1>
+<p>If you think that this is a mistake, answer the mail that told you so within six months. A person who was not part of the decision
+looks at it again and tells you the outcome and the reasons.</p></body></html>`
 	noAccessPage = pageHead + `</head><body><p>There is nothing here for this account.</p>
 <p><a href="/admin/sign-in">Sign in with another one</a></p></body></html>`
 )
@@ -31,6 +34,7 @@ func (h *HTTP) registerPages(r *httpserver.Router) {
 	r.Root(http.MethodGet, "/admin/sign-in/google", h.departAdmin)
 	r.Root(http.MethodGet, adminCallback, h.returnAdmin)
 	r.Root(http.MethodPost, "/admin/sign-out", h.signOutAdmin)
+	r.Root(http.MethodGet, "/appeal", func(c *gin.Context) { htmlPage(c, http.StatusOK, appealPage) })
 }
 
 func (h *HTTP) departAdmin(c *gin.Context) {
@@ -46,7 +50,7 @@ func (h *HTTP) departAdmin(c *gin.Context) {
 func (h *HTTP) returnAdmin(c *gin.Context) {
 	state, _ := c.Cookie(h.cookie + "_state")
 	h.setCookie(c, h.cookie+"_state", "", -1, http.SameSiteLaxMode)
-	secret, err := h.auth.ReturnAdmin(c.Request.Context(), state, c.Request.URL.Query())
+	secret, err := h.auth.ReturnAdmin(c.Request.Context(), state, c.Request.URL.Query(), originOf(c))
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 		h.setCookie(c, h.cookie, secret, int(adminLife.Seconds()), http.SameSiteStrictMode)

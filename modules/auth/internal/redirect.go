@@ -70,7 +70,15 @@ func (s *Service) sendAway(ctx context.Context, st step, callback string) (targe
 
 // Return ends the provider's part of the redirect flow: form is the provider's answer. It returns where to send the person, with
 // a code for the app or an OAuth error. A state that is unknown, used or another provider's is auth.ErrState.
-func (s *Service) Return(ctx context.Context, name string, form url.Values) (string, error) {
+func (s *Service) Return(ctx context.Context, name string, form url.Values, from origin) (target string, err error) {
+	err = s.throttle.guard(ctx, from.Address, func() error {
+		target, err = s.comeBack(ctx, name, form)
+		return err
+	})
+	return target, err
+}
+
+func (s *Service) comeBack(ctx context.Context, name string, form url.Values) (string, error) {
 	st, err := s.takeState(ctx, kindApp, name, form.Get("state"))
 	if err != nil {
 		return "", err

@@ -57,7 +57,10 @@ func (s *Service) renew(ctx context.Context, id uuid.UUID, generation int64, pla
 		if place != "" {
 			renewed.Place = place
 		}
-		return s.store.saveSession(ctx, &renewed)
+		if err := s.store.saveSession(ctx, &renewed); err != nil || renewed.Generation == generation {
+			return err
+		}
+		return s.log(ctx, eventRefreshed, renewed.UserID, &renewed.ID, "")
 	})
 	if err == nil {
 		err = refusal

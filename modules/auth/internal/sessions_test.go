@@ -16,6 +16,7 @@ import (
 	"atrium/platform/apptest"
 	"atrium/platform/outbox"
 	"atrium/platform/redistest"
+	"atrium/platform/stacktest"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -24,27 +25,44 @@ func outboxed(b *bundle, e outbox.Event) func(ctx context.Context) error {
 	return func(ctx context.Context) error { return outbox.New(b.db).Publish(ctx, e) }
 }
 
-func TestRefresh_ManyAtOnceGetTheSameChild(t *testing.T) {
+func TestRefreshRace_ManyAtOnceGetTheSameChild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ana := b.signIn(t, "ana")
-	children := make([]string, 50)
+	for round := range stacktest.Budget(2, 200) {
+		children := make([]string, 50)
+		var all sync.WaitGroup
+		for i := range children {
+			all.Go(func() {
+				answer := b.post(t, "/v1/auth/refresh", "", map[string]any{"refresh_token": ana.Refresh})
+				if answer.Status == http.StatusOK {
+					children[i] = apptest.Read[signedIn](answer).Refresh
+				}
+			})
+		}
+		all.Wait()
+		for _, child := range children {
+			require.NotEmpty(t, child, "nobody is sent away")
+			require.Equal(t, children[0], child)
+		}
+		require.NotEqual(t, ana.Refresh, children[0])
+		require.EqualValues(t, round+1, b.number(t, "SELECT generation FROM sessions"))
+		ana.Refresh = children[0]
+	}
+}
+
+// Thieves that come at once find the session ended once, and its owner is told once.
+func TestRefreshRace_ReuseAtOnceIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := b.signIn(t, "ana")
+	b.refreshed(t, b.refreshed(t, first.Refresh).Refresh)
 	var all sync.WaitGroup
-	for i := range children {
-		all.Go(func() {
-			answer := b.post(t, "/v1/auth/refresh", "", map[string]any{"refresh_token": ana.Refresh})
-			if answer.Status == http.StatusOK {
-				children[i] = apptest.Read[signedIn](answer).Refresh
-			}
-		})
+	for range 20 {
+		all.Go(func() { b.refuses(t, first.Refresh, "auth.refresh_reused") })
 	}
 	all.Wait()
-	for _, child := range children {
-		require.NotEmpty(t, child, "nobody is sent away")
-		require.Equal(t, children[0], child)
-	}
-	require.NotEqual(t, ana.Refresh, children[0])
-	require.EqualValues(t, 1, b.number(t, "SELECT generation FROM sessions"))
+	require.Len(t, taskstest.Events[auth.SessionRevoked](t, b.db), 1)
 }
 
 func TestRefresh_ALostAnswerIsForgiven(t *testing.T) {
@@ -110,10 +128,10 @@ func TestRefresh_Refuses(t *testing.T) {
 }
 
 // However a refresh and the end of its session meet, nothing that comes out of them can be used afterwards.
-func TestRefresh_AgainstLogout(t *testing.T) {
+func TestRefreshRace_AgainstLogout(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for range 10 {
+	for range stacktest.Budget(10, 1000) {
 		ana := b.signIn(t, "ana")
 		var child signedIn
 		var all sync.WaitGroup

@@ -2,6 +2,7 @@ package internal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"atrium/platform/httpserver"
 	"atrium/platform/keys"
 	"atrium/platform/outbox"
+	"atrium/platform/page"
 	"atrium/platform/ratelimit"
 	"atrium/platform/secret"
 	"atrium/platform/stacktest"
@@ -51,11 +53,14 @@ type instance struct {
 // bundle is the module on a database of its own, with the stack's Google and Apple.
 type bundle struct {
 	*instance
+	ctx    context.Context // for as long as the test runs
 	db     *database.DB
 	people *userstest.Fake
 	clock  *clock
 	cfg    auth.Config
 	master *keys.Master
+	// proxies are whose headers the next instance believes.
+	proxies []string
 }
 
 func setup(t *testing.T) *bundle {
@@ -85,7 +90,7 @@ func setupWith(t *testing.T, adjust func(*auth.Config)) *bundle {
 		Throttle:  auth.Throttle{PerAddress: 1000, PerAccount: 100},
 	}
 	adjust(&cfg)
-	b := &bundle{db: dbtest.Clone(t), people: userstest.New(), clock: &clock{}, cfg: cfg, master: master}
+	b := &bundle{ctx: t.Context(), db: dbtest.Clone(t), people: userstest.New(), clock: &clock{}, cfg: cfg, master: master}
 	b.instance = b.start(t, nil)
 	return b
 }
@@ -97,6 +102,7 @@ func (b *bundle) start(t *testing.T, rdb redis.UniversalClient) *instance {
 	require.NoError(t, i.keys.Ensure(t.Context()))
 	web := httpserver.DefaultConfig()
 	web.PublicURL = "http://127.0.0.1:1"
+	web.TrustedProxies = b.proxies
 	i.tokens = access.NewTokens(web.PublicURL, i.keys, i.revoked, i.seen, b.clock.now)
 	i.endings = NewEndings(b.db, outbox.New(b.db), i.revoked, b.clock.now)
 	i.auth = NewService(b.cfg, Deps{
@@ -107,7 +113,7 @@ func (b *bundle) start(t *testing.T, rdb redis.UniversalClient) *instance {
 		Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), Authenticator: i.tokens,
 	})
 	require.NoError(t, err)
-	server.Mount([]httpserver.Routes{NewHTTP(i.auth, i.tokens, i.keys).Routes()})
+	server.Mount([]httpserver.Routes{NewHTTP(i.auth, i.tokens, i.keys, page.NewSigner(make([]byte, 32))).Routes()})
 	socket := httptest.NewServer(server.Handler())
 	t.Cleanup(socket.Close)
 	i.App = &apptest.App{URL: socket.URL, Server: server}

@@ -14,8 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"atrium/modules/auth"
+	"atrium/modules/auth/internal/access"
 	"atrium/modules/users"
 	"atrium/platform/apptest"
+	"atrium/platform/identity"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -95,7 +97,7 @@ func TestSignIn_EveryFaultIsOneAnswer(t *testing.T) {
 	require.EqualValues(t, 1, b.number(t, "SELECT count(*) FROM sessions"))
 }
 
-func TestSignIn_ManyAtOnceForTheFirstTimeAreOnePerson(t *testing.T) {
+func TestSignInRace_ManyAtOnceForTheFirstTimeAreOnePerson(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	tokens := make([]string, 20)
@@ -120,7 +122,7 @@ func TestSignIn_ManyAtOnceForTheFirstTimeAreOnePerson(t *testing.T) {
 	require.EqualValues(t, 1, b.number(t, "SELECT count(*) FROM identities"))
 }
 
-func TestSignIn_ANonceIsUsedOnceEvenAtOnce(t *testing.T) {
+func TestSignInRace_ANonceIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	token := b.google(t, "ana")
@@ -186,6 +188,17 @@ func TestIdentities(t *testing.T) {
 	ana, ben := b.signIn(t, "ana"), b.signIn(t, "ben")
 	own := apptest.Read[struct{ Items []struct{ ID string } }](b.Do(t, apptest.Request{Path: "/v1/me/identities", Token: ana.Access}).Want(200))
 	require.Len(t, own.Items, 1)
+	t.Run("only within ten minutes of signing in", func(t *testing.T) {
+		who, err := b.tokens.Authenticate(t.Context(), ana.Access)
+		require.NoError(t, err)
+		stale, err := b.tokens.Issue(access.Grant{UserID: who.UserID, SessionID: who.SessionID, Roles: who.Roles, AsOf: b.clock.now(),
+			SignedIn: time.Now().Add(-identity.FreshFor - time.Second), TTL: time.Minute})
+		require.NoError(t, err)
+		link := b.post(t, "/v1/me/identities", stale, map[string]any{"provider": "google", "id_token": b.google(t, "ana.work")})
+		require.Equal(t, "auth.reauth_required", link.Want(403).Code())
+		unlink := b.Do(t, apptest.Request{Method: http.MethodDelete, Path: "/v1/me/identities/" + own.Items[0].ID, Token: stale})
+		require.Equal(t, "auth.reauth_required", unlink.Want(403).Code())
+	})
 	remove := func(who signedIn, id string) *apptest.Response {
 		return b.Do(t, apptest.Request{Method: http.MethodDelete, Path: "/v1/me/identities/" + id, Token: who.Access})
 	}
@@ -216,6 +229,9 @@ func TestSignIn_SuspendedAndLeaving(t *testing.T) {
 	answer := b.post(t, "/v1/auth/google/token", "", map[string]any{"id_token": b.google(t, "ana")})
 	require.Equal(t, "auth.account_suspended", answer.Want(403).Code())
 	b.refuses(t, ana.Refresh, "auth.account_suspended")
+	appeal := b.post(t, "/v1/auth/refresh", "", map[string]any{"refresh_token": ana.Refresh}).Want(403).JSON()["appeal_url"].(string)
+	require.Equal(t, "http://127.0.0.1:1/appeal", appeal)
+	require.Contains(t, string(b.Do(t, apptest.Request{Path: "/appeal"}).Want(200).Body), "looks at it again")
 }
 
 func TestThrottle_CountsFailuresOnly(t *testing.T) {
@@ -230,4 +246,83 @@ func TestThrottle_CountsFailuresOnly(t *testing.T) {
 	slowed := b.post(t, "/v1/auth/google/token", "", map[string]any{"id_token": "x"}).Want(429)
 	require.Equal(t, "auth.too_many_failures", slowed.Code())
 	require.NotEmpty(t, slowed.Header.Get("Retry-After"))
+}
+
+// Who is in takes back what failed on the account, but not what failed from the address.
+func TestThrottle_SuccessForgivesTheAccountAlone(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, func(cfg *auth.Config) { cfg.Throttle = auth.Throttle{PerAccount: 2, PerAddress: 5} })
+	used := b.google(t, "ana")
+	try := func(token string) *apptest.Response {
+		return b.post(t, "/v1/auth/google/token", "", map[string]any{"id_token": token})
+	}
+	try(used).Want(200)
+	try(used).Want(401)
+	b.signIn(t, "ana") // one failure is forgiven
+	try(used).Want(401)
+	try(used).Want(401)
+	try(used).Want(429)
+	require.Equal(t, "auth.too_many_failures", try(b.google(t, "ana")).Want(429).Code(), "the account is closed, even to its owner, for a moment")
+	b.signIn(t, "ben")
+	b.refuses(t, "x", "auth.invalid_refresh_token")
+	b.refuses(t, "x", "auth.invalid_refresh_token")
+	require.Equal(t, "auth.too_many_failures", try(b.google(t, "ben")).Want(429).Code(), "five failed from here, and no success took one back")
+}
+
+// An IPv6 customer has a /64 and may choose any address in it.
+func TestThrottle_CountsIPv6ByPrefix(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, func(cfg *auth.Config) { cfg.Throttle.PerAddress = 2 })
+	b.proxies = []string{"127.0.0.1/32"}
+	behind := b.start(t, nil)
+	from := func(address string) int {
+		return behind.Do(t, apptest.Request{Method: http.MethodPost, Path: "/v1/auth/google/token", Body: map[string]any{"id_token": "x"},
+			Header: map[string]string{"X-Forwarded-For": address}}).Status
+	}
+	require.Equal(t, 401, from("2001:db8:1:2::1"))
+	require.Equal(t, 401, from("2001:db8:1:2:ffff::2"))
+	require.Equal(t, 429, from("2001:db8:1:2:3:4:5:6"))
+	require.Equal(t, 401, from("2001:db8:1:3::1"), "the neighbour")
+}
+
+// The pages outside /v1 count failures and requests too.
+func TestThrottle_OfThePages(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, func(cfg *auth.Config) { cfg.Throttle.PerAddress = 3 })
+	for range 2 {
+		b.Do(t, apptest.Request{Path: adminCallback + "?state=made-up&code=x"}).Want(400)
+	}
+	b.Do(t, apptest.Request{Path: "/v1/auth/google/callback?state=made-up&code=x"}).Want(400)
+	b.Do(t, apptest.Request{Path: adminCallback + "?state=made-up&code=x"}).Want(429)
+	b.Do(t, apptest.Request{Path: "/v1/auth/google/callback?state=made-up&code=x"}).Want(429)
+}
+
+// Where somebody is signed in is told by the content network alone.
+func TestSessions_TellThePlace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	header := map[string]string{"CloudFront-Viewer-City": "S%C3%A3o Paulo", "CloudFront-Viewer-Country-Name": "Brazil"}
+	places := func(i *instance, who signedIn) []string {
+		var found []string
+		for _, s := range apptest.Read[struct{ Items []struct{ Place *string } }](i.sessions(t, who.Access).Want(200)).Items {
+			if s.Place == nil {
+				found = append(found, "null")
+				continue
+			}
+			found = append(found, *s.Place)
+		}
+		return found
+	}
+	signIn := func(i *instance) signedIn {
+		return apptest.Read[signedIn](i.Do(t, apptest.Request{Method: http.MethodPost, Path: "/v1/auth/google/token", Header: header,
+			Body: map[string]any{"id_token": b.google(t, "ana")}}).Want(200))
+	}
+	require.Equal(t, []string{"null"}, places(b.instance, signIn(b.instance)), "anybody can write a header")
+	b.proxies = []string{"127.0.0.0/8"}
+	behind := b.start(t, nil)
+	ana := signIn(behind)
+	require.Equal(t, []string{"São Paulo, Brazil", "null"}, places(behind, ana))
+	header = map[string]string{"CloudFront-Viewer-Country-Name": "Spain"}
+	behind.Do(t, apptest.Request{Method: http.MethodPost, Path: "/v1/auth/refresh", Header: header, Body: map[string]any{"refresh_token": ana.Refresh}}).Want(200)
+	require.Equal(t, []string{"Spain", "null"}, places(behind, ana), "where it was last seen")
 }

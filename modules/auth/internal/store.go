@@ -138,18 +138,48 @@ func (s store) log(ctx context.Context, e entry) error {
 	return faults.Translate(s.db.Conn(ctx).Create(&e).Error, nil)
 }
 
-// prune deletes what is over, and what the log need no longer keep.
-func (s store) prune(ctx context.Context, now, old time.Time) error {
-	for statement, at := range map[string]time.Time{
-		"DELETE FROM nonces WHERE expires_at < ?":       now,
-		"DELETE FROM oauth_states WHERE expires_at < ?": now,
-		"DELETE FROM revocations WHERE expires_at < ?":  now,
-		"DELETE FROM sessions WHERE expires_at < ?":     old,
-		"DELETE FROM auth_audit WHERE at < ?":           old,
-	} {
-		if err := s.db.Conn(ctx).Exec(statement, at).Error; err != nil {
-			return faults.Translate(err, nil)
+// pruneBatch is how many rows one statement deletes: few enough to be quick.
+const pruneBatch = 5000
+
+// prune deletes the rows of a table that meet the condition, a batch at a time.
+func (s store) prune(ctx context.Context, table, condition string, args ...any) error {
+	statement := "DELETE FROM " + table + " WHERE ctid = ANY(ARRAY(SELECT ctid FROM " + table + " WHERE " + condition + " LIMIT ?))"
+	for {
+		done := s.db.Conn(ctx).Exec(statement, append(args, pruneBatch)...)
+		if done.Error != nil || done.RowsAffected < pruneBatch {
+			return faults.Translate(done.Error, nil)
 		}
 	}
-	return nil
+}
+
+// entries are lines of the audit log, the newest first, older than the one given (uuid.Nil: from the newest).
+func (s store) entries(ctx context.Context, f auditFilter, before uuid.UUID, limit int) (found []entry, err error) {
+	query := s.db.Conn(ctx).Order("id DESC").Limit(limit)
+	if f.User != uuid.Nil {
+		query = query.Where("user_id = ?", f.User)
+	}
+	if f.Event != "" {
+		query = query.Where("event = ?", f.Event)
+	}
+	if before != uuid.Nil {
+		query = query.Where("id < ?", before)
+	}
+	err = query.Find(&found).Error
+	return found, faults.Translate(err, nil)
+}
+
+// hear reports whether a notice of a provider is heard for the first time.
+func (s store) hear(ctx context.Context, provider, notice string, now time.Time) (bool, error) {
+	done := s.db.Conn(ctx).Exec("INSERT INTO provider_notices (provider, notice, heard_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", provider, notice, now)
+	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
+}
+
+// lockIdentity finds whose a provider's account is and keeps it so; nil: nobody's.
+func (s store) lockIdentity(ctx context.Context, provider, subject string) (*known, error) {
+	var found []known
+	err := s.db.Conn(ctx).Clauses(clause.Locking{Strength: "UPDATE"}).Find(&found, "provider = ? AND subject = ?", provider, subject).Error
+	if err != nil || len(found) == 0 {
+		return nil, faults.Translate(err, nil)
+	}
+	return &found[0], nil
 }

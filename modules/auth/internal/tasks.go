@@ -47,7 +47,32 @@ func (s *Service) userDeleted(ctx context.Context, _ uuid.UUID, e users.Deleted)
 	return nil
 }
 
-// Prune deletes what is over.
+const (
+	// refreshesFor is how long refreshes stay in the audit log: there is one every few minutes and device.
+	refreshesFor = 30 * 24 * time.Hour
+	// noticesFor is how long a notice of a provider is known: longer than the provider repeats it.
+	noticesFor = 2 * noticeLife
+)
+
+// Prune deletes what is over. A session stays as long as the log that speaks of it.
 func (s *Service) Prune(ctx context.Context) error {
-	return s.store.prune(ctx, s.now(), s.now().Add(-s.cfg.AuditFor))
+	now := s.now()
+	old := now.Add(-s.cfg.AuditFor)
+	for _, over := range []struct {
+		table, condition string
+		at               time.Time
+	}{
+		{"nonces", "expires_at < ?", now},
+		{"oauth_states", "expires_at < ?", now},
+		{"revocations", "expires_at < ?", now},
+		{"sessions", "expires_at < ?", old},
+		{"provider_notices", "heard_at < ?", now.Add(-noticesFor)},
+		{"auth_audit", "event = '" + eventRefreshed + "' AND at < ?", now.Add(-refreshesFor)},
+		{"auth_audit", "at < ?", old},
+	} {
+		if err := s.store.prune(ctx, over.table, over.condition, over.at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package internal
 
 import (
 	"context"
+	"time"
 
 	"atrium/modules/auth"
 	"atrium/platform/fault"
@@ -24,27 +25,34 @@ func newThrottle(limiter *ratelimit.Limiter, cfg auth.Throttle) throttle {
 
 // guard runs an attempt from an address, unless too many failed there, and counts it if it fails by the caller's fault.
 func (t throttle) guard(ctx context.Context, address string, attempt func() error) error {
-	return t.count(ctx, t.perAddress, address, attempt)
+	_, err := t.count(ctx, t.perAddress, address, attempt)
+	return err
 }
 
-// guardAccount is guard for the attempts on one account.
+// guardAccount is guard for the attempts on one account. One that succeeds takes back what failed before it: the owner is
+// there. The address's count stays: who owns one account may still try others.
 func (t throttle) guardAccount(ctx context.Context, account string, attempt func() error) error {
-	return t.count(ctx, t.account, account, attempt)
+	before, err := t.count(ctx, t.account, account, attempt)
+	if err == nil && before.Remaining < t.account.Burst {
+		t.limiter.Forget(ctx, t.account, account)
+	}
+	return err
 }
 
-func (t throttle) count(ctx context.Context, class ratelimit.Class, key string, attempt func() error) error {
-	decision, err := t.limiter.Allow(ctx, class, key, 0)
+// count returns how things stood before the attempt.
+func (t throttle) count(ctx context.Context, class ratelimit.Class, key string, attempt func() error) (before ratelimit.Decision, err error) {
+	before, err = t.limiter.Allow(ctx, class, key, 0)
 	if err != nil {
-		return err
+		return before, err
 	}
-	if !decision.Allowed {
-		return auth.ErrTooManyFailures.After(decision.RetryAfter)
+	if !before.Allowed {
+		return before, auth.ErrTooManyFailures.After(max(before.RetryAfter, time.Second))
 	}
 	failed := attempt()
 	if kind := fault.KindOf(failed); failed != nil && (kind == fault.KindUnauthenticated || kind == fault.KindMalformed) {
 		if _, err := t.limiter.Allow(ctx, class, key, 1); err != nil {
-			return err
+			return before, err
 		}
 	}
-	return failed
+	return before, failed
 }

@@ -60,7 +60,7 @@ func (k *Keys) Ensure(ctx context.Context) error {
 		if err != nil || newest != nil {
 			return err
 		}
-		_, err = k.make(ctx, 0)
+		_, err = k.make(ctx, lead(nil))
 		return err
 	})
 	if err != nil {
@@ -94,10 +94,11 @@ func (k *Keys) Reload(ctx context.Context) error {
 // Rotate makes a new key that takes over in a few minutes, and returns its id.
 func (k *Keys) Rotate(ctx context.Context) (kid string, err error) {
 	err = k.db.InTx(ctx, func(ctx context.Context) error {
-		if _, err := k.store.lockKeys(ctx); err != nil {
+		newest, err := k.store.lockKeys(ctx)
+		if err != nil {
 			return err
 		}
-		kid, err = k.make(ctx, keyLead)
+		kid, err = k.make(ctx, lead(newest))
 		return err
 	})
 	if err != nil {
@@ -114,7 +115,7 @@ func (k *Keys) RotateDue(ctx context.Context) error {
 			return err
 		}
 		if newest == nil || k.now().Sub(newest.ActiveAt) >= keyLife {
-			if _, err := k.make(ctx, keyLead); err != nil {
+			if _, err := k.make(ctx, lead(newest)); err != nil {
 				return err
 			}
 		}
@@ -124,6 +125,14 @@ func (k *Keys) RotateDue(ctx context.Context) error {
 		return err
 	}
 	return k.Reload(ctx)
+}
+
+// lead is how long a new key waits: not at all where it is the first, since nothing could be signed meanwhile.
+func lead(newest *signingKey) time.Duration {
+	if newest == nil {
+		return 0
+	}
+	return keyLead
 }
 
 func (k *Keys) make(ctx context.Context, lead time.Duration) (kid string, err error) {

@@ -59,7 +59,7 @@ type Provider struct {
 
 // endpoints are what discovery tells.
 type endpoints struct {
-	verifier                  *oidc.IDTokenVerifier
+	verifier, notices         *oidc.IDTokenVerifier
 	authorize, token, revoked string
 }
 
@@ -184,9 +184,13 @@ func (p *Provider) discover(ctx context.Context) (*endpoints, error) {
 		p.retry = time.Now().Add(failurePause)
 		return nil, auth.ErrProviderDown.Because(err)
 	}
+	keys := newKeySet(more.Keys)
 	p.found = &endpoints{
-		verifier: oidc.NewVerifier(p.issuer, newKeySet(more.Keys), &oidc.Config{
+		verifier: oidc.NewVerifier(p.issuer, keys, &oidc.Config{
 			SkipClientIDCheck: true, SupportedSigningAlgs: []string{oidc.RS256}, Now: p.now,
+		}),
+		notices: oidc.NewVerifier(p.issuer, keys, &oidc.Config{
+			SkipClientIDCheck: true, SkipExpiryCheck: true, SupportedSigningAlgs: []string{oidc.RS256}, Now: p.now,
 		}),
 		authorize: found.Endpoint().AuthURL, token: found.Endpoint().TokenURL, revoked: more.Revoke,
 	}
