@@ -35,7 +35,7 @@ func Main(args, environ []string, out, errOut io.Writer) int {
 	c := &cli{environ: environ, out: out}
 	root := &cobra.Command{Use: "atrium", Short: "The backend of Atrium", SilenceErrors: true, SilenceUsage: true}
 	root.PersistentFlags().StringVar(&c.file, "config", environment(environ, "ATRIUM_CONFIG"), "a YAML file of settings")
-	root.AddCommand(c.serve(), c.migrate(), c.admin(), c.modules(), c.config(), c.openAPI(), c.outbox())
+	root.AddCommand(c.serve(), c.migrate(), c.admin(), c.keys(), c.sessions(), c.modules(), c.config(), c.openAPI(), c.outbox())
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -78,7 +78,7 @@ func (c *Caller) Resolve(ctx huma.Context) []error {
 }
 
 type nonceResponse struct {
-	Nonce     string    `json:"nonce" doc:"put it into the request for the ID token, as it is; for Apple also as the hex of its SHA-256"`
+	Nonce     string    `json:"nonce" example:"n0-1x2y3z4w5v6u7t8s9r0q1p2o3n4m5l6k7j8i9h0g1f2" doc:"put it into the request for the ID token, as it is; for Apple also as the hex of its SHA-256"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -116,7 +116,7 @@ func toSession(s Session, err error) (*sessionResponse, error) {
 type googleRequest struct {
 	Caller
 	Body struct {
-		IDToken string      `json:"id_token" maxLength:"8192"`
+		IDToken string      `json:"id_token" maxLength:"8192" doc:"with a nonce of POST /v1/auth/nonce" example:"eyJhbGciOiJSUzI1NiIsImtpZCI6ImFiYyJ9.eyJzdWIiOiIxMTAxNjkifQ.c2lnbmF0dXJl"`
 		Device  *deviceBody `json:"device,omitempty"`
 	}
 }
@@ -130,8 +130,8 @@ func (h *HTTP) google(ctx context.Context, in *googleRequest) (*sessionResponse,
 type appleRequest struct {
 	Caller
 	Body struct {
-		IDToken string      `json:"id_token" maxLength:"8192"`
-		Code    string      `json:"authorization_code" maxLength:"2048"`
+		IDToken string      `json:"id_token" maxLength:"8192" doc:"with a nonce of POST /v1/auth/nonce" example:"eyJhbGciOiJSUzI1NiIsImtpZCI6ImFiYyJ9.eyJzdWIiOiIxMTAxNjkifQ.c2lnbmF0dXJl"`
+		Code    string      `json:"authorization_code" maxLength:"2048" doc:"what Apple gave the app beside the ID token" example:"c4f2d1e0a9b8.0.rwyv.Xy7"`
 		Name    string      `json:"name,omitempty" maxLength:"200" doc:"Apple tells it once, to the app" example:"Ana García"`
 		Device  *deviceBody `json:"device,omitempty"`
 	}
@@ -147,8 +147,8 @@ func (h *HTTP) apple(ctx context.Context, in *appleRequest) (*sessionResponse, e
 type redeemRequest struct {
 	Caller
 	Body struct {
-		Code         string      `json:"code" maxLength:"200"`
-		CodeVerifier string      `json:"code_verifier" maxLength:"200"`
+		Code         string      `json:"code" maxLength:"200" doc:"what came back to redirect_uri" example:"Zm9vYmFyYmF6cXV4"`
+		CodeVerifier string      `json:"code_verifier" maxLength:"200" doc:"what code_challenge was made from" example:"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"`
 		Device       *deviceBody `json:"device,omitempty"`
 	}
 }
@@ -160,7 +160,7 @@ func (h *HTTP) redeem(ctx context.Context, in *redeemRequest) (*sessionResponse,
 type refreshRequest struct {
 	Caller
 	Body struct {
-		RefreshToken string `json:"refresh_token" maxLength:"4096"`
+		RefreshToken string `json:"refresh_token" maxLength:"4096" doc:"the newest that you have" example:"AZnC8B9Oen-x9J8vah8AAQAAAAAAAAABq3J5"`
 	}
 }
 
@@ -171,7 +171,7 @@ func (h *HTTP) refresh(ctx context.Context, in *refreshRequest) (*sessionRespons
 type logoutRequest struct {
 	Authorization string `header:"Authorization" doc:"the session to end, where there is no refresh_token"`
 	Body          *struct {
-		RefreshToken *string `json:"refresh_token,omitempty" maxLength:"4096" doc:"an app whose access token has expired logs out by this"`
+		RefreshToken *string `json:"refresh_token,omitempty" maxLength:"4096" example:"AZnC8B9Oen-x9J8vah8AAQAAAAAAAAABq3J5" doc:"an app whose access token has expired logs out by this"`
 	}
 }
 
@@ -215,7 +215,7 @@ type sessionItem struct {
 	ID         uuid.UUID  `json:"id"`
 	Device     deviceItem `json:"device"`
 	Provider   string     `json:"provider" example:"google"`
-	Place      *string    `json:"place" doc:"null where it is not known"`
+	Place      *string    `json:"place" doc:"null where it is not known" example:"Berlin, Germany"`
 	SignedInAt time.Time  `json:"signed_in_at"`
 	LastSeenAt time.Time  `json:"last_seen_at"`
 	Current    bool       `json:"current"`
@@ -304,8 +304,8 @@ type linkRequest struct {
 	Caller
 	Body struct {
 		Provider string `json:"provider" enum:"google,apple"`
-		IDToken  string `json:"id_token" maxLength:"8192" doc:"with a nonce of POST /v1/auth/nonce"`
-		Code     string `json:"authorization_code,omitempty" maxLength:"2048" doc:"Apple's"`
+		IDToken  string `json:"id_token" maxLength:"8192" doc:"with a nonce of POST /v1/auth/nonce" example:"eyJhbGciOiJSUzI1NiIsImtpZCI6ImFiYyJ9.eyJzdWIiOiIxMTAxNjkifQ.c2lnbmF0dXJl"`
+		Code     string `json:"authorization_code,omitempty" maxLength:"2048" doc:"Apple's" example:"c4f2d1e0a9b8.0.rwyv.Xy7"`
 	}
 }
 

@@ -21,7 +21,7 @@ func (h *HTTP) registerAudit(r *httpserver.Router) {
 type auditRequest struct {
 	page.Query
 	UserID string `query:"user_id" format:"uuid" doc:"only about this person" example:"0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0001"`
-	Event  string `query:"event" enum:"signed_in,refreshed,ended,linked,unlinked,roles_changed" doc:"only of this kind" example:"ended"`
+	Event  string `query:"event" enum:"signed_in,refreshed,ended,linked,unlinked,roles_changed,export_requested" doc:"only of this kind" example:"ended"`
 }
 
 type auditItem struct {
@@ -30,7 +30,7 @@ type auditItem struct {
 	UserID    uuid.UUID  `json:"user_id" doc:"whom it is about" example:"0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0001"`
 	ActorID   *uuid.UUID `json:"actor_id" doc:"who did it, where that is somebody else" example:"0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0002"`
 	SessionID *uuid.UUID `json:"session_id" example:"0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0003"`
-	Event     string     `json:"event" enum:"signed_in,refreshed,ended,linked,unlinked,roles_changed" example:"ended"`
+	Event     string     `json:"event" enum:"signed_in,refreshed,ended,linked,unlinked,roles_changed,export_requested" example:"ended"`
 	Detail    string     `json:"detail" doc:"the provider, the reason of an end, or the new roles" example:"suspended"`
 }
 

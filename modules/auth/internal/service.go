@@ -75,10 +75,10 @@ func NewService(cfg auth.Config, d Deps) *Service {
 
 // Session is what a sign-in or a refresh gives: the API's Session.
 type Session struct {
-	AccessToken  string   `json:"access_token"`
+	AccessToken  string   `json:"access_token" doc:"goes into Authorization: Bearer" example:"eyJhbGciOiJFZERTQSIsImtpZCI6IjNmOWQifQ.eyJzdWIiOiIwMTk5In0.c2lnbmF0dXJl"`
 	TokenType    string   `json:"token_type" enum:"Bearer"`
 	ExpiresIn    int      `json:"expires_in" doc:"seconds" example:"900"`
-	RefreshToken string   `json:"refresh_token"`
+	RefreshToken string   `json:"refresh_token" doc:"for POST /v1/auth/refresh, once; the answer brings the next" example:"AZnC8B9Oen-x9J8vah8AAQAAAAAAAAABq3J5"`
 	User         users.Me `json:"user"`
 }
 
