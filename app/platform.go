@@ -44,7 +44,7 @@ type idempotencyPruner interface {
 
 // sections hands each part of the configuration to whom it belongs.
 func sections(cfg *config.Config) fx.Option {
-	return fx.Supply(cfg.HTTP, cfg.Database, cfg.Redis, cfg.Outbox, cfg.Tasks, cfg.S3, cfg.CDN, cfg.SQS, cfg.Mail, cfg.Push, cfg.Payment,
+	return fx.Supply(cfg.HTTP, cfg.Database, cfg.Redis, cfg.Outbox, cfg.Tasks, cfg.S3, cfg.CDN, cfg.SQS, cfg.Download, cfg.Mail, cfg.Push, cfg.Payment,
 		cfg.Log, cfg.Telemetry, cfg.Auth, cfg.Users, cfg.Uploads, cfg.Posts, cfg.Products, cfg.Orders)
 }
 
