@@ -21,6 +21,8 @@ type Config struct {
 var (
 	// ErrUnavailable means that the outcome is unknown; repeat under the same key.
 	ErrUnavailable = fault.Unavailable("payment.unavailable", "The payment provider does not answer.")
+	// ErrProcessing means that the payment is under way at the provider: it can neither be cancelled nor is it captured yet.
+	ErrProcessing = fault.Conflict("payment.processing", "The payment is being processed.")
 	// ErrRefused means that the provider understood and said no; repeating does not help.
 	ErrRefused = fault.Conflict("payment.refused", "The payment provider refused.")
 	// ErrSignature means that the webhook was not signed by the provider, or too long ago.
@@ -50,19 +52,39 @@ type Intent struct {
 	CreatedAt    time.Time
 }
 
-// Refund is money given back. Key is ours, from the metadata.
+// RefundStatus is what has become of a refund.
+type RefundStatus string
+
+// The states that matter to us. A bank may send money back days later: even what has succeeded can fail.
+const (
+	RefundPending   RefundStatus = "pending"   // the provider has taken it on
+	RefundSucceeded RefundStatus = "succeeded" // the money is on its way to the customer
+	RefundFailed    RefundStatus = "failed"    // the money is with us again, or never left
+)
+
+// Refund is money given back.
 type Refund struct {
-	ID       string
-	IntentID string
-	Amount   money.Money
-	Status   string // pending, succeeded, failed, cancelled
+	ID        string
+	IntentID  string
+	RefundID  string // ours, from the metadata that we wrote; empty where somebody refunded at the provider
+	Amount    money.Money
+	Status    RefundStatus
+	Failure   string // the provider's word for why it failed
+	CreatedAt time.Time
 }
 
-// Event is a verified webhook: which event, of which kind, about which intent.
+// RefundFilter says which refunds are listed. Zero values list all.
+type RefundFilter struct {
+	IntentID     string
+	CreatedAfter time.Time // at or after
+}
+
+// Event is a verified webhook: which event, of which kind, about which intent or refund.
 type Event struct {
 	ID       string
 	Type     string
 	IntentID string // empty where the event is about no intent
+	RefundID string // the provider's id, where the event is about a refund
 	Live     bool
 	At       time.Time
 }
@@ -75,10 +97,15 @@ type Provider interface {
 	CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error)
 	// Intent reads an intent.
 	Intent(ctx context.Context, id string) (Intent, error)
-	// CancelIntent makes sure that an intent can never be paid; if it was paid already, it returns ErrRefused.
+	// CancelIntent makes sure that an intent can never be paid; if it was paid already, it returns ErrRefused, and
+	// ErrProcessing while that is not decided yet.
 	CancelIntent(ctx context.Context, key, id string) (Intent, error)
 	// Refund gives money back. The same key gives the same refund.
 	Refund(ctx context.Context, key, intentID string, amount money.Money, refundID string) (Refund, error)
+	// ReadRefund reads a refund by the provider's id.
+	ReadRefund(ctx context.Context, id string) (Refund, error)
+	// Refunds calls fn with every refund that the filter lists, the newest first, until fn returns an error, which it returns.
+	Refunds(ctx context.Context, filter RefundFilter, fn func(Refund) error) error
 	// Intents calls fn with every intent created at or after the time, the newest first, until fn returns an error,
 	// which it returns.
 	Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error

@@ -93,6 +93,8 @@ func (s *Stripe) CancelIntent(ctx context.Context, _, id string) (Intent, error)
 		return now, nil
 	case now.Status == StatusSucceeded:
 		return Intent{}, err
+	case now.Status == StatusProcessing:
+		return Intent{}, ErrProcessing.Because(err)
 	default: // it may still be paid, or be cancelled later
 		return Intent{}, ErrUnavailable.Because(err)
 	}
@@ -114,25 +116,53 @@ func (s *Stripe) Refund(ctx context.Context, key, intentID string, amount money.
 	if err != nil {
 		return Refund{}, err
 	}
-	return Refund{
-		ID:       made.ID,
-		IntentID: intentID,
-		Amount:   toMoney(made.Amount, made.Currency),
-		Status:   refundStatus(made.Status),
-	}, nil
+	refund := toRefund(made)
+	refund.IntentID = intentID
+	return refund, nil
+}
+
+// ReadRefund implements Provider.
+func (s *Stripe) ReadRefund(ctx context.Context, id string) (Refund, error) {
+	var found *stripe.Refund
+	err := s.call(ctx, func(ctx context.Context) (err error) {
+		found, err = s.client.V1Refunds.Retrieve(ctx, id, nil)
+		return err
+	})
+	if err != nil {
+		return Refund{}, err
+	}
+	return toRefund(found), nil
+}
+
+// Refunds implements Provider.
+func (s *Stripe) Refunds(ctx context.Context, filter RefundFilter, fn func(Refund) error) error {
+	params := &stripe.RefundListParams{}
+	params.Limit = stripe.Int64(listPage)
+	if filter.IntentID != "" {
+		params.PaymentIntent = stripe.String(filter.IntentID)
+	}
+	if !filter.CreatedAfter.IsZero() {
+		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: filter.CreatedAfter.Unix()}
+	}
+	return walk(ctx, s, s.client.V1Refunds.List(ctx, params), toRefund, fn)
 }
 
 // Intents implements Provider.
 func (s *Stripe) Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error {
 	params := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: createdAfter.Unix()}}
 	params.Limit = stripe.Int64(listPage)
+	return walk(ctx, s, s.client.V1PaymentIntents.List(ctx, params), toIntent, fn)
+}
+
+// walk hands every listed object to fn until it returns an error, which walk returns.
+func walk[V, T any](ctx context.Context, s *Stripe, listed stripe.Seq2[V, error], read func(V) T, fn func(T) error) error {
 	var stop error
 	err := s.breaker.Do(ctx, func() error {
-		for listed, err := range s.client.V1PaymentIntents.List(ctx, params) {
+		for object, err := range listed {
 			if err != nil {
 				return toFault(err)
 			}
-			if stop = fn(toIntent(listed)); stop != nil {
+			if stop = fn(read(object)); stop != nil {
 				return nil
 			}
 		}
@@ -153,19 +183,21 @@ func (s *Stripe) Verify(body []byte, signature string) (Event, error) {
 	if err != nil {
 		return Event{}, ErrSignature.Because(err)
 	}
+	intentID, refundID := subjectOf(event.Data)
 	return Event{
 		ID:       event.ID,
 		Type:     string(event.Type),
-		IntentID: intentOf(event.Data),
+		IntentID: intentID,
+		RefundID: refundID,
 		Live:     event.Livemode,
 		At:       time.Unix(event.Created, 0).UTC(),
 	}, nil
 }
 
-// intentOf returns the intent that an event is about: the object itself, or the one it belongs to.
-func intentOf(data *stripe.EventData) string {
+// subjectOf returns the intent that an event is about (the object itself, or the one it belongs to), and the refund.
+func subjectOf(data *stripe.EventData) (intentID, refundID string) {
 	if data == nil {
-		return ""
+		return "", ""
 	}
 	var object struct {
 		ID            string `json:"id"`
@@ -173,13 +205,16 @@ func intentOf(data *stripe.EventData) string {
 		PaymentIntent any    `json:"payment_intent"` // an id or null
 	}
 	if json.Unmarshal(data.Raw, &object) != nil {
-		return ""
+		return "", ""
 	}
 	if object.Object == "payment_intent" {
-		return object.ID
+		return object.ID, ""
 	}
-	id, _ := object.PaymentIntent.(string)
-	return id
+	if object.Object == "refund" {
+		refundID = object.ID
+	}
+	intentID, _ = object.PaymentIntent.(string)
+	return intentID, refundID
 }
 
 func (s *Stripe) intent(ctx context.Context, fn func(context.Context) (*stripe.PaymentIntent, error)) (Intent, error) {
@@ -255,13 +290,28 @@ func intentStatus(s stripe.PaymentIntentStatus) Status {
 	}
 }
 
-func refundStatus(s stripe.RefundStatus) string {
+func toRefund(r *stripe.Refund) Refund {
+	refund := Refund{
+		ID:        r.ID,
+		RefundID:  r.Metadata["refund_id"],
+		Amount:    toMoney(r.Amount, r.Currency),
+		Status:    refundStatus(r.Status),
+		Failure:   string(r.FailureReason),
+		CreatedAt: time.Unix(r.Created, 0).UTC(),
+	}
+	if r.PaymentIntent != nil {
+		refund.IntentID = r.PaymentIntent.ID
+	}
+	return refund
+}
+
+func refundStatus(s stripe.RefundStatus) RefundStatus {
 	switch s {
-	case stripe.RefundStatusCanceled:
-		return "cancelled"
-	case stripe.RefundStatusRequiresAction:
-		return "pending"
-	default:
-		return string(s)
+	case stripe.RefundStatusSucceeded:
+		return RefundSucceeded
+	case stripe.RefundStatusFailed, stripe.RefundStatusCanceled:
+		return RefundFailed
+	default: // pending, requires_action
+		return RefundPending
 	}
 }

@@ -38,8 +38,10 @@ type endpoints struct {
 	Apple    string `json:"apple"`
 	Stripe   string `json:"stripe"`
 	FCM      string `json:"fcm"`
-	SMTP     string `json:"smtp"`
-	Mail     string `json:"mail"`
+
+	StripeMock string `json:"stripe_mock"` // Stripe's own, for request shapes
+	SMTP       string `json:"smtp"`
+	Mail       string `json:"mail"`
 }
 
 func (e endpoints) write(path string) error {

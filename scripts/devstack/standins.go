@@ -77,6 +77,9 @@ func (s *stack) startStripe() error {
 	server := newStripe()
 	server.addAccount(s.secrets.StripeSecretKey, s.urls.API+stripeWebhookPath, s.secrets.StripeWebhook)
 	var err error
+	if s.urls.StripeMock, err = s.serve("stripe-mock", always(stripeMock())); err != nil {
+		return err
+	}
 	s.urls.Stripe, err = s.serve("stripe", always(server.handler()))
 	if err == nil {
 		s.mu.Lock()

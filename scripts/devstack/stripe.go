@@ -91,6 +91,9 @@ func (s *stripeServer) handler() http.Handler {
 	}
 	mux.HandleFunc("POST /test/payment_intents/{id}/succeed", s.testSucceed)
 	mux.HandleFunc("POST /test/payment_intents/{id}/fail", s.testFail)
+	mux.HandleFunc("POST /test/payment_intents/{id}/process", s.testProcess)
+	mux.HandleFunc("POST /test/refunds/{id}/succeed", s.testRefund("succeeded"))
+	mux.HandleFunc("POST /test/refunds/{id}/fail", s.testRefund("failed"))
 	mux.HandleFunc("POST /test/events/{id}/resend", s.testResend)
 	mux.HandleFunc("GET /test/events", s.testEvents)
 	mux.HandleFunc("POST /test/accounts", s.testAccount)

@@ -125,22 +125,54 @@ func signWebhook(payload []byte, secret string, now time.Time) string {
 	return fmt.Sprintf("t=%d,v1=%s", now.Unix(), hex.EncodeToString(mac.Sum(nil)))
 }
 
-// testSucceed pays an intent of any account; a second time changes nothing.
+// testSucceed pays an intent of any account, by the method that ?payment_method names; a second time changes nothing.
 func (s *stripeServer) testSucceed(w http.ResponseWriter, r *http.Request) {
 	s.testIntent(w, r, func(known *intent) bool {
-		if known.Status == "requires_payment_method" {
+		if known.Status == "requires_payment_method" || known.Status == "processing" {
+			if method := r.URL.Query().Get("payment_method"); method != "" {
+				known.PaymentMethod = &method
+			}
 			s.succeed(known, eventRequest{})
 		}
 		return known.Status == "succeeded"
 	})
 }
 
-// testFail declines one attempt at paying an intent of any account.
+// testProcess leaves an intent of any account with the bank: it is neither paid nor can it be cancelled.
+func (s *stripeServer) testProcess(w http.ResponseWriter, r *http.Request) {
+	s.testIntent(w, r, func(known *intent) bool {
+		if known.Status == "requires_payment_method" {
+			known.Status = "processing"
+			s.emit(known.account, "payment_intent.processing", known.ID, known, eventRequest{})
+		}
+		return known.Status == "processing"
+	})
+}
+
+// testRefund ends a refund of any account, as banks do days later.
+func (s *stripeServer) testRefund(status string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		known, ok := s.refunds.get(r.PathValue("id"))
+		switch {
+		case !ok:
+			writeJSON(w, http.StatusNotFound, map[string]string{"error": "no such refund"})
+		case !s.endRefund(known, status):
+			writeJSON(w, http.StatusConflict, map[string]string{"error": "the refund is " + known.Status})
+		default:
+			writeJSON(w, http.StatusOK, known)
+		}
+	}
+}
+
+// testFail declines one attempt at paying an intent of any account; one that was with the bank is open again.
 func (s *stripeServer) testFail(w http.ResponseWriter, r *http.Request) {
 	s.testIntent(w, r, func(known *intent) bool {
-		if known.Status != "requires_payment_method" {
+		if known.Status != "requires_payment_method" && known.Status != "processing" {
 			return false
 		}
+		known.Status = "requires_payment_method"
 		s.fail(known, eventRequest{})
 		return true
 	})

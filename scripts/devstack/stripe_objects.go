@@ -50,6 +50,7 @@ type refund struct {
 	Created       int64             `json:"created"`
 	Currency      string            `json:"currency"`
 	Metadata      map[string]string `json:"metadata"`
+	FailureReason *string           `json:"failure_reason,omitempty"`
 	PaymentIntent string            `json:"payment_intent"`
 	Reason        *string           `json:"reason"`
 	Status        string            `json:"status"`
@@ -74,6 +75,9 @@ type charge struct {
 	Refunded       bool              `json:"refunded"`
 	Status         string            `json:"status"`
 }
+
+// pendingRefund is Stripe's test method whose refunds are pending at first.
+const pendingRefund = "pm_card_pendingRefund"
 
 var currencyCode = regexp.MustCompile(`^[a-z]{3}$`)
 
@@ -249,6 +253,9 @@ func (s *stripeServer) createRefund(r apiRequest) (any, *stripeFault) {
 		Created: time.Now().Unix(), Currency: paid.Currency, Metadata: metadataOf(r.form),
 		PaymentIntent: paid.ID, Reason: optional(r.form, "reason"), Status: "succeeded", account: r.account,
 	}
+	if *paid.PaymentMethod == pendingRefund {
+		made.Status = "pending"
+	}
 	s.refunds.put(made.ID, made)
 	s.emit(r.account, "refund.created", paid.ID, made, r.trace)
 	s.emit(r.account, "charge.refunded", paid.ID, paid.charge(), r.trace)
@@ -272,6 +279,27 @@ func (s *stripeServer) paidIntent(r apiRequest) (*intent, *stripeFault) {
 		return known, nil
 	}
 	return nil, noSuch("payment_intent", id+chargeID)
+}
+
+// endRefund is what the bank says of a refund in the end, even of one that had succeeded; the caller holds the lock.
+func (s *stripeServer) endRefund(known *refund, status string) bool {
+	if known.Status == status || known.Status == "failed" {
+		return known.Status == status
+	}
+	known.Status = status
+	kinds := []string{"refund.updated"}
+	if status == "failed" {
+		reason := "expired_or_canceled_card"
+		known.FailureReason = &reason
+		kinds = append(kinds, "refund.failed")
+		if paid, ok := s.intents.get(known.PaymentIntent); ok {
+			paid.refunded -= known.Amount
+		}
+	}
+	for _, kind := range kinds {
+		s.emit(known.account, kind, known.PaymentIntent, known, eventRequest{})
+	}
+	return true
 }
 
 func (s *stripeServer) retrieveRefund(r apiRequest) (any, *stripeFault) {
