@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"atrium/platform/etag"
 	"atrium/platform/identity"
 )
 
@@ -150,6 +151,23 @@ func PathID(s string, notFound error) (uuid.UUID, error) {
 		return uuid.Nil, notFound
 	}
 	return id, nil
+}
+
+// Edit is the request of a PATCH on something with a version: what is changed, which version was seen, and the changes.
+type Edit[B any] struct {
+	ID      string `path:"id"`
+	IfMatch string `header:"If-Match" doc:"the ETag that was seen"`
+	Body    B
+}
+
+// Target reads what is changed and the version that must still stand. A malformed id is notFound.
+func (in *Edit[B]) Target(notFound error) (uuid.UUID, etag.Match, error) {
+	id, err := PathID(in.ID, notFound)
+	if err != nil {
+		return uuid.Nil, etag.Match{}, err
+	}
+	match, err := etag.Parse(in.IfMatch)
+	return id, match, err
 }
 
 // adapter registers huma's operations on gin, each behind the guards of its route.

@@ -78,3 +78,10 @@ func (t *Telemetry) Counter(name, help string, labels ...string) *prometheus.Cou
 	t.Metrics.MustRegister(counter)
 	return counter
 }
+
+// Level registers a figure of the business that goes up and down, and returns what sets it. Names as for Counter.
+func (t *Telemetry) Level(name, help string) (set func(n int)) {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "atrium", Name: name, Help: help})
+	t.Metrics.MustRegister(gauge)
+	return func(n int) { gauge.Set(float64(n)) }
+}
