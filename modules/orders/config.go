@@ -10,4 +10,6 @@ type Config struct {
 	TaxRates       map[string]int64 `koanf:"tax_rates" validate:"dive,min=0,max=10000"`    // by country; contained in prices
 	DefaultTaxRate int64            `koanf:"default_tax_rate" validate:"min=0,max=10000"`  // of countries that are not listed
 	SweepEvery     time.Duration    `koanf:"sweep_every" validate:"min=1s"`                // how often lost webhooks and overdue orders are looked for
+	ReconcileEvery time.Duration    `koanf:"reconcile_every" validate:"min=1m"`            // how often our books are compared with the provider's
+	ReturnWithin   time.Duration    `koanf:"return_within" validate:"min=1h"`              // how long after delivery something may be sent back
 }

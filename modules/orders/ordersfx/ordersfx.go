@@ -21,7 +21,7 @@ var Module = fx.Module("orders",
 		cart.NewStore, cart.NewService, cart.NewHTTP,
 		address.NewStore, address.NewService, address.NewHTTP,
 		coupon.NewStore, coupon.NewService, coupon.NewHTTP,
-		order.NewStore, order.NewService, order.NewHTTP,
+		order.NewStore, order.NewMeters, order.NewService, order.NewHTTP,
 	),
 	fx.Provide(
 		func(s *order.Service) orders.Reader { return s },

@@ -64,16 +64,8 @@ func (h *HTTP) create(ctx context.Context, in *struct{ Body addressBody }) (*htt
 	}, nil
 }
 
-func (h *HTTP) edit(ctx context.Context, in *struct {
-	ID      string `path:"id"`
-	IfMatch string `header:"If-Match"`
-	Body    Change
-}) (*httpserver.Answer[addressResponse], error) {
-	id, err := httpserver.PathID(in.ID, errNotFound)
-	if err != nil {
-		return nil, err
-	}
-	match, err := etag.Parse(in.IfMatch)
+func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[Change]) (*httpserver.Answer[addressResponse], error) {
+	id, match, err := in.Target(errNotFound)
 	if err != nil {
 		return nil, err
 	}

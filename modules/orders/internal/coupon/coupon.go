@@ -2,7 +2,9 @@
 package coupon
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ var (
 	errLimit = fault.Conflict("orders.coupon_limit", "It has been used more often than that already.")
 )
 
-// Coupon is a row of coupons: it takes off PercentBP basis points, or Amount.
+// Coupon is a row of coupons: it takes off PercentBP basis points, or Amount. An automatic one needs no code to be named.
 type Coupon struct {
 	ID               uuid.UUID `gorm:"type:uuid;primaryKey"`
 	Code             string
@@ -41,6 +43,7 @@ type Coupon struct {
 	MaxUsesPerPerson *int64
 	Uses             int64
 	Active           bool
+	Automatic        bool
 	Version          int64
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
@@ -67,39 +70,41 @@ type Service struct {
 // NewService makes a Service.
 func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
 
-// Use counts one use of a coupon for an order, in the transaction open in ctx, and returns what it takes off the subtotal.
+// Use counts one use of a coupon for an order, in the transaction open in ctx, and returns what it takes off the subtotal. An
+// order has one coupon. Without a code it is the automatic one that takes off most and has a use left for this person, if any.
 func (s *Service) Use(ctx context.Context, code string, user, order uuid.UUID, subtotal money.Money) (money.Money, error) {
-	c, found, err := s.store.Count(ctx, clean(code))
+	if code = clean(code); code == "" {
+		return s.useBest(ctx, user, order, subtotal)
+	}
+	c, found, err := s.store.Running(ctx, code)
 	if err != nil {
 		return money.Money{}, err
 	}
-	if !found {
-		return money.Money{}, s.refusal(ctx, clean(code))
-	}
-	if !c.fits(subtotal) {
+	if !found || !c.fits(subtotal) {
 		return money.Money{}, errInvalid
 	}
-	// The row is locked by having been counted, so nobody else of this person's can be between the two.
-	mine, err := s.store.UsesOf(ctx, c.ID, user)
+	counted, err := s.store.Count(ctx, c, user, order)
+	if err == nil && !counted {
+		err = errExhausted
+	}
+	return c.Discount(subtotal), err
+}
+
+func (s *Service) useBest(ctx context.Context, user, order uuid.UUID, subtotal money.Money) (money.Money, error) {
+	running, err := s.store.Automatic(ctx)
 	if err != nil {
 		return money.Money{}, err
 	}
-	if c.MaxUsesPerPerson != nil && mine >= *c.MaxUsesPerPerson {
-		return money.Money{}, errExhausted
+	running = slices.DeleteFunc(running, func(c Coupon) bool { return !c.fits(subtotal) || c.Discount(subtotal).Amount == 0 })
+	slices.SortStableFunc(running, func(a, b Coupon) int {
+		return cmp.Compare(b.Discount(subtotal).Amount, a.Discount(subtotal).Amount)
+	})
+	for _, c := range running {
+		if counted, err := s.store.Count(ctx, c, user, order); err != nil || counted {
+			return c.Discount(subtotal), err
+		}
 	}
-	return c.Discount(subtotal), s.store.Record(ctx, c.ID, user, order)
-}
-
-// refusal says why a coupon could not be counted.
-func (s *Service) refusal(ctx context.Context, code string) error {
-	usedUp, err := s.store.UsedUp(ctx, code)
-	if err != nil {
-		return err
-	}
-	if usedUp {
-		return errExhausted
-	}
-	return errInvalid
+	return money.Of(0, subtotal.Currency), nil
 }
 
 // GiveBack uncounts an order's use, if it has one, in the transaction open in ctx.
@@ -145,6 +150,11 @@ func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, chan
 			c.EndsAt = change.EndsAt
 		}
 		if change.MaxUses != nil {
+			if c.MaxUses == nil {
+				if err := s.store.Limit(ctx, id); err != nil {
+					return err
+				}
+			}
 			c.MaxUses = change.MaxUses
 		}
 		if change.MaxUsesPerPerson != nil {

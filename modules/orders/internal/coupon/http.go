@@ -66,16 +66,8 @@ func (h *HTTP) create(ctx context.Context, in *struct{ Body couponBody }) (*http
 	}, nil
 }
 
-func (h *HTTP) edit(ctx context.Context, in *struct {
-	ID      string `path:"id"`
-	IfMatch string `header:"If-Match"`
-	Body    Change
-}) (*httpserver.Answer[couponResponse], error) {
-	id, err := httpserver.PathID(in.ID, errNotFound)
-	if err != nil {
-		return nil, err
-	}
-	match, err := etag.Parse(in.IfMatch)
+func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[Change]) (*httpserver.Answer[couponResponse], error) {
+	id, match, err := in.Target(errNotFound)
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +87,13 @@ type couponBody struct {
 	EndsAt           *time.Time   `json:"ends_at,omitempty"`
 	MaxUses          *int64       `json:"max_uses,omitempty" minimum:"1"`
 	MaxUsesPerPerson *int64       `json:"max_uses_per_person,omitempty" minimum:"1"`
+	Automatic        bool         `json:"automatic,omitempty" doc:"taken off without being named, where no other coupon is"`
 }
 
 func (b couponBody) coupon() (Coupon, error) {
 	c := Coupon{
 		Code: b.Code, StartsAt: b.StartsAt, EndsAt: b.EndsAt, MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
+		Automatic: b.Automatic,
 	}
 	if b.Percent != nil {
 		basisPoints := *b.Percent * 100
@@ -132,6 +126,7 @@ type couponResponse struct {
 	MaxUsesPerPerson *int64       `json:"max_uses_per_person"`
 	Uses             int64        `json:"uses"`
 	Active           bool         `json:"active"`
+	Automatic        bool         `json:"automatic"`
 	Version          int64        `json:"version"`
 	CreatedAt        time.Time    `json:"created_at"`
 }
@@ -139,7 +134,7 @@ type couponResponse struct {
 func toCoupon(c Coupon) couponResponse {
 	body := couponResponse{
 		ID: c.ID, Code: c.Code, StartsAt: c.StartsAt, EndsAt: c.EndsAt, MaxUses: c.MaxUses, MaxUsesPerPerson: c.MaxUsesPerPerson,
-		Uses: c.Uses, Active: c.Active, Version: c.Version, CreatedAt: c.CreatedAt,
+		Uses: c.Uses, Active: c.Active, Automatic: c.Automatic, Version: c.Version, CreatedAt: c.CreatedAt,
 	}
 	if c.PercentBP != nil {
 		percent := *c.PercentBP / 100

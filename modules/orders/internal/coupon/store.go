@@ -17,36 +17,50 @@ func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 var faults = database.Faults{"coupons_code_key": errTaken, "coupons_kind": errKind, "coupons_uses": errLimit}
 
-// Count counts one use, where the coupon runs now and has one left; the row stays locked until the transaction ends.
-func (s *Store) Count(ctx context.Context, code string) (c Coupon, found bool, err error) {
-	err = s.db.Conn(ctx).Raw(`UPDATE coupons SET uses = uses + 1 WHERE code = ? AND active AND (max_uses IS NULL OR uses < max_uses)
-		AND (starts_at IS NULL OR starts_at <= now()) AND (ends_at IS NULL OR ends_at > now()) RETURNING *`, code).Scan(&c).Error
+const running = ` active AND (starts_at IS NULL OR starts_at <= now()) AND (ends_at IS NULL OR ends_at > now())`
+
+// Running reads the coupon with a code, where it runs now.
+func (s *Store) Running(ctx context.Context, code string) (c Coupon, found bool, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT * FROM coupons WHERE code = ? AND`+running, code).Scan(&c).Error
 	return c, c.ID != uuid.Nil, faults.Translate(err, nil)
 }
 
-// UsedUp reports whether the coupon is there and runs, but has no use left.
-func (s *Store) UsedUp(ctx context.Context, code string) (yes bool, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT EXISTS (SELECT 1 FROM coupons WHERE code = ? AND active AND uses >= max_uses
-		AND (starts_at IS NULL OR starts_at <= now()) AND (ends_at IS NULL OR ends_at > now()))`, code).Scan(&yes).Error
-	return yes, faults.Translate(err, nil)
+// Automatic reads the coupons that run now and need no code.
+func (s *Store) Automatic(ctx context.Context) (all []Coupon, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT * FROM coupons WHERE automatic AND` + running + ` ORDER BY id`).Scan(&all).Error
+	return all, faults.Translate(err, nil)
 }
 
-// UsesOf counts a person's uses.
-func (s *Store) UsesOf(ctx context.Context, coupon, user uuid.UUID) (n int64, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT count(*) FROM coupon_uses WHERE coupon_id = ? AND user_id = ?`, coupon, user).Scan(&n).Error
-	return n, faults.Translate(err, nil)
-}
-
-// Record notes which order used the coupon.
-func (s *Store) Record(ctx context.Context, coupon, user, order uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`INSERT INTO coupon_uses (order_id, coupon_id, user_id) VALUES (?, ?, ?)`,
-		order, coupon, user).Error, nil)
+// Count counts one use by a person for an order; counted is false where the coupon, or this person, has none left. Each limit is
+// a conditional update. The coupon's own row is written only where it has a limit, so that one without is no place where all
+// buyers meet.
+func (s *Store) Count(ctx context.Context, c Coupon, user, order uuid.UUID) (counted bool, err error) {
+	person := s.db.Conn(ctx).Exec(`INSERT INTO coupon_people AS p (coupon_id, user_id, uses) VALUES (?, ?, 1)
+		ON CONFLICT (coupon_id, user_id) DO UPDATE SET uses = p.uses + 1 WHERE p.uses < coalesce(?::bigint, p.uses + 1)`,
+		c.ID, user, c.MaxUsesPerPerson)
+	if person.Error != nil || person.RowsAffected == 0 {
+		return false, faults.Translate(person.Error, nil)
+	}
+	use := `INSERT INTO coupon_uses (order_id, coupon_id, user_id)
+		SELECT ?, id, ? FROM coupons WHERE id = ? AND max_uses IS NULL FOR KEY SHARE`
+	if c.MaxUses != nil {
+		use = `WITH order_of AS (SELECT ?::uuid AS order_id, ?::uuid AS user_id),
+			counted AS (UPDATE coupons SET uses = uses + 1 WHERE id = ? AND uses < max_uses RETURNING id)
+			INSERT INTO coupon_uses (order_id, coupon_id, user_id) SELECT order_id, id, user_id FROM counted, order_of`
+	}
+	all := s.db.Conn(ctx).Exec(use, order, user, c.ID)
+	if all.Error != nil || all.RowsAffected == 1 {
+		return true, faults.Translate(all.Error, nil)
+	}
+	return false, faults.Translate(s.db.Conn(ctx).Exec(`UPDATE coupon_people SET uses = uses - 1 WHERE coupon_id = ? AND user_id = ?`,
+		c.ID, user).Error, nil)
 }
 
 // GiveBack removes an order's use and uncounts it.
 func (s *Store) GiveBack(ctx context.Context, order uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`WITH gone AS (DELETE FROM coupon_uses WHERE order_id = ? RETURNING coupon_id)
-		UPDATE coupons SET uses = uses - 1 FROM gone WHERE id = gone.coupon_id`, order).Error, nil)
+	return faults.Translate(s.db.Conn(ctx).Exec(`WITH gone AS (DELETE FROM coupon_uses WHERE order_id = ? RETURNING coupon_id, user_id),
+		person AS (UPDATE coupon_people p SET uses = p.uses - 1 FROM gone g WHERE p.coupon_id = g.coupon_id AND p.user_id = g.user_id)
+		UPDATE coupons SET uses = uses - 1 FROM gone WHERE id = gone.coupon_id AND max_uses IS NOT NULL`, order).Error, nil)
 }
 
 // Insert writes a new coupon.
@@ -60,6 +74,12 @@ func (s *Store) Lock(ctx context.Context, id uuid.UUID) (c Coupon, err error) {
 	return c, faults.Translate(err, errNotFound)
 }
 
+// Limit begins to count a coupon that had no limit, from the uses that it has had.
+func (s *Store) Limit(ctx context.Context, id uuid.UUID) error {
+	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE coupons SET uses = (SELECT count(*) FROM coupon_uses WHERE coupon_id = ?) WHERE id = ?`,
+		id, id).Error, nil)
+}
+
 // Update writes a coupon back, one version on.
 func (s *Store) Update(ctx context.Context, c *Coupon) error {
 	c.Version++
@@ -68,7 +88,8 @@ func (s *Store) Update(ctx context.Context, c *Coupon) error {
 
 // Page reads coupons, newest first, below the id given (the nil id: from the top).
 func (s *Store) Page(ctx context.Context, below uuid.UUID, limit int) ([]Coupon, error) {
-	q := s.db.Conn(ctx).Order("id DESC").Limit(limit)
+	q := s.db.Conn(ctx).Order("id DESC").Limit(limit).Select(`*, CASE WHEN max_uses IS NULL
+		THEN (SELECT coalesce(sum(p.uses), 0) FROM coupon_people p WHERE p.coupon_id = coupons.id) ELSE uses END AS uses`)
 	if below != uuid.Nil {
 		q = q.Where("id < ?", below)
 	}

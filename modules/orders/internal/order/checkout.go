@@ -11,6 +11,7 @@ import (
 	"atrium/modules/orders"
 	"atrium/modules/orders/internal/address"
 	"atrium/modules/orders/internal/cart"
+	"atrium/modules/products"
 	"atrium/platform/idempotency"
 	"atrium/platform/money"
 	"atrium/platform/outbox"
@@ -29,67 +30,75 @@ const numberTries = 3
 // Checkout turns the cart into an order: prices of now, tax, coupon and stock in one transaction. The payment is asked for
 // afterwards; a provider that is down leaves the order without an intent, which Pay makes up for.
 func (s *Service) Checkout(ctx context.Context, user uuid.UUID, b Basket) (*Order, error) {
+	var o *Order
 	id, interrupted := idempotency.Attached(ctx)
-	if !interrupted {
-		var err error
-		if id, err = s.place(ctx, user, b); err != nil {
-			return nil, err
+	var err error
+	if interrupted {
+		o, err = s.store.Of(ctx, user, id)
+	} else {
+		o, err = s.place(ctx, user, b)
+		if errors.Is(err, products.ErrInsufficientStock) && s.freeOverdue(ctx, user) {
+			o, err = s.place(ctx, user, b)
 		}
 	}
-	if err := s.ensureIntent(ctx, id); err != nil {
-		s.log.Warn("an order waits for its payment intent", zap.Stringer("order_id", id), zap.Error(err))
+	if err != nil {
+		return nil, err
 	}
-	return s.store.Of(ctx, user, id)
+	if err := s.ensureIntent(ctx, o); err != nil {
+		s.log.Warn("an order waits for its payment intent", zap.Stringer("order_id", o.ID), zap.Error(err))
+	}
+	return o, nil
 }
 
-func (s *Service) place(ctx context.Context, user uuid.UUID, b Basket) (uuid.UUID, error) {
+func (s *Service) place(ctx context.Context, user uuid.UUID, b Basket) (o *Order, err error) {
 	for try := 1; ; try++ {
 		id, err := uuid.NewV7()
 		if err != nil {
-			return uuid.Nil, err
+			return nil, err
 		}
-		err = s.db.InTx(ctx, func(ctx context.Context) error { return s.placeLocked(ctx, id, user, b) })
+		err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
+			o, err = s.placeLocked(ctx, id, user, b)
+			return err
+		})
 		if !errors.Is(err, errNumberTaken) || try == numberTries {
-			return id, err
+			return o, err
 		}
 	}
 }
 
-func (s *Service) placeLocked(ctx context.Context, id, user uuid.UUID, b Basket) error {
+func (s *Service) placeLocked(ctx context.Context, id, user uuid.UUID, b Basket) (*Order, error) {
 	to, err := s.book.Copy(ctx, user, b.AddressID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	taken, err := s.carts.Take(ctx, user, b.CartVersion)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	discount := money.Of(0, taken.Subtotal.Currency)
-	if b.Coupon != "" {
-		if discount, err = s.coupons.Use(ctx, b.Coupon, user, id, taken.Subtotal); err != nil {
-			return err
-		}
+	discount, err := s.coupons.Use(ctx, b.Coupon, user, id, taken.Subtotal)
+	if err != nil {
+		return nil, err
 	}
 	o, err := s.draw(ctx, id, user, taken, to, discount)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.stock.Reserve(ctx, o.ID, o.lines()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.store.Insert(ctx, o); err != nil {
-		return err
+		return nil, err
 	}
 	if err := idempotency.Attach(ctx, o.ID); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.outbox.Publish(ctx, orders.Placed{Moved: o.moved()}); err != nil {
-		return err
+		return nil, err
 	}
 	if o.Total == 0 {
-		return s.paid(ctx, o, "nothing to pay")
+		return o, s.paid(ctx, o, "nothing to pay")
 	}
-	return s.outbox.Enqueue(ctx, Expire{OrderID: o.ID}, outbox.At(o.ReservedUntil))
+	return o, s.outbox.Enqueue(ctx, Expire{OrderID: o.ID}, outbox.At(o.ReservedUntil))
 }
 
 // draw works the order out: what everything costs, and the first attempt at its payment.
@@ -150,25 +159,24 @@ func (s *Service) attempt(o *Order, n int) (Payment, error) {
 
 // ensureIntent makes sure that an order that waits for its payment has an intent at the provider. The provider's key is the
 // order and the attempt: an answer that was lost is given again.
-func (s *Service) ensureIntent(ctx context.Context, id uuid.UUID) error {
-	o, err := s.store.ByID(ctx, id)
-	if err != nil || o.Status != PendingPayment {
-		return err
-	}
-	if o.Payment.Status == paymentCancelled {
-		if o, err = s.nextAttempt(ctx, id); err != nil {
+func (s *Service) ensureIntent(ctx context.Context, o *Order) error {
+	if o.Status == PendingPayment && o.Payment.Status == paymentCancelled {
+		locked, err := s.nextAttempt(ctx, o.ID)
+		if err != nil {
 			return err
 		}
+		*o = *locked
 	}
-	p := o.Payment
+	p := &o.Payment
 	if o.Status != PendingPayment || p.IntentID != nil {
 		return nil
 	}
-	key := id.String() + "-" + strconv.Itoa(p.Attempt)
-	intent, err := s.provider.CreateIntent(ctx, key, money.Of(p.Amount, p.Currency), id.String())
+	key := o.ID.String() + "-" + strconv.Itoa(p.Attempt)
+	intent, err := s.provider.CreateIntent(ctx, key, money.Of(p.Amount, p.Currency), o.ID.String())
 	if err != nil {
 		return err
 	}
+	p.IntentID, p.ClientSecret, p.Live = &intent.ID, &intent.ClientSecret, intent.Live
 	return s.store.SetIntent(ctx, p.ID, intent)
 }
 
@@ -191,17 +199,17 @@ func (s *Service) nextAttempt(ctx context.Context, id uuid.UUID) (*Order, error)
 
 // Pay makes sure that the intent exists, asks the provider about it and settles what it says.
 func (s *Service) Pay(ctx context.Context, user, id uuid.UUID) (*Order, error) {
-	if _, err := s.store.Of(ctx, user, id); err != nil {
+	o, err := s.Read(ctx, user, id)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.ensureIntent(ctx, id); err != nil {
+	if err := s.ensureIntent(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := s.Settle(ctx, id); err != nil {
 		return nil, err
 	}
-	o, err := s.store.Of(ctx, user, id)
-	if err != nil {
+	if o, err = s.store.Of(ctx, user, id); err != nil {
 		return nil, err
 	}
 	if o.Status.over() && o.Payment.IntentID == nil {

@@ -10,12 +10,16 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/platform/outbox"
+	"atrium/platform/payment"
 	"atrium/platform/tasks"
 )
 
-// patience is how long after its reservation an order is kept while the provider cannot say whether it was paid. Then the
-// stock is free; money that comes later is settled as late.
-const patience = 5 * time.Minute
+// How long after its reservation an order is kept: patience while the provider does not answer, processingPatience while it
+// says that the bank is at work. Then the stock is free; money that comes later is settled as late.
+const (
+	patience           = 5 * time.Minute
+	processingPatience = 24 * time.Hour
+)
 
 var errNotYet = errors.New("the reservation has not ended yet")
 
@@ -33,11 +37,15 @@ func (s *Service) Expire(ctx context.Context, id uuid.UUID) error {
 	if wait := o.ReservedUntil.Sub(now); wait > 0 {
 		return tasks.RetryAfter(errNotYet, wait)
 	}
-	if err := s.cancelIntent(ctx, o); err != nil {
-		if now.Sub(o.ReservedUntil) < patience {
-			return tasks.RetryAfter(err, 30*time.Second)
-		}
-		s.log.Warn("an order expires though the provider does not answer", zap.Stringer("order_id", id), zap.Error(err))
+	late := now.Sub(o.ReservedUntil)
+	switch err := s.cancelIntent(ctx, o); {
+	case err == nil:
+	case errors.Is(err, payment.ErrProcessing) && late < processingPatience:
+		return nil // the provider's event settles it, or the sweep
+	case !errors.Is(err, payment.ErrProcessing) && late < patience:
+		return tasks.RetryAfter(err, 30*time.Second)
+	default:
+		s.log.Warn("an order expires though its payment is not decided", zap.Stringer("order_id", id), zap.Error(err))
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		o, err := s.store.Lock(ctx, id)
@@ -46,6 +54,38 @@ func (s *Service) Expire(ctx context.Context, id uuid.UUID) error {
 		}
 		return s.closeUnpaid(ctx, o, Expired, "not paid in time", orders.Expired{Moved: o.moved()})
 	})
+}
+
+// freeOverdue closes orders whose time is up and that hold what this person's cart asks for: reservations end by time, not by
+// the job that is to end them. It reports whether there may be stock now that was reserved before.
+func (s *Service) freeOverdue(ctx context.Context, user uuid.UUID) bool {
+	ids, err := s.store.OverdueWith(ctx, user, freeAtOnce)
+	if err != nil {
+		s.log.Warn("overdue orders could not be looked for", zap.Error(err))
+		return false
+	}
+	for _, id := range ids {
+		if err := s.Expire(ctx, id); err != nil {
+			s.log.Info("an overdue order holds its stock", zap.Stringer("order_id", id), zap.Error(err))
+		}
+	}
+	return len(ids) > 0
+}
+
+// freeAtOnce bounds how many overdue orders one checkout closes.
+const freeAtOnce = 10
+
+// Read returns a person's order. One whose time is up is settled or closed first, whether or not its job has come to it.
+func (s *Service) Read(ctx context.Context, user, id uuid.UUID) (*Order, error) {
+	o, err := s.store.Of(ctx, user, id)
+	if err != nil || !o.overdue(time.Now()) {
+		return o, err
+	}
+	if err := s.Expire(ctx, id); err != nil {
+		s.log.Info("an overdue order is shown as it stands", zap.Stringer("order_id", id), zap.Error(err))
+		return o, nil
+	}
+	return s.store.Of(ctx, user, id)
 }
 
 // cancelIntent makes sure that the order's intent cannot be paid any more, or settles what was paid.
@@ -116,6 +156,9 @@ func (s *Service) Cancel(ctx context.Context, user, id uuid.UUID) (*Order, error
 }
 
 func (s *Service) cancelPaid(ctx context.Context, o *Order) error {
+	if err := s.coupons.GiveBack(ctx, o.ID); err != nil {
+		return err
+	}
 	if err := s.release(ctx, o); err != nil {
 		return err
 	}
@@ -140,7 +183,6 @@ const (
 	sweepLimit    = 100
 	overdueSlack  = 30 * time.Second
 	unsettledWait = 5 * time.Minute
-	refundWait    = 10 * time.Minute
 )
 
 // Sweep looks for what fell through: orders that should have expired, payments whose webhook was lost, refunds that wait.
@@ -154,7 +196,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	refunds, err := s.store.PendingRefunds(ctx, refundWait, sweepLimit)
+	refunds, err := s.store.UnsettledRefunds(ctx, sweepLimit)
 	if err != nil {
 		return err
 	}
@@ -162,7 +204,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	for _, work := range []struct {
 		ids []uuid.UUID
 		do  func(context.Context, uuid.UUID) error
-	}{{overdue, s.Expire}, {unsettled, s.Settle}, {refunds, s.SendRefund}} {
+	}{{overdue, s.Expire}, {unsettled, s.Settle}, {refunds, s.lookAtRefund}} {
 		for _, id := range work.ids {
 			if err := work.do(ctx, id); err != nil {
 				failed = append(failed, err)

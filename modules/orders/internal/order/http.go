@@ -53,6 +53,7 @@ func (h *HTTP) Register(r *httpserver.Router) {
 		Access: httpserver.Anonymous, Key: httpserver.KeyIgnored, MaxBody: maxWebhook,
 	}, h.webhook)
 	h.registerAdmin(r)
+	h.registerReturns(r)
 }
 
 func (h *HTTP) checkout(ctx context.Context, in *struct {
@@ -114,7 +115,7 @@ func (h *HTTP) read(ctx context.Context, in *Path) (*httpserver.Answer[orderResp
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.store.Of(ctx, identity.From(ctx).UserID, id)
+	o, err := h.service.Read(ctx, identity.From(ctx).UserID, id)
 	if err != nil {
 		return nil, err
 	}

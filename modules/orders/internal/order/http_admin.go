@@ -67,16 +67,19 @@ func (h *HTTP) deliver(ctx context.Context, in *Path) (*httpserver.Answer[orderR
 func (h *HTTP) refund(ctx context.Context, in *struct {
 	Path
 	Body struct {
-		Lines  []Portion    `json:"lines,omitempty" maxItems:"50" nullable:"false"`
-		Amount *money.Money `json:"amount,omitempty" doc:"without lines and amount: all that is left"`
-		Reason string       `json:"reason" minLength:"1" maxLength:"500" example:"arrived broken"`
+		Lines   []Portion    `json:"lines,omitempty" maxItems:"50" nullable:"false"`
+		Amount  *money.Money `json:"amount,omitempty" doc:"without lines and amount: all that is left"`
+		Restock bool         `json:"restock,omitempty" doc:"with lines that were shipped: they are back and can be sold again"`
+		Reason  string       `json:"reason" minLength:"1" maxLength:"500" example:"arrived broken"`
 	}
 }) (*httpserver.Answer[refundResponse], error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
 	}
-	r, err := h.service.Refund(ctx, id, Claim{Lines: in.Body.Lines, Amount: in.Body.Amount, Reason: in.Body.Reason, By: identity.From(ctx).UserID})
+	r, err := h.service.Refund(ctx, id, Claim{
+		Lines: in.Body.Lines, Amount: in.Body.Amount, Restock: in.Body.Restock, Reason: in.Body.Reason, By: identity.From(ctx).UserID,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +94,15 @@ func answerAdmin(o *Order, err error) (*httpserver.Answer[orderResponse], error)
 }
 
 type refundResponse struct {
-	ID        uuid.UUID   `json:"id"`
-	OrderID   uuid.UUID   `json:"order_id"`
-	Amount    money.Money `json:"amount"`
-	Reason    string      `json:"reason"`
-	Status    string      `json:"status" enum:"pending,succeeded,failed"`
-	CreatedAt time.Time   `json:"created_at"`
+	ID        uuid.UUID    `json:"id"`
+	OrderID   uuid.UUID    `json:"order_id"`
+	Amount    money.Money  `json:"amount"`
+	Reason    string       `json:"reason"`
+	Status    RefundStatus `json:"status" enum:"pending,processing,succeeded,failed"`
+	Failure   string       `json:"failure,omitempty" doc:"the provider's word for why it failed" example:"expired_or_canceled_card"`
+	CreatedAt time.Time    `json:"created_at"`
 }
 
 func toRefund(r *Refund) refundResponse {
-	return refundResponse{r.ID, r.OrderID, money.Of(r.Amount, r.Currency), r.Reason, r.Status, r.CreatedAt}
+	return refundResponse{r.ID, r.OrderID, money.Of(r.Amount, r.Currency), r.Reason, r.Status, r.Failure, r.CreatedAt}
 }

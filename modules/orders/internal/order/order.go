@@ -65,6 +65,11 @@ var transitions = map[Status][]Status{
 
 func (s Status) may(to Status) bool { return slices.Contains(transitions[s], to) }
 
+// overdue reports whether the order's reservation has ended without a payment.
+func (o *Order) overdue(now time.Time) bool {
+	return o.Status == PendingPayment && now.After(o.ReservedUntil)
+}
+
 // over reports whether nobody is to pay for the order any more.
 func (s Status) over() bool { return s == Expired || s == Cancelled }
 
@@ -120,6 +125,7 @@ type Item struct {
 	Shipped   int64
 	Refunded  int64
 	Withdrawn int64 // of Refunded: pieces that were not shipped and never will be
+	Restocked int64 // of Shipped: pieces that came back and are on the shelf again
 }
 
 // TableName is where items live.
@@ -176,6 +182,27 @@ type Entry struct {
 // TableName is where the history lives.
 func (Entry) TableName() string { return "order_history" }
 
+// RefundStatus is where a refund stands.
+type RefundStatus string
+
+// The states of a refund, drawn in docs/order-states.md.
+const (
+	refundPending    RefundStatus = "pending"    // asked for
+	refundProcessing RefundStatus = "processing" // the provider has taken it on
+	refundSucceeded  RefundStatus = "succeeded"
+	refundFailed     RefundStatus = "failed" // the money is still, or again, with us
+)
+
+// refundSteps is every step a refund can take. Banks send back even what had succeeded.
+var refundSteps = map[RefundStatus][]RefundStatus{
+	refundPending:    {refundProcessing, refundSucceeded, refundFailed},
+	refundProcessing: {refundSucceeded, refundFailed},
+	refundSucceeded:  {refundFailed},
+	refundFailed:     {},
+}
+
+func (s RefundStatus) may(to RefundStatus) bool { return slices.Contains(refundSteps[s], to) }
+
 // Refund is money on its way back, or there.
 type Refund struct {
 	ID               uuid.UUID `gorm:"type:uuid;primaryKey"`
@@ -185,9 +212,11 @@ type Refund struct {
 	Amount           int64
 	Currency         string
 	Reason           string
-	Status           string
+	Status           RefundStatus
 	ProviderRefundID *string
+	Failure          string
 	CreatedBy        *uuid.UUID
+	CheckedAt        time.Time
 	CreatedAt        time.Time
 	SettledAt        *time.Time
 }
@@ -196,13 +225,6 @@ type Refund struct {
 func (r Refund) surplus() bool { return strings.HasPrefix(r.Cause, surplusCause) }
 
 const surplusCause = "payment "
-
-// The states of a refund.
-const (
-	refundPending   = "pending"
-	refundSucceeded = "succeeded"
-	refundFailed    = "failed"
-)
 
 // Portion is a quantity of an order's line.
 type Portion struct {
@@ -216,11 +238,11 @@ func (o *Order) moved() orders.Moved {
 	return orders.Moved{OrderID: o.ID, UserID: o.UserID, Number: o.Number}
 }
 
-// lines are the pieces that are not withdrawn.
+// lines are the pieces that the order still has.
 func (o *Order) lines() []products.Line {
 	lines := make([]products.Line, 0, len(o.Items))
 	for _, item := range o.Items {
-		if n := item.Quantity - item.Withdrawn; n > 0 {
+		if n := item.Quantity - item.Withdrawn - item.Restocked; n > 0 {
 			lines = append(lines, products.Line{VariantID: item.VariantID, Quantity: n})
 		}
 	}

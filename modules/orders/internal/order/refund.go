@@ -2,24 +2,23 @@ package order
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
-	"go.uber.org/zap"
 
 	"atrium/modules/orders"
 	"atrium/modules/products"
 	"atrium/platform/idempotency"
 	"atrium/platform/money"
-	"atrium/platform/payment"
 )
 
-// Claim is what an admin asks to give back: some lines, or an amount, or (neither) all that is left.
+// Claim is what an admin asks to give back: some lines, or an amount, or (neither) all that is left. Pieces of the lines that
+// were shipped go on the shelf again where Restock says so; those that were not shipped do so in any case.
 type Claim struct {
-	Lines  []Portion
-	Amount *money.Money
-	Reason string
-	By     uuid.UUID
+	Lines   []Portion
+	Amount  *money.Money
+	Restock bool
+	Reason  string
+	By      uuid.UUID
 }
 
 // Refund sets money aside to be given back and hands it to the job that sends it. Two at once never exceed what was captured.
@@ -37,8 +36,8 @@ func (s *Service) Refund(ctx context.Context, id uuid.UUID, c Claim) (*Refund, e
 		if err != nil {
 			return err
 		}
-		// A cancelled order was paid back already, unless the provider refused that.
-		if !o.Status.may(Refunded) && o.Status != Cancelled || !o.Payment.settled() {
+		// A cancelled or refunded order was paid back already, unless that failed at the provider or the bank.
+		if !o.Status.may(Refunded) && o.Status != Cancelled && o.Status != Refunded || !o.Payment.settled() {
 			return orders.ErrWrongState
 		}
 		amount, err := s.claimed(ctx, o, c)
@@ -58,7 +57,7 @@ func (s *Service) claimed(ctx context.Context, o *Order, c Claim) (int64, error)
 	left := o.Payment.Captured - o.Payment.Refunded
 	switch {
 	case len(c.Lines) > 0:
-		return s.refundLines(ctx, o, c.Lines)
+		return s.refundLines(ctx, o, c.Lines, c.Restock)
 	case c.Amount == nil:
 		if left == 0 {
 			return 0, errRefundTooMuch
@@ -69,7 +68,7 @@ func (s *Service) claimed(ctx context.Context, o *Order, c Claim) (int64, error)
 				rest = append(rest, Portion{item.ID, n})
 			}
 		}
-		_, err := s.refundLines(ctx, o, rest)
+		_, err := s.refundLines(ctx, o, rest, c.Restock)
 		return left, err
 	case c.Amount.Currency != o.Currency:
 		return 0, errRefundCurrency
@@ -80,8 +79,9 @@ func (s *Service) claimed(ctx context.Context, o *Order, c Claim) (int64, error)
 	}
 }
 
-// refundLines counts pieces as refunded and returns what they are worth. Those that were not shipped go back on the shelf.
-func (s *Service) refundLines(ctx context.Context, o *Order, portions []Portion) (int64, error) {
+// refundLines counts pieces as refunded and returns what they are worth. Those that were not shipped go back on the shelf;
+// with restock, those that were do so too.
+func (s *Service) refundLines(ctx context.Context, o *Order, portions []Portion, restock bool) (int64, error) {
 	var amount int64
 	var back []products.Line
 	for i, portion := range portions {
@@ -94,40 +94,44 @@ func (s *Service) refundLines(ctx context.Context, o *Order, portions []Portion)
 		}
 		amount += item.worth(portion.Quantity)
 		item.Refunded += portion.Quantity
-		if n := min(portion.Quantity, item.toShip()); n > 0 {
+		unshipped := min(portion.Quantity, item.toShip())
+		item.Withdrawn += unshipped
+		n := unshipped
+		if restock {
+			returned := min(portion.Quantity-unshipped, item.Shipped-item.Restocked)
+			item.Restocked += returned
+			n += returned
+		}
+		if n > 0 {
 			back = append(back, products.Line{VariantID: item.VariantID, Quantity: n})
 		}
 	}
+	return amount, s.putBack(ctx, o, back)
+}
+
+// putBack writes what has become of the lines and puts pieces on the shelf. Before its job has run, the order buys them first:
+// then the books show what happened.
+func (s *Service) putBack(ctx context.Context, o *Order, back []products.Line) error {
 	if len(back) > 0 && o.Stock != stockReturned {
-		if err := s.putBack(ctx, o, back); err != nil {
-			return 0, err
+		if o.Stock == stockReserved {
+			o.Stock = stockSold
+			if err := s.stock.Sell(ctx, o.ID, append(o.lines(), back...)); err != nil {
+				return err
+			}
+			if err := s.store.SetStanding(ctx, o); err != nil {
+				return err
+			}
+		}
+		if err := s.stock.Restock(ctx, o.ID, back); err != nil {
+			return err
 		}
 	}
 	for i := range o.Items {
 		if err := s.store.SetItem(ctx, &o.Items[i]); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return amount, nil
-}
-
-// putBack withdraws pieces from an order and puts them on the shelf. Before its job has run, the order buys them first: then
-// the books show what happened.
-func (s *Service) putBack(ctx context.Context, o *Order, back []products.Line) error {
-	if err := s.sell(ctx, o); err != nil {
-		return err
-	}
-	for _, line := range back {
-		for i := range o.Items {
-			if o.Items[i].VariantID == line.VariantID {
-				o.Items[i].Withdrawn += line.Quantity
-			}
-		}
-	}
-	if err := s.stock.Restock(ctx, o.ID, back); err != nil {
-		return err
-	}
-	return s.store.SetStanding(ctx, o)
+	return nil
 }
 
 // payBack gives back all that is left of a payment, once for each payment.
@@ -158,68 +162,4 @@ func (s *Service) setAside(ctx context.Context, o *Order, p Payment, r Refund) (
 		return &r, err
 	}
 	return &r, s.outbox.Enqueue(ctx, SendRefund{RefundID: id})
-}
-
-// SendRefund sends a refund to the provider under its own id, so that repeating it repeats nothing, and notes what came of it.
-func (s *Service) SendRefund(ctx context.Context, id uuid.UUID) error {
-	r, err := s.store.Refund(ctx, id)
-	if err != nil || r.Status != refundPending {
-		return err
-	}
-	intentID, err := s.store.Intent(ctx, r.PaymentID)
-	if err != nil {
-		return err
-	}
-	sent, err := s.provider.Refund(ctx, id.String(), intentID, money.Of(r.Amount, r.Currency), id.String())
-	switch {
-	case errors.Is(err, payment.ErrRefused), err == nil && (sent.Status == "failed" || sent.Status == "cancelled"):
-		s.log.Error("a refund was refused", zap.Stringer("refund_id", id), zap.Error(err))
-		r.Status = refundFailed
-	case err != nil:
-		return err
-	default:
-		r.Status, r.ProviderRefundID = refundSucceeded, &sent.ID // the provider has taken it on, even where the bank takes days
-	}
-	return s.db.InTx(ctx, func(ctx context.Context) error { return s.refunded(ctx, &r) })
-}
-
-// refunded notes the end of a refund, once.
-func (s *Service) refunded(ctx context.Context, r *Refund) error {
-	o, err := s.store.Lock(ctx, r.OrderID)
-	if err != nil {
-		return err
-	}
-	first, err := s.store.SettleRefund(ctx, r)
-	if err != nil || !first {
-		return err
-	}
-	if r.Status == refundFailed {
-		return s.store.Note(ctx, o, "a refund was refused by the provider")
-	}
-	if err := s.reflect(ctx, o, r); err != nil {
-		return err
-	}
-	return s.outbox.Publish(ctx, orders.Refunded{Moved: o.moved(), RefundID: r.ID, Amount: r.Amount, Currency: r.Currency})
-}
-
-// reflect moves the order on to what its money says now. A surplus that goes back says nothing about an order that goes on.
-func (s *Service) reflect(ctx context.Context, o *Order, r *Refund) error {
-	note := "refunded " + o.money(r.Amount).String()
-	captured, back, err := s.store.PaidBack(ctx, o.ID)
-	if err != nil {
-		return err
-	}
-	to := PartiallyRefunded
-	if back >= captured {
-		to = Refunded
-	}
-	if !o.Status.may(to) || r.surplus() && o.Status != Expired {
-		return s.store.Note(ctx, o, note)
-	}
-	if to == Refunded && o.Status == Review && o.Stock == stockReserved {
-		if err := s.release(ctx, o); err != nil {
-			return err
-		}
-	}
-	return s.move(ctx, o, to, note)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"atrium/modules/orders"
@@ -14,9 +15,11 @@ import (
 	"atrium/platform/database"
 	"atrium/platform/outbox"
 	"atrium/platform/payment"
+	"atrium/platform/telemetry"
 )
 
-// Service has the orders' use cases: checkout.go, settle.go, close.go, refund.go and ship.go, in the order of an order's life.
+// Service has the orders' use cases: checkout.go, settle.go, close.go, ship.go, refund.go, repay.go and reconcile.go, in the
+// order of an order's life.
 // It is orders.Reader.
 type Service struct {
 	db       *database.DB
@@ -29,13 +32,37 @@ type Service struct {
 	provider payment.Provider
 	cfg      orders.Config
 	log      *zap.Logger
+	meters   *Meters
 }
 
 // NewService makes a Service.
 func NewService(db *database.DB, store *Store, out *outbox.Outbox, carts *cart.Service, book *address.Service, coupons *coupon.Service,
-	stock products.Stock, provider payment.Provider, cfg orders.Config, log *zap.Logger,
+	stock products.Stock, provider payment.Provider, cfg orders.Config, log *zap.Logger, meters *Meters,
 ) *Service {
-	return &Service{db, store, out, carts, book, coupons, stock, provider, cfg, log}
+	return &Service{db, store, out, carts, book, coupons, stock, provider, cfg, log, meters}
+}
+
+// Meters count what operators watch.
+type Meters struct {
+	paid, alerts *prometheus.CounterVec
+	drift        func(n int)
+}
+
+// NewMeters registers the meters.
+func NewMeters(t *telemetry.Telemetry) *Meters {
+	return &Meters{
+		paid:   t.Counter("orders_paid_total", "Orders paid.", "currency"),
+		alerts: t.Counter("payment_alerts_total", "Things about money that people have to look at.", "kind"),
+		drift:  t.Level("payment_drift", "Differences between our books and the provider's that the last comparison could not mend."),
+	}
+}
+
+// alert tells operators, once the transaction that is open in ctx has committed, about something that people have to look at.
+func (s *Service) alert(ctx context.Context, kind, message string, fields ...zap.Field) {
+	s.db.AfterCommit(ctx, func(context.Context) {
+		s.meters.alerts.WithLabelValues(kind).Inc()
+		s.log.Error(message, append(fields, zap.String("alert", kind))...)
+	})
 }
 
 // move takes an order one step on, in the transaction that holds its lock: orders.ErrWrongState where the table has no such step.

@@ -10,14 +10,19 @@ import (
 	"atrium/modules/orders"
 	"atrium/modules/products"
 	"atrium/platform/money"
+	"atrium/platform/outbox"
 	"atrium/platform/payment"
 	"atrium/platform/tasks"
 )
 
-// Take writes a verified event into the ledger and, the first time, hands its intent to the job that settles it. What an event
-// says is never believed: the job asks the provider. Events about no intent are of no concern.
+// Take writes a verified event into the ledger and, the first time, hands its intent or refund to the job that settles it. What
+// an event says is never believed: the job asks the provider. Events about neither are of no concern.
 func (s *Service) Take(ctx context.Context, event payment.Event) error {
-	if event.IntentID == "" {
+	var job outbox.Task = SettleIntent{IntentID: event.IntentID, Live: event.Live}
+	switch {
+	case event.RefundID != "":
+		job = SettleRefund{ProviderRefundID: event.RefundID}
+	case event.IntentID == "":
 		return nil
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
@@ -25,7 +30,7 @@ func (s *Service) Take(ctx context.Context, event payment.Event) error {
 		if err != nil || !fresh {
 			return err
 		}
-		return s.outbox.Enqueue(ctx, SettleIntent{IntentID: event.IntentID, Live: event.Live})
+		return s.outbox.Enqueue(ctx, job)
 	})
 }
 
@@ -92,22 +97,26 @@ func (s *Service) apply(ctx context.Context, id uuid.UUID, intent payment.Intent
 	if errors.Is(err, products.ErrInsufficientStock) {
 		err = settle(s.refundLate)
 	}
-	if err != nil || !o.Status.over() || intent.Status == payment.StatusSucceeded || intent.Status == payment.StatusCancelled {
+	if err != nil || !o.Status.over() || intent.Status != payment.StatusOpen {
 		return err
 	}
 	return s.abandon(ctx, id, intent.ID)
 }
 
-// abandon makes sure at the provider that an intent can never be paid. One that was paid meanwhile is settled instead.
+// abandon makes sure at the provider that an intent can never be paid. One that was paid meanwhile is settled instead;
+// payment.ErrProcessing means that the bank has not decided yet.
 func (s *Service) abandon(ctx context.Context, id uuid.UUID, intentID string) error {
-	cancelled, err := s.provider.CancelIntent(ctx, id.String()+"-cancel", intentID)
-	if errors.Is(err, payment.ErrRefused) {
-		cancelled, err = s.provider.Intent(ctx, intentID)
+	intent, err := s.provider.CancelIntent(ctx, id.String()+"-cancel", intentID)
+	if errors.Is(err, payment.ErrRefused) || errors.Is(err, payment.ErrProcessing) {
+		intent, err = s.provider.Intent(ctx, intentID)
 	}
 	if err != nil {
 		return err
 	}
-	return s.apply(ctx, id, cancelled)
+	if err := s.apply(ctx, id, intent); err != nil || intent.Status != payment.StatusProcessing {
+		return err
+	}
+	return payment.ErrProcessing
 }
 
 func (s *Service) applyLocked(ctx context.Context, o *Order, intent payment.Intent, late func(context.Context, *Order, Payment) error) error {
@@ -126,8 +135,12 @@ func (s *Service) applyLocked(ctx context.Context, o *Order, intent payment.Inte
 		return s.captured(ctx, o, p, late)
 	case intent.Status == payment.StatusCancelled:
 		p.Status = paymentCancelled
-	case intent.Status == payment.StatusProcessing:
+	case intent.Status == payment.StatusProcessing && p.Status != paymentProcessing:
 		p.Status = paymentProcessing
+		if err := s.store.Note(ctx, o, "the bank is at work on the payment"); err != nil {
+			return err
+		}
+	case intent.Status == payment.StatusProcessing: // still
 	case p.Status != paymentCancelled:
 		p.Status = paymentOpen
 	}
@@ -141,7 +154,7 @@ func (s *Service) attemptOf(ctx context.Context, o *Order, intent payment.Intent
 		return p, err
 	}
 	if o.Payment.IntentID != nil {
-		s.log.Error("a second intent of one attempt", zap.Stringer("order_id", o.ID), zap.String("intent_id", intent.ID))
+		s.alert(ctx, "second_intent", "a second intent of one attempt", zap.Stringer("order_id", o.ID), zap.String("intent_id", intent.ID))
 		return Payment{}, nil
 	}
 	if err := s.store.SetIntent(ctx, o.Payment.ID, intent); err != nil {
@@ -170,7 +183,7 @@ func mismatch(o *Order, p Payment, intent payment.Intent) string {
 // review takes an order out of everything automatic: people look at it. It is never paid.
 func (s *Service) review(ctx context.Context, o *Order, p Payment, intent payment.Intent) error {
 	what := mismatch(o, p, intent)
-	s.log.Error("a payment is not what was asked for", zap.Stringer("order_id", o.ID), zap.String("intent_id", intent.ID), zap.String("differs", what))
+	s.alert(ctx, "review", "a payment is not what was asked for", zap.Stringer("order_id", o.ID), zap.String("intent_id", intent.ID), zap.String("differs", what))
 	p.Status, p.Captured = paymentReview, intent.Received.Amount
 	if err := s.store.SetPayment(ctx, p); err != nil {
 		return err
@@ -200,6 +213,7 @@ func (s *Service) paid(ctx context.Context, o *Order, note string) error {
 	if err := s.outbox.Publish(ctx, orders.Paid{Moved: o.moved()}); err != nil {
 		return err
 	}
+	s.db.AfterCommit(ctx, func(context.Context) { s.meters.paid.WithLabelValues(o.Currency).Inc() })
 	return s.outbox.Enqueue(ctx, Fulfil{OrderID: o.ID})
 }
 
@@ -214,6 +228,7 @@ func (s *Service) reviveLate(ctx context.Context, o *Order, _ Payment) error {
 
 // refundLate gives the money back.
 func (s *Service) refundLate(ctx context.Context, o *Order, p Payment) error {
+	s.alert(ctx, "late_payment", "money came too late and goes back", zap.Stringer("order_id", o.ID))
 	if err := s.store.Note(ctx, o, "paid after the reservation had ended; sold out meanwhile"); err != nil {
 		return err
 	}

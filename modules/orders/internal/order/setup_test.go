@@ -36,6 +36,7 @@ import (
 	"atrium/platform/stacktest"
 	"atrium/platform/tasks"
 	"atrium/platform/tasks/taskstest"
+	"atrium/platform/telemetry"
 )
 
 type object = map[string]any
@@ -55,16 +56,20 @@ type till struct {
 	key      string // of the account
 	down     atomic.Bool
 	admin    string
+	metrics  *telemetry.Telemetry
 }
 
 func setup(t *testing.T, change ...func(*orders.Config)) *till {
 	t.Helper()
 	s := &till{t: t, db: dbtest.Clone(t), stripe: stacktest.Endpoint(t, "stripe"), key: "sk_test_" + uuid.NewString()}
 	s.admin = apptest.As(uuid.New(), identity.RoleAdmin)
-	cfg := orders.Config{Currency: "EUR", ReserveFor: time.Hour, TaxRates: map[string]int64{"DE": 1900}, SweepEvery: time.Minute}
+	cfg := orders.Config{Currency: "EUR", ReserveFor: time.Hour, TaxRates: map[string]int64{"DE": 1900}, SweepEvery: time.Minute, ReconcileEvery: time.Hour, ReturnWithin: 24 * time.Hour}
 	for _, c := range change {
 		c(&cfg)
 	}
+	metrics, err := telemetry.New(t.Context(), telemetry.Config{}, "test", "test")
+	require.NoError(t, err)
+	s.metrics = metrics
 	out, cursors := outbox.New(s.db), page.NewSigner(make([]byte, 32))
 	provider := payment.NewStripe(payment.Config{Endpoint: s.line(), SecretKey: secret.Text(s.key), WebhookSecret: webhookSecret})
 	s.shop = productstest.NewReal(t, s.db)
@@ -72,7 +77,7 @@ func setup(t *testing.T, change ...func(*orders.Config)) *till {
 	carts := cart.NewService(s.db, cartStore, s.shop, cfg)
 	book := address.NewService(s.db, addressStore)
 	coupons := coupon.NewService(s.db, couponStore)
-	s.service = order.NewService(s.db, store, out, carts, book, coupons, s.shop, provider, cfg, zap.NewNop())
+	s.service = order.NewService(s.db, store, out, carts, book, coupons, s.shop, provider, cfg, zap.NewNop(), order.NewMeters(metrics))
 	s.handlers = order.Handlers(s.service)
 	s.app = apptest.NewOn(t, s.db, httpserver.Routes{Module: "orders", Register: func(r *httpserver.Router) {
 		cart.NewHTTP(carts).Register(r)
@@ -305,4 +310,24 @@ func (s *till) balance(variant uuid.UUID) {
 			AND EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.captured > 0)`), "money is with live orders")
 	require.Zero(s.t, s.number(`SELECT count(*) FROM refunds r JOIN orders o ON o.id = r.order_id WHERE r.cause LIKE 'payment %'
 		AND o.status NOT IN ('cancelled', 'expired', 'refunded')`), "nothing goes back by itself from an order that goes on")
+}
+
+// alerts is how often operators were told about something of this kind.
+func (s *till) alerts(kind string) float64 { return s.metric("atrium_payment_alerts_total", kind) }
+
+// drift is what the last comparison with the provider could not mend.
+func (s *till) drift() float64 { return s.metric("atrium_payment_drift", "") }
+
+func (s *till) metric(name, label string) (value float64) {
+	s.t.Helper()
+	families, err := s.metrics.Metrics.Gather()
+	require.NoError(s.t, err)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				value += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return value
 }

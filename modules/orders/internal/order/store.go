@@ -153,8 +153,8 @@ func (s *Store) SetStanding(ctx context.Context, o *Order) error {
 
 // SetItem writes what has become of a line.
 func (s *Store) SetItem(ctx context.Context, i *Item) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE order_items SET shipped = ?, refunded = ?, withdrawn = ? WHERE id = ?`,
-		i.Shipped, i.Refunded, i.Withdrawn, i.ID).Error, nil)
+	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE order_items SET shipped = ?, refunded = ?, withdrawn = ?, restocked = ? WHERE id = ?`,
+		i.Shipped, i.Refunded, i.Withdrawn, i.Restocked, i.ID).Error, nil)
 }
 
 // InsertShipment writes a parcel.
@@ -176,11 +176,23 @@ func (s *Store) DeliverShipments(ctx context.Context, order uuid.UUID) error {
 	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE shipments SET delivered_at = now() WHERE order_id = ? AND delivered_at IS NULL`, order).Error, nil)
 }
 
-// Overdue reads orders whose reservation ended at least slack ago and that still wait for their payment.
+// Overdue reads orders whose reservation ended at least slack ago and that still wait for their payment,
+// without those whose payment the bank is at work on.
 func (s *Store) Overdue(ctx context.Context, slack time.Duration, limit int) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
-	err := s.db.Conn(ctx).Raw(`SELECT id FROM orders WHERE status = 'pending_payment' AND reserved_until < now() - make_interval(secs => ?)
-		ORDER BY reserved_until LIMIT ?`, slack.Seconds(), limit).Scan(&ids).Error
+	err := s.db.Conn(ctx).Raw(`SELECT id FROM orders o WHERE status = 'pending_payment' AND reserved_until < now() - make_interval(secs => ?)
+		AND (reserved_until < now() - make_interval(secs => ?)
+			OR NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.id AND p.status = 'processing'))
+		ORDER BY reserved_until LIMIT ?`, slack.Seconds(), processingPatience.Seconds(), limit).Scan(&ids).Error
+	return ids, faults.Translate(err, nil)
+}
+
+// OverdueWith reads orders whose reservation has ended and that hold what a person's cart asks for, the longest first.
+func (s *Store) OverdueWith(ctx context.Context, user uuid.UUID, limit int) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT id FROM orders o WHERE status = 'pending_payment' AND reserved_until < now()
+		AND EXISTS (SELECT FROM order_items i JOIN cart_items c USING (variant_id) WHERE i.order_id = o.id AND c.user_id = ?)
+		ORDER BY reserved_until LIMIT ?`, user, limit).Scan(&ids).Error
 	return ids, faults.Translate(err, nil)
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm/clause"
 
 	"atrium/platform/payment"
 )
@@ -42,59 +41,7 @@ func (s *Store) Unsettled(ctx context.Context, quiet time.Duration, limit int) (
 
 // InsertEvent writes an event of the provider into the ledger and reports whether it was new.
 func (s *Store) InsertEvent(ctx context.Context, provider string, e payment.Event) (bool, error) {
-	done := s.db.Conn(ctx).Exec(`INSERT INTO payment_events (provider, event_id, type, intent_id, live, at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, provider, e.ID, e.Type, e.IntentID, e.Live, e.At)
+	done := s.db.Conn(ctx).Exec(`INSERT INTO payment_events (provider, event_id, type, intent_id, refund_id, live, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, provider, e.ID, e.Type, e.IntentID, e.RefundID, e.Live, e.At)
 	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
-}
-
-// InsertRefund sets an amount aside from what was captured and writes the refund. More than is left is errRefundTooMuch, by
-// constraint as well. made is false where the cause has been refunded before.
-func (s *Store) InsertRefund(ctx context.Context, r *Refund) (made bool, err error) {
-	done := s.db.Conn(ctx).Clauses(clause.OnConflict{OnConstraint: "refunds_cause", DoNothing: true}).Create(r)
-	if done.Error != nil || done.RowsAffected == 0 {
-		return false, faults.Translate(done.Error, nil)
-	}
-	set := s.db.Conn(ctx).Exec(`UPDATE payments SET refunded = refunded + ? WHERE id = ? AND refunded + ? <= captured`, r.Amount, r.PaymentID, r.Amount)
-	if set.Error == nil && set.RowsAffected == 0 {
-		return false, errRefundTooMuch
-	}
-	return true, faults.Translate(set.Error, nil)
-}
-
-// Refund reads a refund; none is the database's error, since ids come from our own tasks.
-func (s *Store) Refund(ctx context.Context, id uuid.UUID) (r Refund, err error) {
-	err = s.db.Conn(ctx).Take(&r, "id = ?", id).Error
-	return r, faults.Translate(err, nil)
-}
-
-// Intent reads the intent that an attempt was captured by.
-func (s *Store) Intent(ctx context.Context, attempt uuid.UUID) (id string, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT intent_id FROM payments WHERE id = ?`, attempt).Scan(&id).Error
-	return id, faults.Translate(err, nil)
-}
-
-// SettleRefund moves a pending refund on and reports whether this call did; a failed one gives its amount back to what is left.
-func (s *Store) SettleRefund(ctx context.Context, r *Refund) (bool, error) {
-	done := s.db.Conn(ctx).Exec(`UPDATE refunds SET status = ?, provider_refund_id = ?, settled_at = now() WHERE id = ? AND status = 'pending'`,
-		r.Status, r.ProviderRefundID, r.ID)
-	if done.Error != nil || done.RowsAffected == 0 || r.Status != refundFailed {
-		return done.RowsAffected == 1, faults.Translate(done.Error, nil)
-	}
-	return true, faults.Translate(s.db.Conn(ctx).Exec(`UPDATE payments SET refunded = refunded - ? WHERE id = ?`, r.Amount, r.PaymentID).Error, nil)
-}
-
-// PaidBack is what was captured for an order and what of it has gone back.
-func (s *Store) PaidBack(ctx context.Context, order uuid.UUID) (captured, refunded int64, err error) {
-	var sums struct{ Captured, Refunded int64 }
-	err = s.db.Conn(ctx).Raw(`SELECT coalesce((SELECT sum(captured) FROM payments WHERE order_id = ?), 0) AS captured,
-		coalesce((SELECT sum(amount) FROM refunds WHERE order_id = ? AND status = 'succeeded'), 0) AS refunded`, order, order).Scan(&sums).Error
-	return sums.Captured, sums.Refunded, faults.Translate(err, nil)
-}
-
-// PendingRefunds reads refunds that have waited for the provider for a while, the longest first.
-func (s *Store) PendingRefunds(ctx context.Context, quiet time.Duration, limit int) ([]uuid.UUID, error) {
-	var ids []uuid.UUID
-	err := s.db.Conn(ctx).Raw(`SELECT id FROM refunds WHERE status = 'pending' AND created_at < now() - make_interval(secs => ?)
-		ORDER BY created_at LIMIT ?`, quiet.Seconds(), limit).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
 }

@@ -43,6 +43,14 @@ type SendRefund struct {
 // TaskName is the task's name on the wire.
 func (SendRefund) TaskName() string { return "orders.refund" }
 
+// SettleRefund settles the refund that an event of the provider was about.
+type SettleRefund struct {
+	ProviderRefundID string `json:"provider_refund_id"`
+}
+
+// TaskName is the task's name on the wire.
+func (SettleRefund) TaskName() string { return "orders.settle_refund" }
+
 // Handlers are the module's jobs and what it listens to.
 func Handlers(s *Service) []tasks.Handler {
 	critical := tasks.Queue("critical")
@@ -53,6 +61,9 @@ func Handlers(s *Service) []tasks.Handler {
 		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Fulfil) error { return s.Fulfil(ctx, t.OrderID) }, critical),
 		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Expire) error { return s.Expire(ctx, t.OrderID) }, critical),
 		tasks.Job(func(ctx context.Context, _ uuid.UUID, t SendRefund) error { return s.SendRefund(ctx, t.RefundID) }, critical),
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t SettleRefund) error {
+			return s.settleRefund(ctx, t.ProviderRefundID)
+		}, critical),
 		tasks.Subscriber("orders.user_deleted", func(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
 			if err := s.carts.Forget(ctx, e.UserID); err != nil {
 				return err
@@ -70,5 +81,6 @@ func Schedules(s *Service) []tasks.Schedule {
 	return []tasks.Schedule{
 		{Name: "orders.sweep", Every: s.cfg.SweepEvery, Run: s.Sweep},
 		{Name: "orders.sweep_pseudonyms", Every: time.Hour, Run: s.SweepPseudonyms},
+		{Name: "orders.reconcile", Every: s.cfg.ReconcileEvery, Run: s.Reconcile},
 	}
 }
