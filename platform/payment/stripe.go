@@ -35,9 +35,11 @@ var _ Provider = (*Stripe)(nil)
 
 // NewStripe makes the adapter; nothing is sent yet.
 func NewStripe(cfg Config) *Stripe {
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport.MaxIdleConnsPerHost = atOnce                       // else all but two connections are made anew for each call
 	backend := &stripe.BackendConfig{
 		EnableTelemetry:   stripe.Bool(false),
-		HTTPClient:        &http.Client{Timeout: attemptTimeout},
+		HTTPClient:        &http.Client{Timeout: attemptTimeout, Transport: transport},
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
 		MaxNetworkRetries: stripe.Int64(networkRetries),
 	}

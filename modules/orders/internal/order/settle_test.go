@@ -63,6 +63,10 @@ func TestWebhook_IsNotBelievedWithoutItsSignature(t *testing.T) {
 	require.Equal(t, 413, send(strings.Repeat(" ", 256<<10+1), "x").Status)
 	require.Zero(t, s.number(`SELECT count(*) FROM payment_events WHERE event_id = 'evt_1'`), "nothing is touched")
 
+	s.exec(`ALTER TABLE payment_events RENAME TO elsewhere`) // as if the database were down: the provider comes again
+	require.GreaterOrEqual(t, send(body, signed(body, webhookSecret, time.Now())).Status, 500)
+	require.Equal(t, 400, send(body, "x").Status, "the signature comes before the database")
+	s.exec(`ALTER TABLE elsewhere RENAME TO payment_events`)
 	send(body, signed(body, webhookSecret, time.Now())).Want(200)
 	send(body, signed(body, webhookSecret, time.Now())).Want(200)
 	require.EqualValues(t, 1, s.number(`SELECT count(*) FROM payment_events WHERE event_id = 'evt_1'`))

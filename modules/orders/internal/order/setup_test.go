@@ -46,7 +46,7 @@ const webhookSecret = "whsec_test"
 // till is the module with the real catalogue on a real database, behind the real server, with an account of its own at the
 // stand-in for Stripe.
 type till struct {
-	t        *testing.T
+	t        testing.TB
 	db       *database.DB
 	app      *apptest.App
 	shop     *productstest.Real
@@ -59,9 +59,20 @@ type till struct {
 	metrics  *telemetry.Telemetry
 }
 
-func setup(t *testing.T, change ...func(*orders.Config)) *till {
+func setup(t testing.TB, change ...func(*orders.Config)) *till {
 	t.Helper()
-	s := &till{t: t, db: dbtest.Clone(t), stripe: stacktest.Endpoint(t, "stripe"), key: "sk_test_" + uuid.NewString()}
+	s := newTill(t, dbtest.Clone(t))
+	return s.open(s.line(), change...)
+}
+
+func newTill(t testing.TB, db *database.DB) *till {
+	return &till{t: t, db: db, stripe: stacktest.Endpoint(t, "stripe"), key: "sk_test_" + uuid.NewString()}
+}
+
+// open puts the module together, with Stripe at an endpoint.
+func (s *till) open(endpoint string, change ...func(*orders.Config)) *till {
+	t := s.t
+	t.Helper()
 	s.admin = apptest.As(uuid.New(), identity.RoleAdmin)
 	cfg := orders.Config{Currency: "EUR", ReserveFor: time.Hour, TaxRates: map[string]int64{"DE": 1900}, SweepEvery: time.Minute, ReconcileEvery: time.Hour, ReturnWithin: 24 * time.Hour}
 	for _, c := range change {
@@ -71,7 +82,7 @@ func setup(t *testing.T, change ...func(*orders.Config)) *till {
 	require.NoError(t, err)
 	s.metrics = metrics
 	out, cursors := outbox.New(s.db), page.NewSigner(make([]byte, 32))
-	provider := payment.NewStripe(payment.Config{Endpoint: s.line(), SecretKey: secret.Text(s.key), WebhookSecret: webhookSecret})
+	provider := payment.NewStripe(payment.Config{Endpoint: endpoint, SecretKey: secret.Text(s.key), WebhookSecret: webhookSecret})
 	s.shop = productstest.NewReal(t, s.db)
 	cartStore, addressStore, couponStore, store := cart.NewStore(s.db), address.NewStore(s.db), coupon.NewStore(s.db), order.NewStore(s.db)
 	carts := cart.NewService(s.db, cartStore, s.shop, cfg)
