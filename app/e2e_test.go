@@ -60,6 +60,7 @@ type installation struct {
 	redisURL string
 	stack    client.Endpoints
 	file     string // of the stack
+	sums     string // the statement of digest, once it is made
 }
 
 func install(t testing.TB, settings ...string) *installation {
