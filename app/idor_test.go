@@ -202,7 +202,7 @@ func (i *installation) leavesAlone(ana, ben *client.Person, r route, path string
 }
 
 // problem is a problem document without what names the request.
-func problem(t *testing.T, a client.Answer) map[string]any {
+func problem(t testing.TB, a client.Answer) map[string]any {
 	t.Helper()
 	var document map[string]any
 	require.NoError(t, json.Unmarshal(a.Body, &document), "%s", a.Body)
