@@ -170,7 +170,7 @@ func TestPhotosStorm_AWorkerStaysWithinItsMemory(t *testing.T) {
 	ids := make(chan string, 8)
 	go func() {
 		defer close(ids)
-		for n := range stacktest.Budget(2*len(films), 500) {
+		for n := range stacktest.Budget(len(films), 500) {
 			id, err := s.send(t.Context(), films[n%len(films)])
 			if err != nil {
 				t.Error(err)
