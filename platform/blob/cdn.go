@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign"
@@ -36,6 +37,7 @@ type CDN struct {
 	keyPairID  string
 	key        *rsa.PrivateKey
 	signatures *otter.Cache[grant, string]
+	made       atomic.Int64
 }
 
 // grant is what a signature allows: everything below prefix, until then (Unix seconds).
@@ -82,6 +84,9 @@ func parseKey(text secret.Text) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
+// Signatures returns how many signatures were made so far; those from the cache are not among them.
+func (c *CDN) Signatures() int64 { return c.made.Load() }
+
 // Public returns the URL of a key. By itself it opens what lies below public/; anything else needs a "?" and the query
 // of SignPrefix after it.
 func (c *CDN) Public(key string) string { return c.url + "/" + key }
@@ -119,6 +124,7 @@ func windowEnd(now time.Time, prefix string, ttl time.Duration) time.Time {
 }
 
 func (c *CDN) sign(_ context.Context, g grant) (string, error) {
+	c.made.Add(1)
 	policy := sign.Policy{Statements: []sign.Statement{{
 		Resource:  c.url + "/" + g.prefix + "*",
 		Condition: sign.Condition{DateLessThan: sign.NewAWSEpochTime(time.Unix(g.expires, 0))},

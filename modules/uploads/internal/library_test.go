@@ -172,6 +172,29 @@ func TestWhoMayOpenAPhoto(t *testing.T) {
 	}
 }
 
+// A page of 20 photos is 160 URLs and 20 signatures, and for everybody who asks in the same half hour none.
+func TestAPageSignsOnceForEachPhoto(t *testing.T) {
+	b := setup(t)
+	page := make([]uuid.UUID, 20)
+	for i := range page {
+		page[i] = b.invent(b.owner)
+	}
+	before := b.library.cdn.Signatures()
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			found, err := b.library.Photos(t.Context(), page)
+			if err != nil || len(found) != len(page) {
+				t.Errorf("%d photos: %v", len(found), err)
+			}
+		})
+	}
+	readers.Wait()
+	made := b.library.cdn.Signatures() - before
+	require.GreaterOrEqual(t, made, int64(len(page)))
+	require.Less(t, made, int64(2*len(page)), "twice only where a window has just ended")
+}
+
 func TestPalettes(t *testing.T) {
 	b := setup(t)
 	id, gone := b.shoot(), b.shoot()
