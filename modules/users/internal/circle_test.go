@@ -43,7 +43,7 @@ func TestRelations_AreReadOnceAndBiteAtOnce(t *testing.T) {
 		{"followed", func(ctx context.Context) error { return b.graph.Follow(ctx, ana, ben) }, users.Relation{Following: true}},
 		{"blocked by them", func(ctx context.Context) error { return b.graph.Block(ctx, ben, ana) }, users.Relation{Blocked: true}},
 		{"unblocked", func(ctx context.Context) error { return b.graph.Unblock(ctx, ben, ana) }, users.Relation{}},
-		{"gone", func(ctx context.Context) error { return b.people.Suspend(ctx, ben) }, users.Relation{Gone: true}},
+		{"gone", func(ctx context.Context) error { return b.people.Suspend(ctx, ben, ana) }, users.Relation{Gone: true}},
 	} {
 		require.NoError(t, step.do(t.Context()), step.name)
 		require.Equal(t, step.want, all()[ben], step.name)
