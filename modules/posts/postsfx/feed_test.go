@@ -24,10 +24,12 @@ func setupRedis(t *testing.T) (*bench, *redistest.Proxy) {
 	return setupOn(t, dbtest.Clone(t), redistest.Dial(t, line.URL())), line
 }
 
-// works lets the workers do everything that is due.
+// works lets the workers do everything that is due, again and again where a busy machine lets Redis seem away.
 func (b *bench) works() {
 	b.t.Helper()
-	taskstest.Drain(b.t, b.db, b.handlers...)
+	require.Eventually(b.t, func() bool {
+		return !slices.ContainsFunc(taskstest.Try(b.t, b.db, b.handlers...), func(r taskstest.Ran) bool { return r.Err != nil })
+	}, time.Minute, 100*time.Millisecond)
 }
 
 // from reads the first page and checks where it comes from.
