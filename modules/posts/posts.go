@@ -18,6 +18,20 @@ var (
 	ErrCommentNotFound = fault.NotFound("posts.comment_not_found", "There is no such comment.")
 	// ErrInvalid: a value of a post or comment is wrong; its fields say which and why.
 	ErrInvalid = fault.Invalid("posts.invalid", "Something in the request is wrong.")
+	// ErrDraftNotFound: no such draft, or somebody else's, or one that was published.
+	ErrDraftNotFound = fault.NotFound("posts.draft_not_found", "There is no such draft.")
+	// ErrDraftPublished: the draft is a post already; its detail post_id names it.
+	ErrDraftPublished = fault.Conflict("posts.draft_published", "This draft was published.")
+	// ErrDraftBusy: the draft is saved again and again while it is to be published.
+	ErrDraftBusy = fault.Conflict("posts.draft_busy", "This draft is being saved. Try again.")
+	// ErrTooManyDrafts: the author has 100 drafts.
+	ErrTooManyDrafts = fault.Conflict("posts.too_many_drafts", "There are too many drafts: publish or delete some.")
+	// ErrBoardNotFound: no such board, or one that the viewer may not see.
+	ErrBoardNotFound = fault.NotFound("posts.board_not_found", "There is no such board.")
+	// ErrBoardFull: the board has 500 items.
+	ErrBoardFull = fault.Conflict("posts.board_full", "This board is full.")
+	// ErrTooManyBoards: the person has 200 boards.
+	ErrTooManyBoards = fault.Conflict("posts.too_many_boards", "There are too many boards: delete some.")
 	// ErrCountsHidden: the author keeps the post's figures, and who likes it, to themselves.
 	ErrCountsHidden = fault.Forbidden("posts.counts_hidden", "The author keeps who likes this post to themselves.")
 	// ErrCommentsClosed: the author takes no comments on the post, or only those of followers.

@@ -5,9 +5,12 @@ import (
 	"go.uber.org/fx"
 
 	"atrium/modules/posts"
+	"atrium/modules/posts/internal/audience"
+	"atrium/modules/posts/internal/board"
 	"atrium/modules/posts/internal/card"
 	"atrium/modules/posts/internal/comment"
 	"atrium/modules/posts/internal/discover"
+	"atrium/modules/posts/internal/draft"
 	"atrium/modules/posts/internal/erasure"
 	"atrium/modules/posts/internal/feed"
 	"atrium/modules/posts/internal/palette"
@@ -26,20 +29,25 @@ var Module = fx.Module("posts",
 	plug.Private(
 		card.NewStore, card.NewSight, card.NewTimelines, card.NewDeck, card.NewLister,
 		post.NewStore, post.NewService, post.NewHTTP,
+		draft.NewStore, draft.NewService, draft.NewHTTP,
 		react.NewStore, react.NewService, react.NewHTTP,
 		comment.NewStore, comment.NewService, comment.NewHTTP,
+		board.NewStore, board.NewService, board.NewHTTP,
 		feed.NewStore, feed.New, feed.NewHTTP,
 		palette.NewStore, palette.NewSearch, palette.NewKeeper,
 		discover.NewStore, discover.New, discover.NewHTTP,
 		similar.NewStore, similar.NewFinder, similar.NewHTTP,
 		tag.NewStore, tag.NewService, tag.NewHTTP,
 		shop.NewService, shop.NewHTTP,
+		audience.NewStore, audience.NewKeeper,
 		erasure.NewStore, erasure.NewEraser,
 	),
 	fx.Provide(func(d *card.Deck) posts.Reader { return d }),
 	plug.Routes(routes),
 	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
+	plug.Handlers(draft.Handlers),
+	plug.Handlers(audience.Handlers),
 	plug.Handlers(erasure.Handlers),
 	plug.Handlers(feed.Handlers),
 	plug.Handlers(palette.Handlers),
@@ -53,11 +61,13 @@ var Module = fx.Module("posts",
 // Off is posts switched off: there are none.
 var Off = fx.Module("posts", fx.Provide(func() posts.Reader { return posts.Absent{} }))
 
-func routes(p *post.HTTP, r *react.HTTP, c *comment.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
+func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
 		p.Register(router)
+		w.Register(router)
 		r.Register(router)
 		c.Register(router)
+		b.Register(router)
 		f.Register(router)
 		d.Register(router)
 		m.Register(router)

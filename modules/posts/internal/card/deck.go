@@ -97,6 +97,15 @@ func (d *Deck) Read(ctx context.Context, viewer, id uuid.UUID) (Post, error) {
 	return post, nil
 }
 
+// Cards returns those of the posts that the viewer may see now, without palettes.
+func (d *Deck) Cards(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Post, error) {
+	seen, err := d.visible(ctx, viewer, ids)
+	if err != nil {
+		return nil, err
+	}
+	return d.show(ctx, viewer, seen)
+}
+
 // Content returns what a post says if the viewer may see it, else posts.ErrNotFound.
 func (d *Deck) Content(ctx context.Context, viewer, id uuid.UUID) (Content, error) {
 	seen, err := d.visible(ctx, viewer, []uuid.UUID{id})

@@ -66,6 +66,19 @@ type around struct {
 	products map[uuid.UUID]products.Ref
 }
 
+// Dress returns the photos of contents with their pins and products, by the content's id. It asks nobody's sight.
+func (d *Deck) Dress(ctx context.Context, contents map[uuid.UUID]Content) (map[uuid.UUID][]PostPhoto, error) {
+	all, err := d.around(ctx, contents)
+	if err != nil {
+		return nil, err
+	}
+	dressed := make(map[uuid.UUID][]PostPhoto, len(contents))
+	for id, content := range contents {
+		dressed[id] = all.dress(content, true)
+	}
+	return dressed, nil
+}
+
 func (d *Deck) around(ctx context.Context, contents map[uuid.UUID]Content) (all around, err error) {
 	var people, photos, pinned []uuid.UUID
 	for _, c := range contents {

@@ -51,6 +51,23 @@ func (s *Store) reactions(ctx context.Context, table, counter string, user uuid.
 	return posts, faults.Translate(err, nil)
 }
 
+// drafts removes some of the person's drafts, and returns the photos of each: one row without a photo for a draft without any.
+func (s *Store) drafts(ctx context.Context, user uuid.UUID) (photos []*uuid.UUID, err error) {
+	err = s.db.Conn(ctx).Raw(`
+		WITH gone AS (
+			DELETE FROM post_drafts WHERE id IN (SELECT id FROM post_drafts WHERE author_id = ? AND post_id IS NULL LIMIT 50)
+			RETURNING said)
+		SELECT CAST(photo #>> '{}' AS uuid) FROM gone LEFT JOIN LATERAL jsonb_path_query(said, '$.photos[*].id') AS photo ON true`, user).
+		Scan(&photos).Error
+	return photos, faults.Translate(err, nil)
+}
+
+// boards removes some of the person's boards with what is on them.
+func (s *Store) boards(ctx context.Context, user uuid.UUID) (more bool, err error) {
+	done := s.db.Conn(ctx).Exec(`DELETE FROM boards WHERE id IN (SELECT id FROM boards WHERE owner_id = ? LIMIT 50)`, user)
+	return done.RowsAffected > 0, faults.Translate(done.Error, nil)
+}
+
 // settings forgets which words the person did not want to read, and how their posts reached their followers.
 func (s *Store) settings(ctx context.Context, user uuid.UUID) error {
 	for _, table := range []string{"post_comment_filters", "post_pulled_authors"} {

@@ -49,40 +49,70 @@ func Handlers(e *Eraser) []tasks.Handler {
 	}
 }
 
-// Erase removes the person's posts, likes, saves, comments, settings and followed hashtags, each batch in a transaction of its own.
+// Erase removes the person's posts, drafts, likes, saves, comments, boards, settings and followed hashtags, each batch in a transaction of its own.
 func (e *Eraser) Erase(ctx context.Context, user uuid.UUID) error {
-	for _, batch := range []func(ctx context.Context) ([]uuid.UUID, error){
-		func(ctx context.Context) ([]uuid.UUID, error) { return e.posts(ctx, user) },
-		func(ctx context.Context) ([]uuid.UUID, error) {
+	once := func(remove func(ctx context.Context, user uuid.UUID) error) batch {
+		return func(ctx context.Context) (bool, error) { return false, remove(ctx, user) }
+	}
+	for _, b := range []batch{
+		e.marking(user, e.posts),
+		func(ctx context.Context) (bool, error) { return e.drafts(ctx, user) },
+		e.marking(user, func(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {
 			return e.store.reactions(ctx, "post_likes", "like_count", user)
-		},
-		func(ctx context.Context) ([]uuid.UUID, error) {
+		}),
+		e.marking(user, func(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {
 			return e.store.reactions(ctx, "post_saves", "save_count", user)
-		},
-		func(ctx context.Context) ([]uuid.UUID, error) { return e.store.comments(ctx, user) },
-		func(ctx context.Context) ([]uuid.UUID, error) { return nil, e.store.settings(ctx, user) },
-		func(ctx context.Context) ([]uuid.UUID, error) { return nil, e.store.tags(ctx, user) },
+		}),
+		e.marking(user, e.store.comments),
+		func(ctx context.Context) (bool, error) { return e.store.boards(ctx, user) },
+		once(e.store.settings),
+		once(e.store.tags),
 	} {
-		if err := e.repeat(ctx, user, batch); err != nil {
+		if err := e.repeat(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// repeat runs batches until one is empty.
-func (e *Eraser) repeat(ctx context.Context, user uuid.UUID, batch func(ctx context.Context) ([]uuid.UUID, error)) error {
+// batch removes some rows in the transaction open in ctx, and reports whether there may be more.
+type batch func(ctx context.Context) (more bool, err error)
+
+// repeat runs batches until there is nothing more.
+func (e *Eraser) repeat(ctx context.Context, b batch) error {
 	for {
-		var touched []uuid.UUID
+		var more bool
 		err := e.db.InTx(ctx, func(ctx context.Context) (err error) {
-			touched, err = batch(ctx)
-			e.db.AfterCommit(ctx, func(ctx context.Context) { e.deck.Marked(ctx, user, touched...) })
+			more, err = b(ctx)
 			return err
 		})
-		if err != nil || len(touched) == 0 {
+		if err != nil || !more {
 			return err
 		}
 	}
+}
+
+// marking makes a batch of what changes posts: once it is committed, their cards are made anew.
+func (e *Eraser) marking(user uuid.UUID, remove func(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error)) batch {
+	return func(ctx context.Context) (bool, error) {
+		touched, err := remove(ctx, user)
+		e.db.AfterCommit(ctx, func(ctx context.Context) { e.deck.Marked(ctx, user, touched...) })
+		return len(touched) > 0, err
+	}
+}
+
+func (e *Eraser) drafts(ctx context.Context, user uuid.UUID) (more bool, err error) {
+	rows, err := e.store.drafts(ctx, user)
+	if err != nil {
+		return false, err
+	}
+	var photos []uuid.UUID
+	for _, id := range rows {
+		if id != nil {
+			photos = append(photos, *id)
+		}
+	}
+	return len(rows) > 0, e.library.Release(ctx, photos)
 }
 
 func (e *Eraser) posts(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error) {

@@ -53,9 +53,8 @@ type DraftPin struct {
 	Label     string     `json:"label,omitempty" example:"Lounge chair" doc:"at most 100 characters"`
 }
 
-// Words is what a request says about a post besides its photos.
-type Words struct {
-	Caption       string  `json:"caption" example:"Sunday light #japandi" doc:"at most 2,000 characters"`
+// Traits is what a request says about a post besides its caption and photos.
+type Traits struct {
 	Room          *string `json:"room,omitempty" example:"living" doc:"one of the rooms in GET /v1/config"`
 	Style         *string `json:"style,omitempty" example:"japandi" doc:"one of the styles in GET /v1/config"`
 	Visibility    string  `json:"visibility,omitempty" enum:"public,followers,private" default:"public"`
@@ -64,14 +63,15 @@ type Words struct {
 }
 
 // Draft returns what the request says.
-func (w Words) Draft(photos []DraftPhoto) Draft {
-	return Draft{Caption: w.Caption, Room: w.Room, Style: w.Style, Visibility: w.Visibility,
-		CountsHidden: w.CountsHidden, CommentPolicy: w.CommentPolicy, Photos: toPhotos(photos)}
+func (t Traits) Draft(caption string, photos []DraftPhoto) Draft {
+	return Draft{Caption: caption, Room: t.Room, Style: t.Style, Visibility: t.Visibility,
+		CountsHidden: t.CountsHidden, CommentPolicy: t.CommentPolicy, Photos: toPhotos(photos)}
 }
 
 type createRequest struct {
 	Body struct {
-		Words
+		Caption string `json:"caption" example:"Sunday light #japandi" doc:"at most 2,000 characters"`
+		Traits
 		Photos []DraftPhoto `json:"photos" minItems:"1" maxItems:"10" nullable:"false"`
 	}
 }
@@ -118,7 +118,7 @@ func (clearable) Schema(huma.Registry) *huma.Schema {
 }
 
 func (h *HTTP) create(ctx context.Context, in *createRequest) (*httpserver.Answer[card.Post], error) {
-	made, err := h.posts.Create(ctx, identity.From(ctx).UserID, in.Body.Draft(in.Body.Photos))
+	made, err := h.posts.Create(ctx, identity.From(ctx).UserID, in.Body.Draft(in.Body.Caption, in.Body.Photos))
 	if err != nil {
 		return nil, err
 	}

@@ -222,8 +222,8 @@ func draftOf(c card.Content) Draft {
 		CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy, Photos: c.Photos}
 }
 
-// photoIDs returns the photos in their order.
-func photoIDs(photos []card.Photo) []uuid.UUID {
+// PhotoIDs returns the photos in their order.
+func PhotoIDs(photos []card.Photo) []uuid.UUID {
 	ids := make([]uuid.UUID, len(photos))
 	for i, p := range photos {
 		ids[i] = p.ID
@@ -231,8 +231,8 @@ func photoIDs(photos []card.Photo) []uuid.UUID {
 	return ids
 }
 
-// without returns the ids that are not among others.
-func without(ids, others []uuid.UUID) []uuid.UUID {
+// Without returns the ids that are not among others.
+func Without(ids, others []uuid.UUID) []uuid.UUID {
 	var rest []uuid.UUID
 	for _, id := range ids {
 		if !slices.Contains(others, id) {

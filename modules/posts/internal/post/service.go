@@ -97,19 +97,21 @@ func (s *Service) Prepare(ctx context.Context, author uuid.UUID, d Draft, saved 
 	}
 	p := Publication{ID: uuid.Must(uuid.NewV7()), author: author, draft: d, mentioned: mentioned, audience: audience(d.Visibility, private)}
 	if saved != nil {
-		p.held = photoIDs(saved.Photos)
+		p.held = PhotoIDs(saved.Photos)
 	}
 	return p, nil
 }
 
 // Publish makes the post, in the transaction open in ctx.
 func (s *Service) Publish(ctx context.Context, p Publication) error {
-	photos := photoIDs(p.draft.Photos)
+	photos := PhotoIDs(p.draft.Photos)
 	if err := s.Claim(ctx, p.author, photos, p.held, p.audience); err != nil {
 		return err
 	}
-	if err := s.library.SetAudience(ctx, p.held, p.audience); err != nil {
-		return err
+	if len(p.held) > 0 {
+		if err := s.library.SetAudience(ctx, p.held, p.audience); err != nil {
+			return err
+		}
 	}
 	if err := s.store.Insert(ctx, p.ID, p.author, p.draft); err != nil {
 		return err
@@ -163,7 +165,7 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Conten
 	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
 		return err
 	}
-	before, after := photoIDs(now.Photos), photoIDs(d.Photos)
+	before, after := PhotoIDs(now.Photos), PhotoIDs(d.Photos)
 	if err := s.Claim(ctx, author, after, before, audience(d.Visibility, private)); err != nil {
 		return err
 	}
@@ -173,7 +175,7 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Conten
 	if err := s.store.Save(ctx, now.ID, d); err != nil {
 		return err
 	}
-	if err := s.library.Release(ctx, without(before, after)); err != nil {
+	if err := s.library.Release(ctx, Without(before, after)); err != nil {
 		return err
 	}
 	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, now.ID) })
@@ -315,7 +317,7 @@ func (s *Service) check(d *Draft, photos int, products func(uuid.UUID) bool) err
 // Claim makes those of a post's photos its own that were not before. Faults name a photo by its place in the request.
 // The texts stay with the post, where they can be edited: the uploads' own are left as they are.
 func (s *Service) Claim(ctx context.Context, author uuid.UUID, photos, before []uuid.UUID, audience uploads.Audience) error {
-	isNew := without(photos, before)
+	isNew := Without(photos, before)
 	if len(isNew) == 0 {
 		return nil
 	}

@@ -1,0 +1,330 @@
+package board
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts"
+	"atrium/modules/posts/internal/card"
+	"atrium/modules/products"
+	"atrium/modules/users"
+	"atrium/platform/database"
+	"atrium/platform/etag"
+	"atrium/platform/idempotency"
+	"atrium/platform/page"
+)
+
+// Service is what can be done with boards.
+type Service struct {
+	db        *database.DB
+	store     *Store
+	deck      *card.Deck
+	sight     *card.Sight
+	people    users.Directory
+	catalogue products.Catalogue
+	signer    *page.Signer
+}
+
+// NewService makes a Service.
+func NewService(db *database.DB, store *Store, deck *card.Deck, sight *card.Sight, people users.Directory,
+	catalogue products.Catalogue, signer *page.Signer) *Service {
+	return &Service{db: db, store: store, deck: deck, sight: sight, people: people, catalogue: catalogue, signer: signer}
+}
+
+// Create makes an empty board.
+func (s *Service) Create(ctx context.Context, owner uuid.UUID, b Board) (Shown, error) {
+	if made, ok := idempotency.Attached(ctx); ok {
+		return s.find(ctx, owner, made)
+	}
+	if err := b.tidy(); err != nil {
+		return Shown{}, err
+	}
+	b.ID, b.OwnerID = uuid.Must(uuid.NewV7()), owner
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.store.Count(ctx, owner)
+		if err != nil {
+			return err
+		}
+		if n >= maxBoards {
+			return posts.ErrTooManyBoards
+		}
+		if err := s.store.Insert(ctx, &b); err != nil {
+			return err
+		}
+		return idempotency.Attach(ctx, b.ID)
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	return s.find(ctx, owner, b.ID)
+}
+
+// find returns the board if the viewer may see it, else posts.ErrBoardNotFound.
+func (s *Service) find(ctx context.Context, viewer, id uuid.UUID) (Shown, error) {
+	b, err := s.store.Find(ctx, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	shown, err := s.show(ctx, viewer, []Board{b})
+	if err == nil && len(shown) == 0 {
+		err = posts.ErrBoardNotFound
+	}
+	return shown[id], err
+}
+
+// Read returns the board with a page of those of its items that the viewer may see now, in the owner's order.
+func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID, q page.Query) (Open, error) {
+	shown, err := s.find(ctx, viewer, id)
+	if err != nil {
+		return Open{}, err
+	}
+	scope := page.Scope("posts.board", viewer, id.String())
+	var from spot
+	if _, err := s.signer.Open(scope, q.Cursor, &from); err != nil {
+		return Open{}, err
+	}
+	rows, err := card.Fill(Item{Rank: from.Rank, ItemID: from.ID}, q.Limit+1,
+		func(after Item, n int) ([]Item, error) {
+			return s.store.Items(ctx, id, spot{Rank: after.Rank, ID: after.ItemID}, n)
+		},
+		func(rows []Item) ([]Item, error) { return s.seen(ctx, viewer, rows) })
+	if err != nil {
+		return Open{}, err
+	}
+	list := page.Cut(s.signer, scope, q.Limit, rows, toItem, func(i Item) any { return spot{Rank: i.Rank, ID: i.ItemID} })
+	return Open{Shown: shown, Items: list.Items, NextCursor: list.NextCursor}, nil
+}
+
+// seen returns those of the items that the viewer may see now, with what there is to see: two statements for any number.
+func (s *Service) seen(ctx context.Context, viewer uuid.UUID, rows []Item) ([]Item, error) {
+	var postIDs, productIDs []uuid.UUID
+	for _, i := range rows {
+		if i.Kind == kindPost {
+			postIDs = append(postIDs, i.ItemID)
+		} else {
+			productIDs = append(productIDs, i.ItemID)
+		}
+	}
+	cards, err := s.deck.Cards(ctx, viewer, postIDs)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := s.catalogue.Refs(ctx, productIDs)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]Item, 0, len(rows))
+	for _, i := range rows {
+		if post, ok := cards[i.ItemID]; ok && i.Kind == kindPost {
+			i.Post = &post
+			kept = append(kept, i)
+		}
+		if ref, ok := refs[i.ItemID]; ok && i.Kind == kindProduct {
+			i.Product = &ref
+			kept = append(kept, i)
+		}
+	}
+	return kept, nil
+}
+
+// List pages through a person's boards ("": the viewer's own), the newest first: of others only public ones, and of a private account
+// only for its followers. users.ErrNotFound where the person is hidden.
+func (s *Service) List(ctx context.Context, viewer uuid.UUID, user string, q page.Query) (page.List[Shown], error) {
+	owner, visibilities := viewer, []string{posts.Public, posts.Private}
+	if user != "" {
+		var err error
+		if owner, err = s.people.Resolve(ctx, user); err != nil {
+			return page.List[Shown]{}, err
+		}
+	}
+	if owner != viewer {
+		view, err := s.sight.Of(ctx, viewer, []uuid.UUID{owner})
+		if err != nil {
+			return page.List[Shown]{}, err
+		}
+		if !view.Person(owner) {
+			return page.List[Shown]{}, users.ErrNotFound
+		}
+		visibilities = []string{posts.Public}
+	}
+	return s.page(ctx, viewer, page.Scope("posts.boards", viewer, owner.String()), q,
+		func(below uuid.UUID, n int) ([]Board, error) { return s.store.Of(ctx, owner, visibilities, below, n) })
+}
+
+// Holding pages through the boards that the viewer may see and that hold a post, the newest first; posts.ErrNotFound where the post is
+// hidden from the viewer.
+func (s *Service) Holding(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Shown], error) {
+	if _, err := s.deck.Seen(ctx, viewer, post); err != nil {
+		return page.List[Shown]{}, err
+	}
+	return s.page(ctx, viewer, page.Scope("posts.holding", viewer, post.String()), q,
+		func(below uuid.UUID, n int) ([]Board, error) { return s.store.Holding(ctx, viewer, post, below, n) })
+}
+
+func (s *Service) page(ctx context.Context, viewer uuid.UUID, scope string, q page.Query, more func(below uuid.UUID, n int) ([]Board, error)) (page.List[Shown], error) {
+	below := uuid.Max
+	if _, err := s.signer.Open(scope, q.Cursor, &below); err != nil {
+		return page.List[Shown]{}, err
+	}
+	shown := map[uuid.UUID]Shown{}
+	rows, err := card.Fill(Board{ID: below}, q.Limit+1,
+		func(after Board, n int) ([]Board, error) { return more(after.ID, n) },
+		func(rows []Board) ([]Board, error) {
+			found, err := s.show(ctx, viewer, rows)
+			for id, b := range found {
+				shown[id] = b
+			}
+			return slices.DeleteFunc(rows, func(b Board) bool { _, ok := found[b.ID]; return !ok }), err
+		})
+	if err != nil {
+		return page.List[Shown]{}, err
+	}
+	return page.Cut(s.signer, scope, q.Limit, rows, func(b Board) Shown { return shown[b.ID] }, func(b Board) any { return b.ID }), nil
+}
+
+// coverFrom is how many of a board's items are looked at for its cover.
+const coverFrom = 5
+
+// show returns those of the boards that the viewer may see. Of an item that the viewer may not see, the cover shows nothing.
+func (s *Service) show(ctx context.Context, viewer uuid.UUID, rows []Board) (map[uuid.UUID]Shown, error) {
+	ids, owners := make([]uuid.UUID, len(rows)), make([]uuid.UUID, len(rows))
+	for i, b := range rows {
+		ids[i], owners[i] = b.ID, b.OwnerID
+	}
+	view, err := s.sight.Of(ctx, viewer, owners)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := s.people.Refs(ctx, owners)
+	if err != nil {
+		return nil, err
+	}
+	first, err := s.store.Covers(ctx, ids, coverFrom)
+	if err != nil {
+		return nil, err
+	}
+	if first, err = s.seen(ctx, viewer, first); err != nil {
+		return nil, err
+	}
+	shown := make(map[uuid.UUID]Shown, len(rows))
+	for _, b := range rows {
+		if owner, known := refs[b.OwnerID]; known && view.Post(b.OwnerID, b.Visibility) {
+			shown[b.ID] = toShown(b, owner, cover(b.ID, first))
+		}
+	}
+	return shown, nil
+}
+
+// Edit changes the owner's board.
+func (s *Service) Edit(ctx context.Context, owner, id uuid.UUID, match etag.Match, e Edit) (Shown, error) {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		b, err := s.store.Lock(ctx, owner, id)
+		if err != nil {
+			return err
+		}
+		if err := match.Check(b.Version); err != nil {
+			return err
+		}
+		b = e.onto(b)
+		if err := b.tidy(); err != nil {
+			return err
+		}
+		if e.Cover != nil && *e.Cover != nil {
+			if rank, err := s.store.Rank(ctx, id, **e.Cover); err != nil || rank == "" {
+				return orNotThere(err, "/body/cover")
+			}
+		}
+		return s.store.Save(ctx, b)
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	return s.find(ctx, owner, id)
+}
+
+// Delete removes the owner's board; what was on it stays where it is.
+func (s *Service) Delete(ctx context.Context, owner, id uuid.UUID) error {
+	return s.store.Delete(ctx, owner, id)
+}
+
+// Put puts a post or product that the owner may see on their board, or moves it there.
+func (s *Service) Put(ctx context.Context, owner, id uuid.UUID, t Thing, place Place) error {
+	if err := s.there(ctx, owner, t); err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		b, err := s.store.Lock(ctx, owner, id)
+		if err != nil {
+			return err
+		}
+		had, err := s.store.Rank(ctx, id, t)
+		if err != nil || had != "" && (!place.Given || place.After != nil && *place.After == t) {
+			return err
+		}
+		if had == "" && b.ItemsCount >= maxItems {
+			return posts.ErrBoardFull
+		}
+		rank, err := s.rank(ctx, id, t, place)
+		if err == nil && len(rank) > longest {
+			if err = s.store.Spread(ctx, id); err == nil {
+				rank, err = s.rank(ctx, id, t, place)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return s.store.Put(ctx, id, t, rank)
+	})
+}
+
+// there returns posts.ErrNotFound or products.ErrNotFound of what the person may not see.
+func (s *Service) there(ctx context.Context, user uuid.UUID, t Thing) error {
+	if t.Kind == kindPost {
+		_, err := s.deck.Seen(ctx, user, t.ID)
+		return err
+	}
+	refs, err := s.catalogue.Refs(ctx, []uuid.UUID{t.ID})
+	if _, ok := refs[t.ID]; err == nil && !ok {
+		err = products.ErrNotFound
+	}
+	return err
+}
+
+// rank returns the rank of a place on a locked board, for a thing that leaves the one it has.
+func (s *Service) rank(ctx context.Context, board uuid.UUID, t Thing, place Place) (string, error) {
+	var before string
+	var err error
+	switch {
+	case !place.Given:
+		before, err = s.store.Last(ctx, board)
+		return between(before, ""), err
+	case place.After != nil:
+		if before, err = s.store.Rank(ctx, board, *place.After); err != nil || before == "" {
+			return "", orNotThere(err, "/body/after")
+		}
+	}
+	after, err := s.store.Next(ctx, board, before, t)
+	if err != nil {
+		return "", err
+	}
+	return between(before, after), nil
+}
+
+func orNotThere(err error, pointer string) error {
+	if err != nil {
+		return err
+	}
+	return posts.ErrInvalid.At(pointer, "is not on this board")
+}
+
+// Take takes an item off the owner's board. One that is not on it is no error.
+func (s *Service) Take(ctx context.Context, owner, id uuid.UUID, t Thing) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.store.Lock(ctx, owner, id); err != nil {
+			return err
+		}
+		return s.store.Take(ctx, id, t)
+	})
+}

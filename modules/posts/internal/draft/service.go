@@ -1,0 +1,259 @@
+package draft
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts"
+	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/post"
+	"atrium/modules/uploads"
+	"atrium/modules/users"
+	"atrium/platform/database"
+	"atrium/platform/etag"
+	"atrium/platform/fault"
+	"atrium/platform/outbox"
+	"atrium/platform/page"
+)
+
+// Service is what can be done with drafts.
+type Service struct {
+	db      *database.DB
+	outbox  *outbox.Outbox
+	store   *Store
+	posts   *post.Service
+	deck    *card.Deck
+	sight   *card.Sight
+	library uploads.Library
+	signer  *page.Signer
+}
+
+// NewService makes a Service.
+func NewService(db *database.DB, out *outbox.Outbox, store *Store, p *post.Service, deck *card.Deck, sight *card.Sight,
+	library uploads.Library, signer *page.Signer) *Service {
+	return &Service{db: db, outbox: out, store: store, posts: p, deck: deck, sight: sight, library: library, signer: signer}
+}
+
+// Save keeps what the author says so far under an id that the client made, and returns the draft with its next version. Photos that
+// are new in it become the draft's, those that it lost are given up. A draft that was published meanwhile: posts.ErrDraftPublished.
+func (s *Service) Save(ctx context.Context, author, id uuid.UUID, match etag.Match, said post.Draft) (Shown, error) {
+	saved, err := s.store.Find(ctx, author, id)
+	if err != nil && !errors.Is(err, posts.ErrDraftNotFound) {
+		return Shown{}, err
+	}
+	if err := s.posts.Check(ctx, &said, &saved.Said, 0); err != nil {
+		return Shown{}, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		d, err := s.lock(ctx, author, id, match)
+		if err != nil {
+			return err
+		}
+		photos := post.PhotoIDs(said.Photos)
+		if err := s.posts.Claim(ctx, author, photos, d.photos(), uploads.Some); err != nil {
+			return err
+		}
+		if err := s.library.Release(ctx, post.Without(d.photos(), photos)); err != nil {
+			return err
+		}
+		return s.store.Save(ctx, id, said)
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	return s.Read(ctx, author, id)
+}
+
+// lock returns the draft that is to be saved, if it may be.
+func (s *Service) lock(ctx context.Context, author, id uuid.UUID, match etag.Match) (Draft, error) {
+	d, err := s.store.Lock(ctx, author, id)
+	if err != nil {
+		return Draft{}, err
+	}
+	if d.PostID != nil {
+		return Draft{}, posts.ErrDraftPublished.Detail("post_id", *d.PostID)
+	}
+	if err := match.Check(d.Version); err != nil {
+		return Draft{}, err
+	}
+	if d.Version > 0 {
+		return d, nil
+	}
+	n, err := s.store.Count(ctx, author)
+	if err == nil && n > maxDrafts {
+		err = posts.ErrTooManyDrafts
+	}
+	return d, err
+}
+
+// Read returns the author's draft, or posts.ErrDraftNotFound: a published one is no draft any more.
+func (s *Service) Read(ctx context.Context, author, id uuid.UUID) (Shown, error) {
+	d, err := s.store.Find(ctx, author, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	if d.PostID != nil {
+		return Shown{}, posts.ErrDraftNotFound
+	}
+	shown, err := s.show(ctx, []Draft{d})
+	return shown[id], err
+}
+
+// List pages through the author's drafts, the one saved last first.
+func (s *Service) List(ctx context.Context, author uuid.UUID, q page.Query) (page.List[Shown], error) {
+	var none page.List[Shown]
+	scope := page.Scope("posts.drafts", author)
+	after := spot{At: card.Start.At, ID: card.Start.ID}
+	if _, err := s.signer.Open(scope, q.Cursor, &after); err != nil {
+		return none, err
+	}
+	rows, err := s.store.Newest(ctx, author, after, q.Limit+1)
+	if err != nil {
+		return none, err
+	}
+	shown, err := s.show(ctx, rows)
+	if err != nil {
+		return none, err
+	}
+	return page.Cut(s.signer, scope, q.Limit, rows,
+		func(d Draft) Shown { return shown[d.ID] }, func(d Draft) any { return spot{At: d.UpdatedAt, ID: d.ID} }), nil
+}
+
+func (s *Service) show(ctx context.Context, rows []Draft) (map[uuid.UUID]Shown, error) {
+	contents := make(map[uuid.UUID]card.Content, len(rows))
+	for _, d := range rows {
+		contents[d.ID] = d.content()
+	}
+	photos, err := s.deck.Dress(ctx, contents)
+	if err != nil {
+		return nil, err
+	}
+	shown := make(map[uuid.UUID]Shown, len(rows))
+	for _, d := range rows {
+		shown[d.ID] = toShown(d, photos[d.ID])
+	}
+	return shown, nil
+}
+
+// Delete gives the author's draft and its photos up.
+func (s *Service) Delete(ctx context.Context, author, id uuid.UUID) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		d, err := s.store.Remove(ctx, author, id)
+		if err != nil {
+			return err
+		}
+		return s.library.Release(ctx, d.photos())
+	})
+}
+
+// errMoved: the draft is not what it was when it was read.
+var errMoved = errors.New("the draft was changed meanwhile")
+
+// attempts bounds how often a publication begins anew because the draft was saved in the same moment.
+const attempts = 5
+
+// Publish publishes the author's draft now, as it was saved last, and returns the post: the same one however often it is called.
+func (s *Service) Publish(ctx context.Context, author, id uuid.UUID) (card.Post, error) {
+	for range attempts {
+		d, err := s.store.Find(ctx, author, id)
+		if err != nil {
+			return card.Post{}, err
+		}
+		if d.PostID != nil {
+			return s.posts.Read(ctx, author, *d.PostID)
+		}
+		made, err := s.publish(ctx, d)
+		if !errors.Is(err, errMoved) {
+			if err != nil {
+				return card.Post{}, err
+			}
+			return s.posts.Read(ctx, author, made)
+		}
+	}
+	return card.Post{}, posts.ErrDraftBusy
+}
+
+// publish makes a post of the draft, if the draft is still as it was read: else errMoved. That is one conditional update, so however
+// many ask at once, one post is made.
+func (s *Service) publish(ctx context.Context, d Draft) (uuid.UUID, error) {
+	p, err := s.posts.Prepare(ctx, d.AuthorID, d.Said, &d.Said)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return p.ID, s.db.InTx(ctx, func(ctx context.Context) error {
+		taken, err := s.store.Take(ctx, d, p.ID)
+		if err != nil {
+			return err
+		}
+		if !taken {
+			return errMoved
+		}
+		return s.posts.Publish(ctx, p)
+	})
+}
+
+// Schedule has the author's draft published at a moment, instead of the one planned before. What could not be published now is
+// refused now; it is checked again when the moment comes.
+func (s *Service) Schedule(ctx context.Context, author, id uuid.UUID, at time.Time) (Shown, error) {
+	d, err := s.store.Find(ctx, author, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	if d.PostID != nil {
+		return Shown{}, posts.ErrDraftPublished.Detail("post_id", *d.PostID)
+	}
+	if time.Until(at) > furthest {
+		return Shown{}, posts.ErrInvalid.At("/body/at", "is more than a year ahead")
+	}
+	if _, err := s.posts.Prepare(ctx, author, d.Said, &d.Said); err != nil {
+		return Shown{}, err
+	}
+	at = at.UTC().Truncate(time.Microsecond) // as PostgreSQL keeps it
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.Plan(ctx, author, id, &at); err != nil {
+			return err
+		}
+		return s.outbox.Enqueue(ctx, Publish{DraftID: id, AuthorID: author, At: at}, outbox.At(at))
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	return s.Read(ctx, author, id)
+}
+
+// Cancel takes a planned publication back. A draft without one is no error.
+func (s *Service) Cancel(ctx context.Context, author, id uuid.UUID) error {
+	return s.store.Plan(ctx, author, id, nil)
+}
+
+// Due publishes a draft whose moment has come, unless it is planned for another one now, or for none. Where it cannot be published,
+// the draft says why, and is planned no more.
+func (s *Service) Due(ctx context.Context, t Publish) error {
+	d, err := s.store.Find(ctx, t.AuthorID, t.DraftID)
+	if errors.Is(err, posts.ErrDraftNotFound) || err == nil && (d.PostID != nil || !d.dueAt(t.At)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err = s.present(ctx, d.AuthorID); err == nil {
+		_, err = s.publish(ctx, d)
+	}
+	var refusal *fault.Error
+	if errors.As(err, &refusal) && refusal.Kind != fault.KindInternal && refusal.Kind != fault.KindUnavailable {
+		return s.store.Fail(ctx, d.ID, t.At, refusal.Code)
+	}
+	return err
+}
+
+// present returns users.ErrSuspended of an author who is locked out.
+func (s *Service) present(ctx context.Context, author uuid.UUID) error {
+	view, err := s.sight.Of(ctx, uuid.Nil, []uuid.UUID{author})
+	if err == nil && !view.Person(author) {
+		err = users.ErrSuspended
+	}
+	return err
+}
