@@ -56,7 +56,8 @@ const contract = `
 	PATCH,DELETE /v1/comments/{}
 	GET,POST /v1/boards
 	GET,PATCH,DELETE /v1/boards/{}
-	PUT,DELETE /v1/boards/{}/items/{}/{}
+	PUT,DELETE /v1/boards/{}/items/post/{}
+	PUT,DELETE /v1/boards/{}/items/product/{}
 	GET /v1/feed
 	GET /v1/feed/new-count
 	GET /v1/explore

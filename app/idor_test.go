@@ -33,30 +33,45 @@ func belongings(i *installation, ana *client.Person) map[string]string {
 	order := i.buy(ana, variant)
 	i.does(ana, http.MethodPut, "/me/devices/anas-phone", map[string]any{"platform": "ios", "token": "push-" + ana.ID, "locale": "en", "timezone": "UTC"})
 	i.does(ana, http.MethodPatch, "/me", map[string]any{"is_private": true}, "If-Match", "*")
+	i.does(ana, http.MethodPut, "/drafts/"+draftID, map[string]any{"caption": "Not yet"})
+	board := i.made(ana, "/boards", map[string]any{"name": "To myself", "visibility": "private"})
+	i.does(ana, http.MethodPut, "/boards/"+board+"/items/post/"+post, nil)
 	cleo := i.join("cleo")
 	i.does(cleo, http.MethodPut, "/users/"+ana.ID+"/follow", nil)
 	return map[string]string{
-		"/v1/users/{user}":              ana.ID,
-		"/v1/me/follow-requests/{user}": cleo.ID,
-		"/v1/me/sessions/{id}":          i.first(ana, "/me/sessions"),
-		"/v1/me/identities/{id}":        i.first(ana, "/me/identities"),
-		"/v1/me/addresses/{id}":         address,
-		"/v1/uploads/{id}":              photo,
-		"/v1/posts/{id}":                post,
-		"/v1/comments/{id}":             comment,
-		"/v1/orders/{id}":               order,
-		"/v1/admin/users/{id}":          ana.ID,
-		"/v1/admin/orders/{id}":         order,
-		"/v1/admin/variants/{id}":       variant,
+		"/v1/users/{user}":                     ana.ID,
+		"/v1/me/follow-requests/{user}":        cleo.ID,
+		"/v1/me/sessions/{id}":                 i.first(ana, "/me/sessions"),
+		"/v1/me/identities/{id}":               i.first(ana, "/me/identities"),
+		"/v1/me/addresses/{id}":                address,
+		"/v1/uploads/{id}":                     photo,
+		"/v1/posts/{id}":                       post,
+		"/v1/comments/{id}":                    comment,
+		"/v1/boards/{id}":                      board,
+		"/v1/boards/{id}/items/post/{item}":    post,
+		"/v1/boards/{id}/items/product/{item}": uuid.NewString(),
+		"/v1/orders/{id}":                      order,
+		"/v1/admin/users/{id}":                 ana.ID,
+		"/v1/admin/orders/{id}":                order,
+		"/v1/admin/variants/{id}":              variant,
 	}
 }
 
+// draftID is the draft that Ana writes: apps choose the ids of their drafts themselves.
+const draftID = "0190d2a0-0000-7000-8000-000000000001"
+
 // open are places whose id names nothing of somebody else's. Ben may use them; what is Ana's must stay as it is.
 var open = map[string]string{
-	"/v1/products/{product}":           "lamp",       // the catalogue is everybody's
-	"/v1/tags/{tag}":                   "japandi",    // a word
-	"/v1/me/devices/{installation_id}": "anas-phone", // names a device of one's own, whatever others call theirs
-	"/v1/cart/items/{variant_id}":      "",           // one's own cart, and a variant of the catalogue
+	"/v1/products/{product}":              "lamp",       // the catalogue is everybody's
+	"/v1/tags/{tag}":                      "japandi",    // a word
+	"/v1/me/devices/{installation_id}":    "anas-phone", // names a device of one's own, whatever others call theirs
+	"/v1/cart/items/{variant_id}":         "",           // one's own cart, and a variant of the catalogue
+	"/v1/drafts/{id}":                     draftID,      // names a draft of one's own, whatever others call theirs
+	"/v1/me/follow-requests/{user}":       "",           // one's own door: who knocks at another's knocks there only
+	"/v1/me/dismissed-suggestions/{user}": "",           // one's own list
+	"/v1/me/muted-terms/{kind}":           "tag",        // likewise
+	"/v1/me/muted-terms/{kind}/{term}":    "japandi",
+	"/v1/account-deletions/{token}":       "", // a secret, which nobody else has
 }
 
 // bodies are for routes whose body cannot be guessed from the document.
@@ -70,9 +85,9 @@ func TestIDOR_EveryRouteWithAnIDAsSomebodyElse(t *testing.T) {
 	ana, ben := i.join("ana"), i.join("ben")
 	places := belongings(i, ana)
 	i.does(ana, http.MethodPut, "/users/"+ben.ID+"/block", nil)
-	i.eventually(60*time.Second, "the workers have nothing left to do", func() bool {
-		return i.count("SELECT count(*) FROM outbox WHERE finished_at IS NULL AND available_at <= now()") == 0
-	})
+	i.rests()
+	places["/v1/reviews/{id}"] = i.made(ana, "/products/lamp/reviews", map[string]any{"rating": 5, "text": "Bright"})
+	i.rests()
 	worker.stop(syscall.SIGTERM) // from here on, only the sweep changes anything
 
 	swept := 0
@@ -98,6 +113,14 @@ func TestIDOR_EveryRouteWithAnIDAsSomebodyElse(t *testing.T) {
 		}
 	}
 	require.Greater(t, swept, 30)
+}
+
+// rests waits until the workers have nothing left to do.
+func (i *installation) rests() {
+	i.t.Helper()
+	i.eventually(60*time.Second, "the workers have nothing left to do", func() bool {
+		return i.count("SELECT count(*) FROM outbox WHERE finished_at IS NULL AND available_at <= now()") == 0
+	})
 }
 
 // route is one operation of the OpenAPI document.
@@ -140,10 +163,13 @@ func fill(path string, places map[string]string) (filled string, isOpen, ok bool
 	last := 0
 	ok = true
 	for _, at := range parameter.FindAllStringIndex(path, -1) {
-		value, known := places[path[:at[1]]]
-		if !known {
-			value, known = open[path[:at[1]]]
-			isOpen = isOpen || known
+		place := path[:at[1]]
+		value, known := places[place]
+		if usual, ours := open[place]; ours {
+			if !known {
+				value = usual
+			}
+			isOpen, known = true, true
 		}
 		if value == "" {
 			value = uuid.NewString()

@@ -68,7 +68,8 @@ func (r *Router) operation(route Route) huma.Operation {
 		op.Parameters = append(op.Parameters, &huma.Param{
 			Name: "Idempotency-Key", In: "header", Required: route.Key == KeyRequired,
 			Description: "repeats of the request under the same key get the first answer, for 24 hours",
-			Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &one, MaxLength: &length},
+			Schema: &huma.Schema{Type: huma.TypeString, MinLength: &one, MaxLength: &length,
+				Examples: []any{"0190d2a0-7c1e-7cc3-98c4-dc0c0c07398f"}},
 		})
 	}
 	return op

@@ -77,7 +77,7 @@ type commentRequest struct {
 }
 
 // CommentFilter is what an author does not want to read below their posts.
-type CommentFilter struct {
+type CommentFilter struct { //nolint:revive // it names the schema in the OpenAPI document
 	Words []string `json:"words" nullable:"false" maxItems:"200" example:"[\"giveaway\"]" doc:"words or phrases of at most 50 characters, whatever their case"`
 }
 

@@ -86,7 +86,7 @@ func (i *importer) take(ctx context.Context, r record) error {
 	row, err := rowFrom(r.values)
 	if err != nil {
 		i.failed(r, sku, errRow.Because(err))
-		return nil
+		return nil //nolint:nilerr // the line is in the report; the next one is read
 	}
 	if before, twice := i.skus[row.SKU]; twice {
 		i.failed(r, sku, errRow.At("/sku", "is in line "+strconv.Itoa(before)+" already"))
