@@ -34,7 +34,7 @@ func belongings(i *installation, ana *client.Person) map[string]string {
 	i.does(ana, http.MethodPut, "/me/devices/anas-phone", map[string]any{"platform": "ios", "token": "push-" + ana.ID, "locale": "en", "timezone": "UTC"})
 	i.does(ana, http.MethodPatch, "/me", map[string]any{"is_private": true}, "If-Match", "*")
 	i.does(ana, http.MethodPut, "/drafts/"+draftID, map[string]any{"caption": "Not yet"})
-	board := i.made(ana, "/boards", map[string]any{"name": "To myself", "visibility": "private"})
+	board := i.made(ana, "/boards", map[string]any{"title": "To myself", "visibility": "private"})
 	i.does(ana, http.MethodPut, "/boards/"+board+"/items/post/"+post, nil)
 	cleo := i.join("cleo")
 	i.does(cleo, http.MethodPut, "/users/"+ana.ID+"/follow", nil)

@@ -141,7 +141,7 @@ func TestColors_AWalkNeitherRepeatsNorMissesWhilePostsComeAndGo(t *testing.T) {
 func TestColors_PostsFromBeforeAreFoundOnceTheWalkHasPassed(t *testing.T) {
 	t.Parallel()
 	b := setupOn(t, dbtest.Clone(t))
-	ana := b.people.Add("ana")
+	ana, ben := b.people.Add("ana"), b.people.Add("ben")
 	sql := func(query string, args ...any) {
 		t.Helper()
 		require.NoError(t, b.db.Conn(t.Context()).Exec(query, args...).Error)
@@ -154,18 +154,18 @@ func TestColors_PostsFromBeforeAreFoundOnceTheWalkHasPassed(t *testing.T) {
 	sql(`INSERT INTO posts (id, author_id, caption, visibility) SELECT gen_random_uuid(), ?, '', 'private' FROM generate_series(1, 1200)`, ana)
 	sql(`DELETE FROM post_palettes`)
 	walk()
-	require.ElementsMatch(t, ids, b.colored(ana, "color=c9b79c"))
+	require.ElementsMatch(t, ids, b.colored(ben, "color=c9b79c"))
 
 	sql(`DELETE FROM post_palettes WHERE post_id = ?`, ids[0])
 	b.do(ana, http.MethodPatch, "/posts/"+ids[1], object{"visibility": "followers"}, "If-Match", "*").Want(http.StatusOK) // its event is not heard
 	walk()
-	require.ElementsMatch(t, ids[2:], b.colored(ana, "color=c9b79c"), "it rests for a day")
+	require.ElementsMatch(t, ids[2:], b.colored(ben, "color=c9b79c"), "it rests for a day")
 	sql(`UPDATE post_palette_walk SET after = ?, ended_at = NULL`, ids[2]) // as if it had been interrupted there
 	walk()
-	require.ElementsMatch(t, ids[2:], b.colored(ana, "color=c9b79c"), "it goes on where it was")
+	require.ElementsMatch(t, ids[2:], b.colored(ben, "color=c9b79c"), "it goes on where it was")
 	sql(`UPDATE post_palette_walk SET ended_at = ended_at - interval '25 hours'`)
 	walk()
-	require.ElementsMatch(t, []string{ids[0], ids[2]}, b.colored(ana, "color=c9b79c"))
+	require.ElementsMatch(t, []string{ids[0], ids[2]}, b.colored(ben, "color=c9b79c"))
 	var kept int
 	require.NoError(t, b.db.Conn(t.Context()).Raw(`SELECT count(*) FROM post_palettes`).Scan(&kept).Error)
 	require.Equal(t, 2, kept)
