@@ -77,7 +77,7 @@ func (i *importer) take(ctx context.Context, r record) error {
 	sku, _ := r.values["sku"].(string)
 	if r.err != nil {
 		i.failed(r, sku, r.err)
-		return nil
+		return nil //nolint:nilerr // the line is in the report; the next one is read
 	}
 	if fields := i.check(r.values); len(fields) > 0 {
 		i.failed(r, sku, &fault.Error{Kind: fault.KindInvalid, Code: errRow.Code, Message: "Something in the line is wrong.", Fields: fields})
@@ -86,7 +86,7 @@ func (i *importer) take(ctx context.Context, r record) error {
 	row, err := rowFrom(r.values)
 	if err != nil {
 		i.failed(r, sku, errRow.Because(err))
-		return nil //nolint:nilerr // the line is in the report; the next one is read
+		return nil
 	}
 	if before, twice := i.skus[row.SKU]; twice {
 		i.failed(r, sku, errRow.At("/sku", "is in line "+strconv.Itoa(before)+" already"))
