@@ -51,7 +51,7 @@ func TestRunGivesTheChildEverythingAndItsExitCode(t *testing.T) {
 	require.NoError(t, err)
 	var urls map[string]string
 	require.NoError(t, json.Unmarshal(content, &urls))
-	require.Len(t, urls, 13)
+	require.Len(t, urls, 14)
 	for name, url := range urls {
 		require.Contains(t, url, "://", name)
 		require.False(t, strings.HasSuffix(url, "/"), name)
