@@ -177,12 +177,21 @@ func rebinding(t *testing.T, addresses ...string) *net.Resolver {
 	t.Cleanup(func() { _ = server.Close() })
 	go func() {
 		packet := make([]byte, 512)
-		for asked := 0; ; asked++ {
+		families := map[dnsmessage.Type][]netip.Addr{}
+		for _, address := range addresses {
+			addr := netip.MustParseAddr(address)
+			family := dnsmessage.TypeA
+			if addr.Is6() {
+				family = dnsmessage.TypeAAAA
+			}
+			families[family] = append(families[family], addr)
+		}
+		for {
 			n, from, err := server.ReadFrom(packet)
 			if err != nil {
 				return
 			}
-			if answer, err := resolve(packet[:n], netip.MustParseAddr(addresses[asked%len(addresses)])); err == nil {
+			if answer, err := resolve(packet[:n], families); err == nil {
 				_, _ = server.WriteTo(answer, from)
 			}
 		}
@@ -192,19 +201,22 @@ func rebinding(t *testing.T, addresses ...string) *net.Resolver {
 	}}
 }
 
-// resolve answers a question for IPv4 addresses, and one for IPv6 addresses where the address is one.
-func resolve(question []byte, addr netip.Addr) ([]byte, error) {
+// resolve answers a question with the next address of its family, in turn; where there is none, with nothing.
+func resolve(question []byte, families map[dnsmessage.Type][]netip.Addr) ([]byte, error) {
 	var m dnsmessage.Message
 	if err := m.Unpack(question); err != nil || len(m.Questions) != 1 {
 		return nil, fmt.Errorf("not a question: %w", err)
 	}
 	m.Response, m.Authoritative, m.Additionals = true, true, nil
 	head := dnsmessage.ResourceHeader{Name: m.Questions[0].Name, Type: m.Questions[0].Type, Class: dnsmessage.ClassINET}
-	switch {
-	case head.Type == dnsmessage.TypeA && addr.Is4():
-		m.Answers = []dnsmessage.Resource{{Header: head, Body: &dnsmessage.AResource{A: addr.As4()}}}
-	case head.Type == dnsmessage.TypeAAAA && addr.Is6():
-		m.Answers = []dnsmessage.Resource{{Header: head, Body: &dnsmessage.AAAAResource{AAAA: addr.As16()}}}
+	if turn := families[head.Type]; len(turn) > 0 {
+		addr := turn[0]
+		families[head.Type] = append(turn[1:len(turn):len(turn)], addr)
+		resource := dnsmessage.Resource{Header: head, Body: &dnsmessage.AAAAResource{AAAA: addr.As16()}}
+		if addr.Is4() {
+			resource.Body = &dnsmessage.AResource{A: addr.As4()}
+		}
+		m.Answers = []dnsmessage.Resource{resource}
 	}
 	return m.Pack()
 }

@@ -390,6 +390,13 @@ func TestEveryCallIsOneThatStripeKnows(t *testing.T) { //nolint:paralleltest // 
 	}))
 	require.Positive(t, listed)
 
-	_, err = s.CreateIntent(ctx, uuid.NewString(), money.Of(-1, "no currency at all"), "x")
-	require.ErrorIs(t, err, ErrRefused, "it does look at what is sent")
+	odd, err := http.NewRequestWithContext(ctx, http.MethodPost, stacktest.Endpoint(t, "stripe_mock")+"/v1/payment_intents",
+		strings.NewReader("amount=much&currency=eur"))
+	require.NoError(t, err)
+	odd.Header.Set("Authorization", "Bearer sk_test_123")
+	odd.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := http.DefaultClient.Do(odd)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, http.StatusBadRequest, answer.StatusCode, "it does look at what is sent")
 }
