@@ -34,7 +34,7 @@ format: ## format all code
 bench: ## benchmarks of the hot paths, in Go
 	@scripts/bootstrap.sh
 	@$(MAKE) --no-print-directory bin/devstack
-	@bin/devstack run --ephemeral --data .local/bench -- go test -run '^$$' -bench . -benchmem ./...
+	@bin/devstack run --ephemeral --durable --data .local/bench -- go test -run '^$$' -bench . -benchmem ./...
 
 load: build $(tools)/k6 ## 500 users, the mixed profile, with k6 (about 5 minutes)
 	@scripts/load/run.sh

@@ -26,13 +26,15 @@ type cli struct {
 	environ []string
 	file    string
 	out     io.Writer
+	extras  []fx.Option
 }
 
-// Main runs one command and returns the process's exit code. What goes wrong is one sentence on errOut.
-func Main(args, environ []string, out, errOut io.Writer) int {
+// Main runs one command and returns the process's exit code. What goes wrong is one sentence on errOut. extras are served
+// beside the catalogue: the benchmarks' binary has some.
+func Main(args, environ []string, out, errOut io.Writer, extras ...fx.Option) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	c := &cli{environ: environ, out: out}
+	c := &cli{environ: environ, out: out, extras: extras}
 	root := &cobra.Command{Use: "atrium", Short: "The backend of Atrium", SilenceErrors: true, SilenceUsage: true}
 	root.PersistentFlags().StringVar(&c.file, "config", environment(environ, "ATRIUM_CONFIG"), "a YAML file of settings")
 	root.AddCommand(c.serve(), c.migrate(), c.admin(), c.keys(), c.sessions(), c.modules(), c.config(), c.openAPI(), c.outbox())
@@ -81,7 +83,7 @@ func (c *cli) serve() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		app, err := assemble(cfg, serving(r))
+		app, err := assemble(cfg, append(c.extras, serving(r))...)
 		if err != nil {
 			return err
 		}

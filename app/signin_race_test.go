@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"atrium/platform/stacktest"
@@ -135,4 +136,48 @@ func TestEndToEnd_KeysAndSessions(t *testing.T) {
 	_, err := ben.Call(t.Context(), http.MethodGet, "/me", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, i.count("SELECT count(*) FROM auth_audit WHERE event = 'ended' AND detail = 'operator'"))
+}
+
+// The answer to a refresh counts as arrived within five seconds of the first use of its access token, off the request's path. From
+// then on whoever comes back with the parent, more than 30 seconds later, ends the session; the owner is told by one mail.
+func TestEndToEnd_AReusedTokenIsFoundAndToldOnce(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.serve("all")
+	ana, _, err := client.SignIn(t.Context(), i.stack, "reused-"+i.redisURL, uuid.NewString()+"@atrium.test", "Ana", "phone")
+	require.NoError(t, err)
+	stolen := i.sessionOf(ana)
+	next, err := i.refresh(stolen.Refresh)
+	require.NoError(t, err)
+	unconfirmed := `SELECT count(*) FROM sessions WHERE user_id = ? AND generation = 1 AND NOT confirmed`
+	require.Equal(t, 1, i.count(unconfirmed, ana.ID))
+	_, err = client.Call(t.Context(), http.MethodGet, i.stack.API+"/v1/me", next.Access, nil, nil, nil)
+	require.NoError(t, err)
+	i.eventually(5*time.Second, "the access token that came with the refresh confirms it", func() bool { return i.count(unconfirmed, ana.ID) == 0 })
+
+	require.NoError(t, i.db.Conn(t.Context()).Exec("UPDATE sessions SET generated_at = generated_at - interval '31 seconds' WHERE user_id = ?", ana.ID).Error)
+	settled := func() bool {
+		return i.count("SELECT count(*) FROM outbox WHERE finished_at IS NULL AND available_at <= now()") == 0
+	}
+	i.eventually(20*time.Second, "Ana has heard of her new device", settled)
+	before := i.distinctMails(ana.Email)
+	var thieves sync.WaitGroup
+	for range 5 {
+		thieves.Go(func() {
+			if _, err := i.refresh(stolen.Refresh); err == nil {
+				t.Error("a token that was used long ago opened the session")
+			}
+		})
+	}
+	thieves.Wait()
+	_, err = i.refresh(next.Refresh)
+	require.ErrorContains(t, err, "auth.", "the owner is out too: nobody can tell who is who")
+	i.eventually(5*time.Second, "and so is what the session had opened", func() bool {
+		answer, _ := client.Call(t.Context(), http.MethodGet, i.stack.API+"/v1/me", next.Access, nil, nil, nil)
+		return answer.Status == http.StatusUnauthorized
+	})
+	_, err = ana.Call(t.Context(), http.MethodGet, "/me", nil, nil)
+	require.NoError(t, err, "their other device stays in")
+	i.eventually(20*time.Second, "all is done", settled)
+	require.Equal(t, before+1, i.distinctMails(ana.Email))
 }

@@ -2,18 +2,20 @@
 # Installs what Atrium needs beside Go, git and make, and only what is missing:
 # PostgreSQL's server, redis-server and libvips' programs. With --test also what
 # the tests need (a C compiler for the race detector, heif-enc), with --browser
-# also Chromium. It never starts, changes or stops a server of the system: the
+# also Chromium, with --bench also wrk. It never starts, changes or stops a server of the system: the
 # local stack runs its own, from the same binaries. Nothing missing: no output.
 set -eu
 
 with_tests=no
 with_browser=no
+with_bench=no
 for argument in "$@"; do
 	case $argument in
 	--test) with_tests=yes ;;
 	--browser) with_browser=yes ;;
+	--bench) with_bench=yes ;;
 	*)
-		echo "bootstrap.sh: unknown argument $argument (known: --test, --browser)" >&2
+		echo "bootstrap.sh: unknown argument $argument (known: --test, --browser, --bench)" >&2
 		exit 2
 		;;
 	esac
@@ -55,6 +57,7 @@ if [ $with_tests = yes ]; then
 	have heif-enc || want libheif-examples libheif "makes HEIC photos for the tests"
 fi
 if [ $with_browser = yes ]; then have_browser || want chromium "--cask chromium" "drives the browser tests"; fi
+if [ $with_bench = yes ]; then have wrk || want wrk wrk "drives the benchmarks over HTTP"; fi
 
 [ -n "$reasons" ] || exit 0
 
@@ -66,7 +69,7 @@ if [ "$(uname -s)" = Darwin ]; then
 		echo "bootstrap.sh: install Homebrew (https://brew.sh) first, or by hand:$brew" >&2
 		exit 1
 	fi
-	for package in postgresql@17 redis vips gcc libheif; do
+	for package in postgresql@17 redis vips gcc libheif wrk; do
 		case " $brew " in *" $package "*) brew install --quiet "$package" ;; esac
 	done
 	case $brew in *"--cask chromium"*) brew install --quiet --cask chromium ;; esac

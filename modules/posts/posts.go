@@ -82,3 +82,11 @@ type Reader interface {
 	// Visible returns those of the posts that the viewer (uuid.Nil: nobody) may see now.
 	Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Post, error)
 }
+
+// Tastes knows who shows what a person likes.
+type Tastes interface {
+	// Alike returns up to n authors of public posts in the styles and with the hashtags that the person liked, saved, posted or
+	// followed most of late, each with how many such posts are among the newest. It does not look at accounts: neither at blocks
+	// nor at whether an author is private.
+	Alike(ctx context.Context, person uuid.UUID, n int) (map[uuid.UUID]int64, error)
+}

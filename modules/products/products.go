@@ -33,6 +33,7 @@ type Ref struct {
 	Name  string       `json:"name"`
 	Price *money.Money `json:"price"`
 	Photo *photo.Photo `json:"photo"`
+	Brand string       `json:"-"`
 }
 
 // Offer is a variant as the till sees it, now.

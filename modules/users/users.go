@@ -51,8 +51,8 @@ var (
 // Ref is a person in short, as posts, comments and notifications show them: the API's UserRef.
 type Ref struct {
 	ID          uuid.UUID    `json:"id"`
-	Handle      string       `json:"handle"`
-	DisplayName string       `json:"display_name"`
+	Handle      string       `json:"handle" example:"ana.garcia"`
+	DisplayName string       `json:"display_name" example:"Ana García"`
 	Avatar      *photo.Photo `json:"avatar"`
 }
 
@@ -75,7 +75,7 @@ type Viewer struct {
 // User is a profile: the API's User.
 type User struct {
 	Ref
-	Bio       string `json:"bio"`
+	Bio       string `json:"bio" example:"Small flat, many plants."`
 	IsPrivate bool   `json:"is_private"`
 	Counts    Counts `json:"counts"`
 	Viewer    Viewer `json:"viewer"`
@@ -83,16 +83,16 @@ type User struct {
 
 // PendingConsent is a document that a person has yet to agree to.
 type PendingConsent struct {
-	Document string `json:"document"`
-	Version  string `json:"version"`
-	URL      string `json:"url"`
+	Document string `json:"document" example:"terms"`
+	Version  string `json:"version" example:"2026-01"`
+	URL      string `json:"url" example:"https://api.example.com/legal/terms"`
 }
 
 // Me is a person's own view of themselves: the API's Me.
 type Me struct {
 	User
-	Email           string           `json:"email"`
-	Roles           []string         `json:"roles"`
+	Email           string           `json:"email" example:"ana@example.com"`
+	Roles           []string         `json:"roles" example:"[\"user\"]"`
 	PendingConsents []PendingConsent `json:"pending_consents"`
 	Version         int64            `json:"version"`
 	CreatedAt       time.Time        `json:"created_at"`
@@ -201,9 +201,9 @@ type Subject struct {
 
 // Mutes knows what people want to see nothing of.
 type Mutes interface {
-	// Muted reports for each subject whether the viewer (uuid.Nil: nobody) has muted its tags, style, brands or a word of its
-	// text. Cached: without mutes it costs nothing.
-	Muted(ctx context.Context, viewer uuid.UUID, subjects []Subject) ([]bool, error)
+	// Of returns what tells whether the viewer (uuid.Nil: nobody) has muted a subject's tags, style, brands or a word of its
+	// text; nil where they muted nothing, which is cached like the rest.
+	Of(ctx context.Context, viewer uuid.UUID) (muted func(Subject) bool, err error)
 }
 
 // Tally keeps the figures that other modules know.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,9 +15,12 @@ import (
 )
 
 const (
-	opTimeout   = 250 * time.Millisecond // longer than a busy machine needs: going around Redis adds to the load just then
-	mendFirst   = 100 * time.Millisecond
-	mendLongest = time.Second
+	opTimeout = 250 * time.Millisecond // of silence, then Redis is away
+	// stubbornness is how many times opTimeout one answer is waited for while Redis answers others: a machine that is merely busy
+	// would get busier by going around Redis.
+	stubbornness = 6
+	mendFirst    = 100 * time.Millisecond
+	mendLongest  = time.Second
 	// leaseTTL is how long a load may take for its value to reach Redis.
 	leaseTTL = 10 * time.Second
 	// scriptKeys bounds the keys of one script: Lua cannot unpack many thousands.
@@ -51,7 +55,9 @@ type remote struct {
 	rdb     redis.UniversalClient
 	log     *zap.Logger
 	inUse   prometheus.GaugeFunc
-	timeout time.Duration // of one round trip
+	timeout time.Duration // of silence
+
+	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
 
 	mu     sync.Mutex
 	broken bool
@@ -102,7 +108,7 @@ func (r *remote) read(ctx context.Context, keys []string) ([]string, string) {
 		return nil, ""
 	}
 	lease := leaseMark + rand.Text()
-	texts, err := within(ctx, r.timeout, func(ctx context.Context) ([]string, error) {
+	texts, err := within(ctx, r, func(ctx context.Context) ([]string, error) {
 		texts := make([]string, 0, len(keys))
 		for chunk := range slices.Chunk(keys, scriptKeys) {
 			values, err := readScript.Run(ctx, r.rdb, chunk, lease, leaseTTL.Milliseconds()).Slice()
@@ -127,7 +133,7 @@ func ask[T any](ctx context.Context, r *remote, fn func(ctx context.Context) (T,
 	if !r.usable() {
 		return answer, false
 	}
-	answer, err := within(ctx, r.timeout, fn)
+	answer, err := within(ctx, r, fn)
 	if err != nil {
 		r.fail(err)
 		return answer, false
@@ -149,7 +155,7 @@ func (r *remote) write(ctx context.Context, lease string, entries []entry) {
 	if len(entries) == 0 || !r.usable() {
 		return
 	}
-	_, err := within(ctx, r.timeout, func(ctx context.Context) (struct{}, error) {
+	_, err := within(ctx, r, func(ctx context.Context) (struct{}, error) {
 		for chunk := range slices.Chunk(entries, scriptKeys) {
 			keys, args := make([]string, 0, len(chunk)), []any{lease}
 			for _, e := range chunk {
@@ -188,7 +194,7 @@ func (r *remote) postpone(f forgotten) bool {
 }
 
 func (r *remote) forget(ctx context.Context, drops []forgotten) error {
-	_, err := within(ctx, r.timeout, func(ctx context.Context) (struct{}, error) {
+	_, err := within(ctx, r, func(ctx context.Context) (struct{}, error) {
 		_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, f := range drops {
 				p.Del(ctx, f.keys...)
@@ -203,8 +209,12 @@ func (r *remote) forget(ctx context.Context, drops []forgotten) error {
 	return err
 }
 
-// fail takes Redis out of use and starts to mend it. The Drops have not arrived.
+// fail takes Redis out of use and starts to mend it. The Drops have not arrived. A reader who waited in vain while others were
+// answered changes nothing.
 func (r *remote) fail(err error, drops ...forgotten) {
+	if len(drops) == 0 && errors.Is(err, context.DeadlineExceeded) && r.silence() < r.timeout {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.missed = append(r.missed, drops...)
@@ -245,7 +255,7 @@ func (r *remote) catchUp() (done bool, err error) {
 	r.mu.Unlock()
 
 	if len(batch) == 0 {
-		_, err = within(context.Background(), r.timeout, func(ctx context.Context) (string, error) { return r.rdb.Ping(ctx).Result() })
+		_, err = within(context.Background(), r, func(ctx context.Context) (string, error) { return r.rdb.Ping(ctx).Result() })
 	} else {
 		err = r.forget(context.Background(), batch)
 	}
@@ -260,25 +270,42 @@ func (r *remote) catchUp() (done bool, err error) {
 	return !r.broken, nil
 }
 
-// within runs fn in at most limit, whatever the timeouts of the client are. It goes on when the caller's ctx ends:
-// that would say nothing about Redis.
-func within[T any](ctx context.Context, limit time.Duration, fn func(ctx context.Context) (T, error)) (T, error) {
+// silence is how long Redis has answered nobody.
+func (r *remote) silence() time.Duration { return time.Since(time.Unix(0, r.answered.Load())) }
+
+// within runs fn until Redis has been silent for the timeout, whatever the timeouts of the client are. It goes on when the caller's
+// ctx ends: that would say nothing about Redis.
+func within[T any](ctx context.Context, r *remote, fn func(ctx context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stubbornness*r.timeout)
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
 		value, err := fn(ctx)
 		done <- result{value, err}
 	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
+	quiet := time.NewTimer(r.timeout)
+	defer quiet.Stop()
+	for {
+		select {
+		case got := <-done:
+			if got.err == nil {
+				r.answered.Store(time.Now().UnixNano())
+			}
+			return got.value, got.err
+		case <-quiet.C:
+			silence := r.silence()
+			if silence >= r.timeout {
+				var none T
+				return none, context.DeadlineExceeded
+			}
+			quiet.Reset(r.timeout - silence)
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -61,16 +63,21 @@ func malformed(err error) error {
 // jsonFormat is how huma reads and writes bodies. checkJSON has seen every body before.
 var jsonFormat = huma.Format{Marshal: encode, Unmarshal: decode}
 
-// wire is a value that carries its JSON, such as page.List: raw is the JSON of a value of exactly the type.
+// wire is a value that carries its JSON, such as page.List: raw is the JSON of a value of exactly the type, until it was sent.
 type wire interface {
 	Wire() (raw []byte, of reflect.Type)
+	Sent()
 }
 
 // encode writes a value as JSON: as it carries it, else by its fields.
 func encode(w io.Writer, v any) error {
 	if carrier, ok := v.(wire); ok {
 		if raw, of := carrier.Wire(); raw != nil && of == reflect.TypeOf(v) {
+			if answer, ok := w.(http.ResponseWriter); ok {
+				answer.Header().Set("Content-Length", strconv.Itoa(len(raw))) // one piece instead of chunks
+			}
 			_, err := w.Write(raw)
+			carrier.Sent()
 			return err
 		}
 	}

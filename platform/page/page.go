@@ -28,7 +28,7 @@ type List[T any] struct {
 	Items      []T     `json:"items"`
 	NextCursor *string `json:"next_cursor" doc:"null at the end"`
 
-	written []byte // see Written
+	written *text // see Written
 }
 
 // Signer seals positions into cursors. Safe for concurrent use.

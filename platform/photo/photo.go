@@ -13,19 +13,19 @@ type Photo struct {
 	ID            uuid.UUID  `json:"id"`
 	Width         int        `json:"width" doc:"pixels, upright"`
 	Height        int        `json:"height" doc:"pixels, upright"`
-	Alt           string     `json:"alt"`
-	Blurhash      string     `json:"blurhash"`
-	DominantColor string     `json:"dominant_color" doc:"#rrggbb"`
+	Alt           string     `json:"alt" example:"A walnut shelf beside a window"`
+	Blurhash      string     `json:"blurhash" example:"LEHV6nWB2yk8pyo0adR*.7kCMdnj"`
+	DominantColor string     `json:"dominant_color" doc:"#rrggbb" example:"#c9b79c"`
 	Palette       []Swatch   `json:"palette,omitempty" doc:"at most 6, weights sum to 1, largest first; lists leave it out"`
-	Src           string     `json:"src" doc:"URL template with {size} and {format}"`
-	Sizes         []int      `json:"sizes"`
-	Formats       []string   `json:"formats"`
+	Src           string     `json:"src" doc:"URL template with {size} and {format}" example:"https://cdn.example.com/p/7d/k3v9/{size}.{format}"`
+	Sizes         []int      `json:"sizes" example:"[200,640,1080,2048]"`
+	Formats       []string   `json:"formats" example:"[\"webp\",\"jpg\"]"`
 	URLsExpireAt  *time.Time `json:"urls_expire_at" doc:"null where the URLs never expire"`
 }
 
 // Swatch is one colour of a palette: "#rrggbb" and its share of the picture in 0..1.
 type Swatch struct {
-	Color  string  `json:"color"`
+	Color  string  `json:"color" example:"#c9b79c"`
 	Weight float64 `json:"weight"`
 }
 

@@ -3,8 +3,11 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -19,6 +22,9 @@ import (
 const (
 	// patience is how long a request waits for Redis.
 	patience = 50 * time.Millisecond
+	// silence is how long Redis must have answered nobody before a request that waited in vain counts as its failure: else this
+	// machine is busy.
+	silence = time.Second
 	// pause is how long Redis is left alone after it failed. Then one request tries it again.
 	pause = 5 * time.Second
 	// localKeys bounds the memory of the limiter in this process.
@@ -51,6 +57,7 @@ type Limiter struct {
 	shared   *redis_rate.Limiter // nil: without Redis
 	patience time.Duration
 	breaker  circuitbreaker.CircuitBreaker[any]
+	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
 	local    *otter.Cache[string, *rate.Limiter]
 }
 
@@ -94,14 +101,9 @@ func (l *Limiter) Allow(ctx context.Context, class Class, key string, n int) (De
 	}
 	if l.shared != nil && l.breaker.TryAcquirePermit() {
 		decision, err := l.askRedis(ctx, class, key, n)
+		l.record(ctx, err)
 		if err == nil {
-			l.breaker.RecordSuccess()
 			return decision, nil
-		}
-		if ctx.Err() != nil {
-			l.breaker.RecordSuccess() // the caller gave up, not Redis
-		} else {
-			l.breaker.RecordError(err)
 		}
 	}
 	return l.askLocal(class, key, n, time.Now()), nil
@@ -115,11 +117,26 @@ func (l *Limiter) Forget(ctx context.Context, class Class, key string) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
-	if err := l.shared.Reset(bounded, class.Name+":"+key); err != nil && ctx.Err() == nil {
+	l.record(ctx, l.shared.Reset(bounded, class.Name+":"+key))
+}
+
+// record tells the breaker how Redis did. It did nothing wrong where the caller gave up, or where it answered others meanwhile.
+func (l *Limiter) record(ctx context.Context, err error) {
+	now := time.Now()
+	switch {
+	case err == nil:
+		l.answered.Store(now.UnixNano())
+		l.breaker.RecordSuccess()
+	case ctx.Err() != nil, isTimeout(err) && now.Sub(time.Unix(0, l.answered.Load())) < silence:
+		l.breaker.RecordSuccess()
+	default:
 		l.breaker.RecordError(err)
-		return
 	}
-	l.breaker.RecordSuccess()
+}
+
+// isTimeout reports whether nothing came back in time, from Redis or from the pool of connections.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) (Decision, error) {

@@ -6,16 +6,12 @@ if [ "${1:-}" != inside ]; then
 	mkdir -p .local
 	data=$(mktemp -d .local/load-XXXXXX)
 	trap 'rm -rf "$data"' EXIT
-	bin/devstack run --data "$data" -- "$0" inside
+	bin/devstack run --ephemeral --durable --data "$data" -- "$0" inside
 	exit
 fi
 
-psql=$(command -v psql || ls /usr/lib/postgresql/*/bin/psql | tail -n 1)
-bin/atrium migrate
-echo "filling the world: ${USERS:=10000} people, ${POSTS:=100000} posts, ${PRODUCTS:=5000} products"
-"$psql" -q "$ATRIUM_DATABASE_URL" -v users="$USERS" -v posts="$POSTS" -v products="$PRODUCTS" -f scripts/load/world.sql
-"$psql" -qAt "$ATRIUM_DATABASE_URL" -c "SELECT name || ' = ' || current_setting(name) FROM pg_settings
-	WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers', 'max_connections')"
+. scripts/load/world.sh
+fill "${USERS:=10000}" "${POSTS:=100000}" "${PRODUCTS:=5000}" 50
 
 ATRIUM_LOG_LEVEL=warn bin/atrium serve &
 server=$!
@@ -27,5 +23,5 @@ status=0
 PEOPLE="$people" API="$ATRIUM_HTTP_PUBLIC_URL" .tools/k6 run --quiet --no-usage-report -e PEOPLE="$people" -e API="$ATRIUM_HTTP_PUBLIC_URL" \
 	-e VUS="$VUS" -e DURATION="${DURATION:-90s}" scripts/load/mixed.js || status=$?
 rm -f "$people"
-echo "memory     $(awk '/VmRSS/ {print int($2/1024)}' "/proc/$server/status") MB now, $(awk '/VmHWM/ {print int($2/1024)}' "/proc/$server/status") MB at most (api, worker and scheduler in one process)"
+memory "$server"
 exit "$status"

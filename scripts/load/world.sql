@@ -1,5 +1,5 @@
 -- The load test's world, straight into the tables: people who follow 50 others each, posts with 1-4 photos and a pin, likes,
--- comments, products. Run by run.sh with psql: -v users=10000 -v posts=100000 -v products=5000
+-- comments, products. Run by world.sh with psql: -v users=10000 -v posts=100000 -v products=5000 -v followed=50
 \set ON_ERROR_STOP on
 SET synchronous_commit = off; -- only while filling
 
@@ -31,6 +31,10 @@ INSERT INTO user_consents (user_id, document, version) SELECT pg_temp.person(n),
 -- Everybody follows 50 others, spread over the whole.
 INSERT INTO user_follows (follower_id, followee_id)
 SELECT pg_temp.person(n), pg_temp.person((n + k * (:users / 53) + 1) % :users) FROM generate_series(0, :users - 1) n, generate_series(1, 50) k;
+-- The first 500 follow more, where they are to.
+INSERT INTO user_follows (follower_id, followee_id)
+SELECT pg_temp.person(n), pg_temp.person((n + k) % :users) FROM generate_series(0, 499) n, generate_series(1, :followed) k
+WHERE :followed > 50 ON CONFLICT DO NOTHING;
 
 INSERT INTO products (id, seller_id, slug, name, brand, description, category_slug, status, price_amount, price_currency, created_at, updated_at)
 SELECT pg_temp.thing(n), pg_temp.person(0), 'thing-' || n, name, brand, 'Well made.', category, 'active', 1000 + n % 9000, 'EUR', now(), now()

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"atrium/modules/users"
 	"atrium/platform/dbtest"
+	"atrium/platform/money"
 	"atrium/platform/redistest"
 	"atrium/platform/stacktest"
 	"atrium/platform/tasks/taskstest"
@@ -302,4 +305,39 @@ func TestFeed_MarksOlderThanTheKeptOnesAreFound(t *testing.T) {
 		INSERT INTO post_likes (post_id, user_id) SELECT id, ? FROM made`, uuid.New(), me).Error)
 	fresh := b.another()
 	require.Equal(t, true, fresh.page(me, "/feed?limit=1", "").Items[0]["viewer"].(object)["liked"])
+}
+
+func TestFeed_LeavesOutWhatOneMuted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	me, ana := b.people.Add("me"), b.people.Add("ana")
+	b.people.Follow(me, ana)
+	plain := b.post(ana, "a quiet room")
+	loft := b.post(ana, "Look! #loft")
+	boho := b.post(ana, "this too", object{"style": "industrial"})
+	chair := b.shelf.put("chair", 1, money.Of(100, "EUR"))
+	b.shelf.brand(chair, "Loud")
+	branded := b.post(ana, "a chair", object{"photos": []object{{"upload_id": b.library.Add(ana), "pins": []object{{"x": 0, "y": 0, "product_id": chair}}}}})
+	own := b.post(me, "my own #loft")
+	all := []string{own, branded, boho, loft, plain}
+	feed := func() []string { return b.page(me, "/feed?limit=20", "").ids() }
+	require.Equal(t, all, feed())
+
+	for name, c := range map[string]struct {
+		gone string
+		hits func(users.Subject) bool
+	}{
+		"a tag":   {loft, func(s users.Subject) bool { return slices.Contains(s.Tags, "loft") }},
+		"a word":  {plain, func(s users.Subject) bool { return strings.Contains(s.Text, "quiet") }},
+		"a style": {boho, func(s users.Subject) bool { return s.Style == "industrial" }},
+		"a brand": {branded, func(s users.Subject) bool { return slices.Contains(s.Brands, "Loud") }},
+	} {
+		b.people.MuteWhat(me, c.hits)
+		require.Equal(t, slices.DeleteFunc(slices.Clone(all), func(id string) bool { return id == c.gone }), feed(), name)
+		require.Len(t, b.page(me, "/feed?limit=4", "").Items, 4, "%s: the page is refilled", name)
+		b.get(me, "/posts/"+c.gone).Want(http.StatusOK)
+		require.Contains(t, b.page(me, "/users/"+ana.String()+"/posts?limit=20", "").ids(), c.gone, "%s: on the profile it is what one asked for", name)
+	}
+	b.people.MuteWhat(me, nil)
+	require.Equal(t, all, feed())
 }

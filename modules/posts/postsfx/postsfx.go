@@ -20,6 +20,7 @@ import (
 	"atrium/modules/posts/internal/similar"
 	"atrium/modules/posts/internal/tag"
 	"atrium/modules/posts/internal/takeout"
+	"atrium/modules/posts/internal/taste"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -41,8 +42,12 @@ var Module = fx.Module("posts",
 		shop.NewService, shop.NewHTTP,
 		audience.NewStore, audience.NewKeeper,
 		erasure.NewStore, erasure.NewEraser,
+		taste.NewStore,
 	),
-	fx.Provide(func(d *card.Deck) posts.Reader { return d }),
+	fx.Provide(
+		func(d *card.Deck) posts.Reader { return d },
+		func(s *taste.Store) posts.Tastes { return s },
+	),
 	plug.Routes(routes),
 	plug.Takeout(takeout.Part),
 	plug.Handlers(post.Handlers),
@@ -59,7 +64,10 @@ var Module = fx.Module("posts",
 )
 
 // Off is posts switched off: there are none.
-var Off = fx.Module("posts", fx.Provide(func() posts.Reader { return posts.Absent{} }))
+var Off = fx.Module("posts", fx.Provide(
+	func() posts.Reader { return posts.Absent{} },
+	func() posts.Tastes { return posts.Absent{} },
+))
 
 func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {

@@ -41,6 +41,7 @@ type bench struct {
 	library  *uploadstest.Library
 	shelf    *shelf
 	reader   posts.Reader
+	tastes   posts.Tastes
 	handlers []tasks.Handler
 	redis    redis.UniversalClient // nil: without
 
@@ -82,6 +83,7 @@ func start(b *bench) *bench {
 			func() users.Directory { return b.people },
 			func() users.Graph { return b.people },
 			func() users.Tally { return b.people },
+			func() users.Mutes { return b.people },
 			func() uploads.Library { return b.library },
 			func() products.Catalogue { return b.shelf },
 		),
@@ -93,7 +95,7 @@ func start(b *bench) *bench {
 					b.schedules[s.Name] = s.Run
 				}
 			}, fx.ParamTags(plug.SchedulesGroup)),
-			func(r posts.Reader) { b.reader = r },
+			func(r posts.Reader, tastes posts.Tastes) { b.reader, b.tastes = r, tastes },
 		),
 	).RequireStart()
 	b.App = apptest.New(b.t, routes...)
@@ -123,6 +125,14 @@ func (s *shelf) put(slug string, stock int64, prices ...money.Money) uuid.UUID {
 	}
 	s.refs[id], s.offers[id] = ref, offers
 	return id
+}
+
+func (s *shelf) brand(id uuid.UUID, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ref := s.refs[id]
+	ref.Brand = name
+	s.refs[id] = ref
 }
 
 func (s *shelf) discontinue(id uuid.UUID) {

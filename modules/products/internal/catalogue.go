@@ -199,7 +199,9 @@ func (s *Service) Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]prod
 	refs := make(map[uuid.UUID]products.Ref, len(cards))
 	var covers []uuid.UUID
 	for id, c := range cards {
-		refs[id] = c.Ref
+		ref := c.Ref
+		ref.Brand = c.Brand
+		refs[id] = ref
 		if c.Photo != uuid.Nil {
 			covers = append(covers, c.Photo)
 		}
@@ -229,7 +231,7 @@ func (s *Service) loadCards(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 		if p.Status != statusActive {
 			continue
 		}
-		c := card{Ref: p.ref()}
+		c := card{Ref: p.ref(), Brand: p.Brand}
 		if len(p.Photos) > 0 {
 			c.Photo = p.Photos[0]
 		}

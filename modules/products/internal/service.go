@@ -39,13 +39,14 @@ type Service struct {
 type card struct {
 	Ref   products.Ref
 	Photo uuid.UUID
+	Brand string
 }
 
 // NewService makes a Service.
 func NewService(db *database.DB, store *Store, out *outbox.Outbox, photos uploads.Library, c *cache.Cache, cfg products.Config, log *zap.Logger) *Service {
 	return &Service{
 		db: db, store: store, outbox: out, photos: photos, cfg: cfg, log: log,
-		refs: cache.NewSpace[uuid.UUID, card](c, "products.card", 10*time.Minute, 30*time.Second, 10_000),
+		refs: cache.NewSpace[uuid.UUID, card](c, "products.card.2", 10*time.Minute, 30*time.Second, 10_000),
 		// A find may be kept in Redis and then here: together less than 5 seconds.
 		finds: cache.NewSpace[string, Found](c, "products.find", 2500*time.Millisecond, 2*time.Second, 20_000),
 		tree:  cache.NewSpace[string, []Category](c, "products.categories", 10*time.Minute, 30*time.Second, 1),

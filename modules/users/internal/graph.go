@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/posts"
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/fault"
@@ -26,11 +27,12 @@ type Graph struct {
 	outbox    *outbox.Outbox
 	directory *Directory
 	cursors   *page.Signer
+	tastes    posts.Tastes
 }
 
 // NewGraph makes the service.
-func NewGraph(db *database.DB, events *outbox.Outbox, directory *Directory, cursors *page.Signer) *Graph {
-	return &Graph{db: db, store: store{db}, outbox: events, directory: directory, cursors: cursors}
+func NewGraph(db *database.DB, events *outbox.Outbox, directory *Directory, cursors *page.Signer, tastes posts.Tastes) *Graph {
+	return &Graph{db: db, store: store{db}, outbox: events, directory: directory, cursors: cursors, tastes: tastes}
 }
 
 // Follow makes me follow other; a private person is asked instead. Following twice is no error.
@@ -351,7 +353,8 @@ func (g *Graph) show(ctx context.Context, viewer uuid.UUID, people []user) (map[
 // suggestion is somebody the viewer may like to follow.
 type suggestion struct {
 	Person
-	Mutuals int64 `json:"mutuals" doc:"how many of those whom you follow follow them"`
+	Mutuals int64 `json:"mutuals" doc:"how many of those whom you follow follow them" example:"3"`
+	Alike   int64 `json:"alike" doc:"how many of their newest posts are in the styles or have the hashtags that you like most" example:"5"`
 }
 
 // Dismiss has somebody not suggested to me again. They never learn of it.
@@ -370,9 +373,16 @@ func (g *Graph) Undismiss(ctx context.Context, me, other uuid.UUID) error {
 	return g.loosen(ctx, dismissEdge, me, other)
 }
 
-// Suggest lists people to follow: those whom one's own people follow, then popular ones.
+// alikeAtMost is how many people of one's own taste are weighed.
+const alikeAtMost = 200
+
+// Suggest lists people to follow: those whom one's own people follow, then those who show what one likes, then popular ones.
 func (g *Graph) Suggest(ctx context.Context, me uuid.UUID, limit int) ([]suggestion, error) {
-	rows, err := g.store.suggest(ctx, me, limit)
+	alike, err := g.tastes.Alike(ctx, me, alikeAtMost)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := g.store.suggest(ctx, me, alike, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -386,7 +396,7 @@ func (g *Graph) Suggest(ctx context.Context, me uuid.UUID, limit int) ([]suggest
 	}
 	suggestions := make([]suggestion, len(rows))
 	for i, row := range rows {
-		suggestions[i] = suggestion{Person: shown[row.Who.ID], Mutuals: row.Mutuals}
+		suggestions[i] = suggestion{Person: shown[row.Who.ID], Mutuals: row.Mutuals, Alike: row.Alike}
 	}
 	return suggestions, nil
 }

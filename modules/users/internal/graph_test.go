@@ -221,6 +221,18 @@ func TestSuggestions(t *testing.T) {
 	require.Equal(t, cleo, found[0].ID)
 	require.EqualValues(t, 1, found[0].Mutuals)
 	require.Equal(t, eve, found[1].ID)
+	t.Run("who shows what one likes comes before who is popular, private people aside", func(t *testing.T) {
+		fay, gus := b.join(t, "Fay"), b.join(t, "Gus")
+		b.tastes[fay], b.tastes[gus], b.tastes[dan], b.tastes[ben] = 2, 9, 9, 9
+		require.NoError(t, b.db.Conn(t.Context()).Exec("UPDATE users SET is_private = true WHERE id = ?", gus).Error)
+		require.NoError(t, b.db.Conn(t.Context()).Exec("UPDATE users SET followers = 7 WHERE id = ?", eve).Error)
+		found, err := b.graph.Suggest(t.Context(), ana, 3)
+		require.NoError(t, err)
+		require.Len(t, found, 3)
+		require.Equal(t, []uuid.UUID{cleo, fay, eve}, []uuid.UUID{found[0].ID, found[1].ID, found[2].ID})
+		require.EqualValues(t, 2, found[1].Alike)
+		require.NoError(t, b.db.Conn(t.Context()).Exec("DELETE FROM users WHERE id IN (?, ?)", fay, gus).Error)
+	})
 	t.Run("who was dismissed or muted does not come again", func(t *testing.T) {
 		b.Do(t, apptest.Request{Method: http.MethodPut, Path: "/v1/me/dismissed-suggestions/eve", Token: apptest.As(ana)}).Want(204)
 		require.NoError(t, b.graph.Mute(t.Context(), ana, cleo, nil))

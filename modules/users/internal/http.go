@@ -61,7 +61,7 @@ type editMeRequest struct {
 		DisplayName    *string    `json:"display_name,omitempty" maxLength:"1000" doc:"at most 50 characters" example:"Ana García"`
 		Bio            *string    `json:"bio,omitempty" maxLength:"5000" doc:"at most 300 characters" example:"Small flats, big plants."`
 		IsPrivate      *bool      `json:"is_private,omitempty" doc:"going public accepts everybody who asked"`
-		AvatarUploadID nullableID `json:"avatar_upload_id,omitempty" doc:"a ready upload of yours; null: no avatar"`
+		AvatarUploadID nullableID `json:"avatar_upload_id,omitempty" doc:"a ready upload of yours; null: no avatar" example:"019b76da-a800-7734-821c-04958f7c6d25"`
 	}
 }
 

@@ -73,7 +73,7 @@ func (h *HTTP) askDeletion(ctx context.Context, in *askDeletionRequest) (*httpse
 }
 
 type deletionPath struct {
-	Token string `path:"token" maxLength:"200" doc:"from progress_url"`
+	Token string `path:"token" maxLength:"200" doc:"from progress_url" example:"b3Jhbmdl.Zm9y.dGVzdHM"`
 }
 
 type erasureResponse struct {

@@ -34,6 +34,7 @@ type bundle struct {
 	library   *uploadstest.Library
 	mails     *mailbox
 	sessions  *authtest.Sessions
+	tastes    tastes
 }
 
 // mailbox keeps what was sent; Down refuses it.
@@ -68,12 +69,18 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	mails, sessions := &mailbox{}, authtest.NewSessions()
 	people := NewPeople(cfg, Deps{DB: db, Outbox: outbox.New(db), Library: library, Pictures: library, Mail: mails, Sessions: sessions, Directory: directory,
 		LinkKey: make([]byte, 32), PublicURL: "https://api.atrium.test/"})
-	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)))
+	alike := tastes{}
+	graph := NewGraph(db, outbox.New(db), directory, page.NewSigner(make([]byte, 32)), alike)
 	return &bundle{
 		App: apptest.NewOn(t, db, httpserver.Routes{Module: "users", Register: NewHTTP(people, graph).Register}),
-		t:   t, db: db, people: people, graph: graph, directory: directory, library: library, mails: mails, sessions: sessions,
+		t:   t, db: db, people: people, graph: graph, directory: directory, library: library, mails: mails, sessions: sessions, tastes: alike,
 	}
 }
+
+// tastes are people who show what everybody likes, each with how many posts: a posts.Tastes.
+type tastes map[uuid.UUID]int64
+
+func (t tastes) Alike(context.Context, uuid.UUID, int) (map[uuid.UUID]int64, error) { return t, nil }
 
 // join signs somebody up.
 func (b *bundle) join(t *testing.T, name string) uuid.UUID {

@@ -251,10 +251,16 @@ func (s store) list(ctx context.Context, e edge, near, viewer uuid.UUID, after *
 type suggested struct {
 	Who     user `gorm:"embedded"`
 	Mutuals int64
+	Alike   int64
 }
 
-// suggest finds people followed by those whom the viewer followed last; where they are few, popular people fill up.
-func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows []suggested, err error) {
+// suggest finds people followed by those whom the viewer followed last, and those of their taste, as far as they are public; where
+// they are few, popular people fill up.
+func (s store) suggest(ctx context.Context, viewer uuid.UUID, taste map[uuid.UUID]int64, limit int) (rows []suggested, err error) {
+	alike, posts := make([]uuid.UUID, 0, len(taste)), make([]int64, 0, len(taste))
+	for id, n := range taste {
+		alike, posts = append(alike, id), append(posts, n)
+	}
 	err = s.db.Conn(ctx).Raw(`
 		WITH mine AS (
 			SELECT followee_id FROM user_follows WHERE follower_id = @viewer ORDER BY created_at DESC LIMIT 200),
@@ -262,9 +268,13 @@ func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows [
 			SELECT f.followee_id AS id, count(*) AS mutuals FROM user_follows f JOIN mine ON f.follower_id = mine.followee_id
 			GROUP BY f.followee_id ORDER BY count(*) DESC LIMIT 500),
 		popular AS (
-			SELECT id FROM users WHERE NOT gone ORDER BY followers DESC, id DESC LIMIT 500)
-		SELECT u.*, coalesce(k.mutuals, 0) AS mutuals
-		FROM (SELECT id FROM known UNION SELECT id FROM popular) AS c JOIN users u ON u.id = c.id LEFT JOIN known k ON k.id = u.id
+			SELECT id FROM users WHERE NOT gone ORDER BY followers DESC, id DESC LIMIT 500),
+		alike AS (
+			SELECT a.id, a.posts FROM unnest(CAST(@alike AS uuid[]), CAST(@posts AS bigint[])) AS a (id, posts)
+			JOIN users u ON u.id = a.id WHERE NOT u.is_private)
+		SELECT u.*, coalesce(k.mutuals, 0) AS mutuals, coalesce(a.posts, 0) AS alike
+		FROM (SELECT id FROM known UNION SELECT id FROM alike UNION SELECT id FROM popular) AS c
+		JOIN users u ON u.id = c.id LEFT JOIN known k ON k.id = u.id LEFT JOIN alike a ON a.id = u.id
 		WHERE u.id <> @viewer AND NOT u.gone
 			AND NOT EXISTS (SELECT 1 FROM user_follows f WHERE f.follower_id = @viewer AND f.followee_id = u.id)
 			AND NOT EXISTS (SELECT 1 FROM follow_requests q WHERE q.follower_id = @viewer AND q.followee_id = u.id)
@@ -273,8 +283,8 @@ func (s store) suggest(ctx context.Context, viewer uuid.UUID, limit int) (rows [
 				AND (m.expires_at IS NULL OR m.expires_at > now()))
 			AND NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = @viewer AND b.blocked_id = u.id
 				OR b.blocker_id = u.id AND b.blocked_id = @viewer)
-		ORDER BY mutuals DESC, u.followers DESC, u.id DESC LIMIT @limit`,
-		map[string]any{"viewer": viewer, "limit": limit}).Scan(&rows).Error
+		ORDER BY mutuals DESC, alike DESC, u.followers DESC, u.id DESC LIMIT @limit`,
+		map[string]any{"viewer": viewer, "alike": database.Array(alike), "posts": database.Array(posts), "limit": limit}).Scan(&rows).Error
 	return rows, faults.Translate(err, nil)
 }
 

@@ -15,7 +15,7 @@ import (
 	"atrium/modules/users"
 )
 
-// Fake is people in memory: users.Directory, users.Graph, users.Tally and users.Accounts. Safe for concurrent use.
+// Fake is people in memory: users.Directory, users.Graph, users.Mutes, users.Tally and users.Accounts. Safe for concurrent use.
 type Fake struct {
 	mu       sync.Mutex
 	people   map[uuid.UUID]users.Ref
@@ -25,6 +25,7 @@ type Fake struct {
 	follows  map[[2]uuid.UUID]bool
 	blocks   map[[2]uuid.UUID]bool
 	mutes    map[[2]uuid.UUID]bool
+	terms    map[uuid.UUID]func(users.Subject) bool
 	posts    map[uuid.UUID]int
 	standing map[uuid.UUID]users.Standing
 }
@@ -34,7 +35,7 @@ func New() *Fake {
 	return &Fake{
 		people: map[uuid.UUID]users.Ref{}, contacts: map[uuid.UUID]users.Contact{}, private: map[uuid.UUID]bool{},
 		pending: map[uuid.UUID]bool{}, follows: map[[2]uuid.UUID]bool{}, blocks: map[[2]uuid.UUID]bool{},
-		mutes: map[[2]uuid.UUID]bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
+		mutes: map[[2]uuid.UUID]bool{}, terms: map[uuid.UUID]func(users.Subject) bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
 	}
 }
 
@@ -84,6 +85,18 @@ func (f *Fake) Block(blocker, blocked uuid.UUID) {
 // Mute makes one mute the other.
 func (f *Fake) Mute(muter, muted uuid.UUID) {
 	f.locked(func() { f.mutes[[2]uuid.UUID{muter, muted}] = true })
+}
+
+// MuteWhat makes a person mute what hits says.
+func (f *Fake) MuteWhat(muter uuid.UUID, hits func(users.Subject) bool) {
+	f.locked(func() { f.terms[muter] = hits })
+}
+
+// Of implements users.Mutes.
+func (f *Fake) Of(_ context.Context, viewer uuid.UUID) (func(users.Subject) bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.terms[viewer], nil
 }
 
 // PostsOf is the sum of all AddPosts.

@@ -59,7 +59,7 @@ type Figures struct {
 }
 
 // products adds the products pinned in the content.
-func (c Content) products(into []uuid.UUID) []uuid.UUID {
+func (c *Content) products(into []uuid.UUID) []uuid.UUID {
 	for _, photo := range c.Photos {
 		for _, pin := range photo.Pins {
 			if pin.ProductID != nil {

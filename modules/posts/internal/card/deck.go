@@ -26,21 +26,22 @@ const (
 type Deck struct {
 	store     *Store
 	sight     *Sight
-	contents  *cache.Space[uuid.UUID, Content]
+	contents  *cache.Space[uuid.UUID, *Content]
 	marks     *cache.Space[uuid.UUID, marks] // by person
 	shown     *cache.Derived[uuid.UUID, *written]
 	timelines *Timelines
 	people    users.Directory
 	library   uploads.Library
 	catalogue products.Catalogue
+	mutes     users.Mutes
 }
 
 // NewDeck makes a Deck.
 func NewDeck(store *Store, sight *Sight, c *cache.Cache, timelines *Timelines, people users.Directory, library uploads.Library,
-	catalogue products.Catalogue) *Deck {
+	catalogue products.Catalogue, mutes users.Mutes) *Deck {
 	return &Deck{
-		store: store, sight: sight, timelines: timelines, people: people, library: library, catalogue: catalogue,
-		contents: cache.NewSpace[uuid.UUID, Content](c, "posts.content.3", cachedFor, keptFor, keptAtMost),
+		store: store, sight: sight, timelines: timelines, people: people, library: library, catalogue: catalogue, mutes: mutes,
+		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.3", cachedFor, keptFor, keptAtMost),
 		marks:    cache.NewSpace[uuid.UUID, marks](c, "posts.marks", cachedFor, keptFor, keptAtMost),
 		shown:    cache.NewDerived[uuid.UUID, *written](c, "posts.card", shownFor, keptAtMost),
 	}
@@ -80,7 +81,7 @@ func (d *Deck) Read(ctx context.Context, viewer, id uuid.UUID) (Post, error) {
 	if err != nil {
 		return Post{}, err
 	}
-	all, err := d.around(ctx, map[uuid.UUID]Content{id: c})
+	all, err := d.around(ctx, map[uuid.UUID]*Content{id: c})
 	if err != nil {
 		return Post{}, err
 	}
@@ -107,13 +108,13 @@ func (d *Deck) Cards(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (ma
 }
 
 // Content returns what a post says if the viewer may see it, else posts.ErrNotFound.
-func (d *Deck) Content(ctx context.Context, viewer, id uuid.UUID) (Content, error) {
+func (d *Deck) Content(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
 	seen, err := d.visible(ctx, viewer, []uuid.UUID{id})
 	if err != nil {
-		return Content{}, err
+		return nil, err
 	}
 	if len(seen) == 0 {
-		return Content{}, posts.ErrNotFound
+		return nil, posts.ErrNotFound
 	}
 	return seen[0], nil
 }
@@ -132,7 +133,7 @@ func (d *Deck) Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (
 }
 
 // visible returns those of the posts that are there and that the viewer may see, in the order of ids.
-func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]Content, error) {
+func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]*Content, error) {
 	found, err := d.contents.LoadMany(ctx, ids, d.store.Contents)
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]Content, 0, len(ids))
+	seen := make([]*Content, 0, len(ids))
 	for _, id := range ids {
 		if c, ok := found[id]; ok && !c.Gone && view.Post(c.AuthorID, c.Visibility) {
 			seen = append(seen, c)
@@ -150,7 +151,7 @@ func (d *Deck) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (
 	return seen, nil
 }
 
-func authors(contents map[uuid.UUID]Content) []uuid.UUID {
+func authors(contents map[uuid.UUID]*Content) []uuid.UUID {
 	all := make([]uuid.UUID, 0, len(contents))
 	for _, c := range contents {
 		all = append(all, c.AuthorID)

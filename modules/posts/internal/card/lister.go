@@ -36,7 +36,7 @@ func NewLister(deck *Deck, signer *page.Signer) *Lister { return &Lister{deck: d
 type List struct {
 	Scope  string // of the cursor: see page.Scope
 	Viewer uuid.UUID
-	Mutes  bool // leave out whom the viewer muted
+	Mutes  bool // leave out whom and what the viewer muted
 	Circle bool // only of those whom the viewer follows, and the viewer's own
 	Others bool // not the viewer's own
 	From   Source
@@ -60,7 +60,7 @@ func (l *Lister) Page(ctx context.Context, q page.Query, list List) (page.List[P
 	if err != nil {
 		return page.List[Post]{}, err
 	}
-	contents := make([]Content, 0, q.Limit)
+	contents := make([]*Content, 0, q.Limit)
 	for _, row := range rows[:min(len(rows), q.Limit)] {
 		contents = append(contents, row.content)
 	}
@@ -83,7 +83,7 @@ func (l *Lister) Count(ctx context.Context, list List, limit int) (int, error) {
 // row is an entry of a list, with the post once it is known to be visible.
 type row struct {
 	spot    Spot
-	content Content
+	content *Content
 }
 
 func (l *Lister) collect(ctx context.Context, list List, after Spot, need int) ([]row, error) {
@@ -121,7 +121,10 @@ func (l *Lister) see(ctx context.Context, list List, rows []row) ([]row, error) 
 	if len(found) < len(rows) && list.Lost != nil {
 		list.Lost(ctx)
 	}
-	return seen, nil
+	if !list.Mutes {
+		return seen, nil
+	}
+	return l.deck.unmuted(ctx, list.Viewer, seen)
 }
 
 // most bounds how many rows are looked at in one step.

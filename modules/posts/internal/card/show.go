@@ -67,7 +67,7 @@ type around struct {
 }
 
 // Dress returns the photos of contents with their pins and products, by the content's id. It asks nobody's sight.
-func (d *Deck) Dress(ctx context.Context, contents map[uuid.UUID]Content) (map[uuid.UUID][]PostPhoto, error) {
+func (d *Deck) Dress(ctx context.Context, contents map[uuid.UUID]*Content) (map[uuid.UUID][]PostPhoto, error) {
 	all, err := d.around(ctx, contents)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (d *Deck) Dress(ctx context.Context, contents map[uuid.UUID]Content) (map[u
 	return dressed, nil
 }
 
-func (d *Deck) around(ctx context.Context, contents map[uuid.UUID]Content) (all around, err error) {
+func (d *Deck) around(ctx context.Context, contents map[uuid.UUID]*Content) (all around, err error) {
 	var people, photos, pinned []uuid.UUID
 	for _, c := range contents {
 		people = append(people, c.AuthorID)
@@ -101,7 +101,7 @@ func (d *Deck) around(ctx context.Context, contents map[uuid.UUID]Content) (all 
 }
 
 // dress adds the photos and products. A photo that is gone is left out.
-func (all around) dress(c Content, whole bool) []PostPhoto {
+func (all around) dress(c *Content, whole bool) []PostPhoto {
 	photos := make([]PostPhoto, 0, len(c.Photos))
 	for _, p := range c.Photos {
 		picture, ok := all.photos[p.ID]
@@ -134,7 +134,7 @@ func (all around) product(id *uuid.UUID) *products.Ref {
 }
 
 // toPost makes the card of a post, as its author sees it (own) or as anybody else does who may.
-func toPost(c Content, own bool, author users.Ref, photos []PostPhoto) Post {
+func toPost(c *Content, own bool, author users.Ref, photos []PostPhoto) Post {
 	counts := PostCounts{Likes: c.Likes, Comments: c.Comments, Saves: c.Saves}
 	if c.CountsHidden && !own {
 		counts.Likes, counts.Saves = 0, 0

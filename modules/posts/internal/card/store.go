@@ -15,7 +15,7 @@ type Store struct{ db *database.DB }
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // Contents returns what the posts say, deleted ones too. Those that never were, or were purged, are absent.
-func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Content, error) {
+func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, error) {
 	var rows []Content
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.caption, p.room, p.style, p.visibility, p.version, p.created_at, p.updated_at,
@@ -32,9 +32,9 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Co
 	if err != nil {
 		return nil, faults.Translate(err, nil)
 	}
-	contents := make(map[uuid.UUID]Content, len(rows))
-	for _, row := range rows {
-		contents[row.ID] = row
+	contents := make(map[uuid.UUID]*Content, len(rows))
+	for i := range rows {
+		contents[rows[i].ID] = &rows[i]
 	}
 	return contents, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ type written struct {
 }
 
 // show makes the cards of a page for a viewer. A post whose author went away meanwhile is absent.
-func (d *Deck) show(ctx context.Context, viewer uuid.UUID, contents []Content) (map[uuid.UUID]Post, error) {
+func (d *Deck) show(ctx context.Context, viewer uuid.UUID, contents []*Content) (map[uuid.UUID]Post, error) {
 	ids := make([]uuid.UUID, len(contents))
 	for i, c := range contents {
 		ids[i] = c.ID
@@ -98,7 +99,7 @@ func (p Post) write() (*written, error) {
 }
 
 // appendTo writes the card as JSON.
-func (p Post) appendTo(text []byte) []byte {
+func (p *Post) appendTo(text []byte) []byte {
 	text = append(text, p.written.head...)
 	text = append(text, `"viewer":{"liked":`...)
 	text = strconv.AppendBool(text, p.Viewer.Liked)
@@ -110,22 +111,24 @@ func (p Post) appendTo(text []byte) []byte {
 
 // write adds its JSON to a page of cards.
 func write(list page.List[Post]) page.List[Post] {
-	size := 100
-	for _, p := range list.Items {
-		size += len(p.written.head) + len(p.written.tail) + 50
-	}
-	text := append(make([]byte, 0, size), `{"items":[`...)
-	for i, p := range list.Items {
-		if i > 0 {
-			text = append(text, ',')
+	return list.Written(func(text []byte) []byte {
+		size := 100
+		for _, p := range list.Items {
+			size += len(p.written.head) + len(p.written.tail) + 50
 		}
-		text = p.appendTo(text)
-	}
-	text = append(text, `],"next_cursor":`...)
-	if list.NextCursor == nil {
-		text = append(text, `null`...)
-	} else {
-		text = strconv.AppendQuote(text, *list.NextCursor) // base64: nothing in it is escaped
-	}
-	return list.Written(append(text, "}\n"...))
+		text = append(slices.Grow(text, size), `{"items":[`...)
+		for i := range list.Items {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			text = list.Items[i].appendTo(text)
+		}
+		text = append(text, `],"next_cursor":`...)
+		if list.NextCursor == nil {
+			text = append(text, `null`...)
+		} else {
+			text = strconv.AppendQuote(text, *list.NextCursor) // base64: nothing in it is escaped
+		}
+		return append(text, "}\n"...)
+	})
 }

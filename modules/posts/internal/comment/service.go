@@ -80,7 +80,7 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text strin
 }
 
 // welcome returns posts.ErrCommentsClosed or posts.ErrCommentRefused where the post's author does not take this comment.
-func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post card.Content, text string) error {
+func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post *card.Content, text string) error {
 	if writer == post.AuthorID {
 		return nil
 	}

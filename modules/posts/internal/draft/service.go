@@ -123,7 +123,7 @@ func (s *Service) List(ctx context.Context, author uuid.UUID, q page.Query) (pag
 }
 
 func (s *Service) show(ctx context.Context, rows []Draft) (map[uuid.UUID]Shown, error) {
-	contents := make(map[uuid.UUID]card.Content, len(rows))
+	contents := make(map[uuid.UUID]*card.Content, len(rows))
 	for _, d := range rows {
 		contents[d.ID] = d.content()
 	}

@@ -46,21 +46,21 @@ func (s *Search) Source(q Query) card.Source {
 // Nearest returns the best n matches after one. It looks closely first, and further only while too little was found: what is within
 // a radius is all known then, so it can be told in order.
 func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Match, error) {
+	l := look{store: s.store, query: q, best: map[uuid.UUID]int{}, seen: map[int32]bool{}}
 	for _, radius := range radii {
 		last := radius >= q.Tolerance
 		radius = min(radius, q.Tolerance)
 		if !last && complete(float64(radius)) <= after.Rank {
 			continue // all of that was on earlier pages
 		}
-		found, err := s.within(ctx, q, float64(radius))
-		if err != nil {
+		if err := l.reach(ctx, float64(radius)); err != nil {
 			return nil, err
 		}
+		limit := noMatch
 		if !last {
-			found = slices.DeleteFunc(found, func(m Match) bool { return m.Rank >= complete(float64(radius)) })
+			limit = complete(float64(radius))
 		}
-		found = slices.DeleteFunc(found, func(m Match) bool { return inOrder(m, after) <= 0 })
-		if last || len(found) >= n {
+		if found := l.found(after, limit); last || len(found) >= n {
 			slices.SortFunc(found, inOrder)
 			return found[:min(n, len(found))], nil
 		}
@@ -68,26 +68,44 @@ func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Ma
 	return nil, nil
 }
 
-// within returns every post with a photo that has all the colours at most radius away.
-func (s *Search) within(ctx context.Context, q Query, radius float64) ([]Match, error) {
-	var keys []int32
-	for _, color := range q.Colors {
-		if covering := cover(color, radius); keys == nil || len(covering) < len(keys) {
-			keys = covering
+// look is one search, which reaches further step by step.
+type look struct {
+	store *Store
+	query Query
+	best  map[uuid.UUID]int // ranks of what was seen so far; those below complete(radius) are final
+	seen  map[int32]bool    // cells that were looked into
+}
+
+// reach looks at every photo that has all the colours at most radius away.
+func (l *look) reach(ctx context.Context, radius float64) error {
+	var cells []int32
+	for _, color := range l.query.Colors {
+		if covering := cover(color, radius); cells == nil || len(covering) < len(cells) {
+			cells = covering
 		}
 	}
-	best := map[uuid.UUID]int{}
+	cells = slices.DeleteFunc(cells, func(cell int32) bool {
+		was := l.seen[cell]
+		l.seen[cell] = true
+		return was
+	})
 	var tones []Tone
-	err := s.store.lookUp(ctx, keys, q, func(post uuid.UUID, kept []byte) {
+	return l.store.lookUp(ctx, cells, l.query, func(post uuid.UUID, kept []byte) {
 		tones = decodeInto(tones[:0], kept)
-		r := rank(tones, q.Colors, radius)
-		if was, known := best[post]; r != noMatch && (!known || r < was) {
-			best[post] = r
+		r := rank(tones, l.query.Colors, float64(l.query.Tolerance))
+		if was, known := l.best[post]; r != noMatch && (!known || r < was) {
+			l.best[post] = r
 		}
 	})
-	found := make([]Match, 0, len(best))
-	for post, r := range best {
-		found = append(found, Match{Post: post, Rank: r})
+}
+
+// found are the matches after one whose rank is below a limit.
+func (l *look) found(after Match, limit int) []Match {
+	found := make([]Match, 0, len(l.best))
+	for post, r := range l.best {
+		if m := (Match{Post: post, Rank: r}); r < limit && inOrder(m, after) > 0 {
+			found = append(found, m)
+		}
 	}
-	return found, err
+	return found
 }

@@ -217,7 +217,7 @@ func (d Draft) parts(id uuid.UUID) (images []Image, pins []Pin, tags []Tag) {
 }
 
 // draftOf returns what a post says now.
-func draftOf(c card.Content) Draft {
+func draftOf(c *card.Content) Draft {
 	return Draft{Caption: c.Caption, Room: c.Room, Style: c.Style, Visibility: c.Visibility,
 		CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy, Photos: c.Photos}
 }

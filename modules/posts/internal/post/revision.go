@@ -20,7 +20,7 @@ type Revision struct {
 }
 
 // Keep notes what a locked post says before it is edited, and forgets what is older than the newest hundred.
-func (s *Store) Keep(ctx context.Context, now card.Content) error {
+func (s *Store) Keep(ctx context.Context, now *card.Content) error {
 	row := struct {
 		PostID uuid.UUID
 		Revision

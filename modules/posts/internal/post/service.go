@@ -159,7 +159,7 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 }
 
 // rewrite applies an edit to a locked post. What was pinned stays allowed, even where the product is gone.
-func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
+func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *card.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
 	d := e.onto(draftOf(now))
 	old := pinned(now.Photos)
 	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
@@ -188,7 +188,7 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now card.Conten
 }
 
 // tellEdited publishes that a post says something else now.
-func (s *Service) tellEdited(ctx context.Context, author uuid.UUID, before card.Content, d Draft) (err error) {
+func (s *Service) tellEdited(ctx context.Context, author uuid.UUID, before *card.Content, d Draft) (err error) {
 	event := posts.Edited{PostID: before.ID, AuthorID: author, Visibility: d.Visibility}
 	if d.Caption != before.Caption || d.Visibility != before.Visibility {
 		if event.Mentioned, err = words.Mentioned(ctx, s.people, author, d.Caption); err != nil {

@@ -97,7 +97,7 @@ func (s *Service) Open(ctx context.Context, viewer, post uuid.UUID) (Shop, error
 	return shop, err
 }
 
-func pinned(content card.Content) (ids []uuid.UUID, pins map[uuid.UUID][]Pin) {
+func pinned(content *card.Content) (ids []uuid.UUID, pins map[uuid.UUID][]Pin) {
 	pins = map[uuid.UUID][]Pin{}
 	for _, photo := range content.Photos {
 		for _, pin := range photo.Pins {

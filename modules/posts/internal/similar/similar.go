@@ -122,7 +122,7 @@ func inOrder(a, b scored) int {
 }
 
 // find compares a post with those that have something in common with it.
-func (f *Finder) find(ctx context.Context, content card.Content) ([]scored, error) {
+func (f *Finder) find(ctx context.Context, content *card.Content) ([]scored, error) {
 	colors, err := f.colors(ctx, content)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (f *Finder) find(ctx context.Context, content card.Content) ([]scored, erro
 }
 
 // colors returns the palette of the post's first photo that has one: it stands for the post.
-func (f *Finder) colors(ctx context.Context, content card.Content) ([]palette.Tone, error) {
+func (f *Finder) colors(ctx context.Context, content *card.Content) ([]palette.Tone, error) {
 	ids := make([]uuid.UUID, len(content.Photos))
 	for i, p := range content.Photos {
 		ids[i] = p.ID
@@ -172,7 +172,7 @@ const (
 	tolerance = 12 // dE2000 around the two main colours
 )
 
-func (f *Finder) candidates(ctx context.Context, content card.Content, colors []palette.Tone) ([]uuid.UUID, error) {
+func (f *Finder) candidates(ctx context.Context, content *card.Content, colors []palette.Tone) ([]uuid.UUID, error) {
 	ids, err := f.store.related(ctx, traitsOf(content), byEach)
 	if err != nil || len(colors) == 0 {
 		return ids, err

@@ -26,7 +26,7 @@ type traits struct {
 	Products    []uuid.UUID `gorm:"serializer:json"`
 }
 
-func traitsOf(c card.Content) traits {
+func traitsOf(c *card.Content) traits {
 	t := traits{ID: c.ID, Room: c.Room, Style: c.Style, Tags: c.Tags}
 	for _, photo := range c.Photos {
 		for _, pin := range photo.Pins {

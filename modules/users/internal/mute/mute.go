@@ -103,22 +103,20 @@ func (s *Service) List(ctx context.Context, user uuid.UUID) ([]Term, error) {
 	return slices.DeleteFunc(all, func(t Term) bool { return t.ended(now) }), err
 }
 
-// Muted implements users.Mutes. Most people have muted nothing, which costs one look into the cache.
-func (s *Service) Muted(ctx context.Context, viewer uuid.UUID, subjects []users.Subject) ([]bool, error) {
-	muted := make([]bool, len(subjects))
-	if viewer == uuid.Nil || len(subjects) == 0 {
-		return muted, nil
+// Of implements users.Mutes. Most people have muted nothing, which costs one look into the cache.
+func (s *Service) Of(ctx context.Context, viewer uuid.UUID) (func(users.Subject) bool, error) {
+	if viewer == uuid.Nil {
+		return nil, nil
 	}
 	terms, err := s.terms.Load(ctx, viewer, func(ctx context.Context) ([]Term, error) { return s.store.list(ctx, viewer) })
 	if err != nil || len(terms) == 0 {
-		return muted, err
+		return nil, err
 	}
 	now := time.Now()
-	for i, subject := range subjects {
+	return func(subject users.Subject) bool {
 		folded := foldSubject(subject)
-		muted[i] = slices.ContainsFunc(terms, func(t Term) bool { return !t.ended(now) && t.hits(folded) })
-	}
-	return muted, nil
+		return slices.ContainsFunc(terms, func(t Term) bool { return !t.ended(now) && t.hits(folded) })
+	}, nil
 }
 
 // hits reports whether a folded subject has to do with the term.
