@@ -31,10 +31,8 @@ lint: $(tools)/golangci-lint ## formatting and golangci-lint
 format: ## format all code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 
-bench: ## benchmarks of the hot paths, in Go
-	@scripts/bootstrap.sh
-	@$(MAKE) --no-print-directory bin/devstack
-	@bin/devstack run --ephemeral --durable --data .local/bench -- go test -run '^$$' -bench . -benchmem ./...
+bench: ## hot paths in Go, and the feed over HTTP with wrk (only=go|feed|growth|publish for one part)
+	@scripts/bench/run.sh $(only)
 
 load: build $(tools)/k6 ## 500 users, the mixed profile, with k6 (about 5 minutes)
 	@scripts/load/run.sh

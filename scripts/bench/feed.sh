@@ -37,7 +37,7 @@ figures=$2 posts=$3 followed=$4 count=$5
 shift 5
 . scripts/load/world.sh
 fill 10000 "$posts" 5000 "$followed"
-ATRIUM_LOG_LEVEL=error bin/bench-server --config scripts/bench/limits.yaml serve &
+ATRIUM_LOG_LEVEL=error bin/bench-server --config scripts/bench/settings.yaml serve &
 server=$!
 export PEOPLE
 PEOPLE=$(mktemp)

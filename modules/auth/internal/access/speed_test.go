@@ -89,23 +89,30 @@ func BenchmarkAuthenticate_Seen(b *testing.B) {
 	}
 }
 
-// At first sight, in turn with the bare check of the same signature: "times-bare" is at most 1.2.
+// At first sight, in turn with the bare check of the same signature: "times-bare" is at most 1.2. The benchmark's own clock would
+// stop the world twice for each token.
 func BenchmarkAuthenticate_FirstSight(b *testing.B) {
 	p := setup(b)
 	bare, whole := p.bare(b), p.whole(b)
 	tokens := p.issueMany(b, b.N)
-	var alone time.Duration
-	b.ResetTimer()
-	for _, token := range tokens {
-		b.StopTimer()
+	var alone, first time.Duration
+	took := func(fn func(string), token string) time.Duration {
 		began := time.Now()
-		bare(token)
-		alone += time.Since(began)
-		b.StartTimer()
-		whole(token)
+		fn(token)
+		return time.Since(began)
 	}
-	b.StopTimer()
-	b.ReportMetric(float64(b.Elapsed())/float64(alone), "times-bare")
+	b.ResetTimer()
+	for i, token := range tokens {
+		if i%2 == 0 {
+			alone += took(bare, token)
+			first += took(whole, token)
+		} else {
+			first += took(whole, token)
+			alone += took(bare, token)
+		}
+	}
+	b.ReportMetric(float64(first)/float64(b.N), "first-ns")
+	b.ReportMetric(float64(first)/float64(alone), "times-bare")
 }
 
 func BenchmarkBareSignature(b *testing.B) {

@@ -210,6 +210,9 @@ func (r *recording) play(ctx context.Context, pool *pgxpool.Pool, keep map[strin
 }
 
 func renewed(arg any, renew func(string) string) any {
+	if id, ok := arg.(*uuid.UUID); ok && id == nil {
+		return nil
+	}
 	if valuer, ok := arg.(driver.Valuer); ok {
 		arg, _ = valuer.Value() // plain values cannot fail
 	}

@@ -16,13 +16,32 @@ var edges = []float64{fine, middle, coarse}
 // edgeFor returns the edge of the cells to look into for what is at most radius away.
 func edgeFor(radius float64) float64 {
 	switch {
-	case radius <= 1:
+	case radius <= 2:
 		return fine
 	case radius <= 4:
 		return middle
 	}
 	return coarse
 }
+
+// mostFine is how many fine cells are looked into; where there are more, around strong colours, middle ones are.
+const mostFine = 700
+
+// prominence are the shares of the picture from which on a colour belongs to the first, second, ... class. In its fine cell a photo is
+// also found by the class: many have a colour as common as beige, and those that have most of it come first.
+var prominence = []float64{0.4, 0.2, 0.1, 0}
+
+func classOf(share float64) int {
+	for class, from := range prominence {
+		if share >= from {
+			return class
+		}
+	}
+	return len(prominence) - 1
+}
+
+// ofClass is the key of a fine cell's photos that have so much of the colour.
+func ofClass(cell int32, class int) int32 { return cell | int32(class+1)<<28 } //nolint:gosec // four classes
 
 // What some points of a cell say about all the colours in it. CIEDE2000 is no metric, and far away it jumps where hues are opposite, so
 // the figures were measured over millions of pairs of colours; a property test holds them against others.
@@ -55,13 +74,17 @@ func index(value, edge float64) int { return int(min(max(value, 0), 255) / edge)
 func cellsOf(tones []Tone) []int32 {
 	var keys []int32
 	seen := map[int32]bool{}
+	add := func(key int32) {
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
 	for _, tone := range tones {
 		for _, edge := range edges {
-			if key := cellOf(tone.Lab, edge); !seen[key] {
-				seen[key] = true
-				keys = append(keys, key)
-			}
+			add(cellOf(tone.Lab, edge))
 		}
+		add(ofClass(cellOf(tone.Lab, fine), classOf(tone.Share)))
 	}
 	return keys
 }
@@ -69,6 +92,14 @@ func cellsOf(tones []Tone) []int32 {
 // cover returns the keys of cells that together hold every colour at most radius (dE2000) from the target.
 func cover(target Lab, radius float64) []int32 {
 	edge := edgeFor(radius)
+	keys := coverBy(target, radius, edge)
+	if edge == fine && radius > 1 && len(keys) > mostFine {
+		return coverBy(target, radius, middle)
+	}
+	return keys
+}
+
+func coverBy(target Lab, radius, edge float64) []int32 {
 	var keys []int32
 	for l := 0.0; l <= 100; l += whole {
 		for a := -128.0; a < 128; a += whole {

@@ -44,9 +44,9 @@ func TestCover_HasTheCellsOfWhatIsNear(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 60 {
 		target := anyColor(r)
-		for _, radius := range []float64{1, 2, 4, 8, 12, mostTolerance} {
-			edge := edgeFor(radius)
+		for _, radius := range []float64{1, 2, 3, 4, 8, 12, mostTolerance} {
 			keys := cover(target, radius)
+			edge := float64(keys[0] >> 24)
 			require.Contains(t, keys, cellOf(target, edge))
 			slices.Sort(keys)
 			require.Equal(t, len(keys), len(slices.Compact(keys)), "each once")
@@ -70,7 +70,7 @@ func BenchmarkDE2000(b *testing.B) {
 
 func BenchmarkCover(b *testing.B) {
 	r := rand.New(rand.NewPCG(9, 10))
-	for _, radius := range []float64{1, 2, 4, 8, 12, 20} {
+	for _, radius := range []float64{1, 2, 3, 4, 8, 12, 20} {
 		cells, n := 0, 0
 		b.Run(fmt.Sprint(radius), func(b *testing.B) {
 			for b.Loop() {

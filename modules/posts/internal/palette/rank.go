@@ -44,6 +44,9 @@ func rank(tones []Tone, targets []Lab, radius float64) int {
 // complete returns the rank below which everything is known once all within a radius was looked at.
 func complete(radius float64) int { return int(radius) * step }
 
+// completeClass is complete once all within 1 was looked at that has the colour on more than a share of the picture.
+func completeClass(share float64) int { return step - 1 - int(share*(step-1)) }
+
 // inOrder puts the best first, of equals the youngest.
 func inOrder(a, b Match) int {
 	return cmp.Or(cmp.Compare(a.Rank, b.Rank), slices.Compare(b.Post[:], a.Post[:]))

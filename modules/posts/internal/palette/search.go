@@ -21,8 +21,22 @@ type Query struct {
 // mostTolerance is where colours stop being relatives.
 const mostTolerance = 20
 
-// radii are how far to look, one after the other, until there is enough.
-var radii = []int{1, 2, 4, 8, 12, mostTolerance}
+// reach is how far to look: at everything within a radius, or, of a class, at what has so much of the colour.
+type reach struct {
+	radius int
+	class  int // -1: all of them
+}
+
+// reaches come one after the other, until there is enough.
+var reaches = []reach{{1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, -1}, {3, -1}, {4, -1}, {8, -1}, {12, -1}, {mostTolerance, -1}}
+
+// complete is the rank below which everything is known then.
+func (r reach) complete() int {
+	if r.class >= 0 && r.class < len(prominence)-1 {
+		return completeClass(prominence[r.class])
+	}
+	return complete(float64(r.radius))
+}
 
 // Search finds posts by the colours of their photos.
 type Search struct{ store *Store }
@@ -47,18 +61,20 @@ func (s *Search) Source(q Query) card.Source {
 // a radius is all known then, so it can be told in order.
 func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Match, error) {
 	l := look{store: s.store, query: q, best: map[uuid.UUID]int{}, seen: map[int32]bool{}}
-	for _, radius := range radii {
-		last := radius >= q.Tolerance
-		radius = min(radius, q.Tolerance)
-		if !last && complete(float64(radius)) <= after.Rank {
+	for _, r := range reaches {
+		if r.radius > q.Tolerance {
+			r.radius = q.Tolerance
+		}
+		last := r.radius == q.Tolerance && (r.class < 0 || r.class == len(prominence)-1)
+		if !last && r.complete() <= after.Rank {
 			continue // all of that was on earlier pages
 		}
-		if err := l.reach(ctx, float64(radius)); err != nil {
+		if err := l.look(ctx, r); err != nil {
 			return nil, err
 		}
 		limit := noMatch
 		if !last {
-			limit = complete(float64(radius))
+			limit = r.complete()
 		}
 		if found := l.found(after, limit); last || len(found) >= n {
 			slices.SortFunc(found, inOrder)
@@ -76,21 +92,35 @@ type look struct {
 	seen  map[int32]bool    // cells that were looked into
 }
 
-// reach looks at every photo that has all the colours at most radius away.
-func (l *look) reach(ctx context.Context, radius float64) error {
+// look looks at every photo within reach that has all the colours.
+func (l *look) look(ctx context.Context, r reach) error {
 	var cells []int32
+	var others [][]int32 // of the other colour, if there is one
 	for _, color := range l.query.Colors {
-		if covering := cover(color, radius); cells == nil || len(covering) < len(cells) {
-			cells = covering
+		covering := cover(color, float64(r.radius))
+		if cells != nil && len(cells) <= len(covering) {
+			others = append(others, covering)
+			continue
+		}
+		if cells != nil {
+			others = append(others, cells)
+		}
+		cells = covering
+	}
+	if r.class >= 0 {
+		for i, cell := range cells {
+			cells[i] = ofClass(cell, r.class)
 		}
 	}
-	cells = slices.DeleteFunc(cells, func(cell int32) bool {
-		was := l.seen[cell]
-		l.seen[cell] = true
-		return was
-	})
+	if len(others) == 0 { // else what was found in a cell depended on the other colour's radius
+		cells = slices.DeleteFunc(cells, func(cell int32) bool {
+			was := l.seen[cell]
+			l.seen[cell] = true
+			return was
+		})
+	}
 	var tones []Tone
-	return l.store.lookUp(ctx, cells, l.query, func(post uuid.UUID, kept []byte) {
+	return l.store.lookUp(ctx, cells, others, l.query, func(post uuid.UUID, kept []byte) {
 		tones = decodeInto(tones[:0], kept)
 		r := rank(tones, l.query.Colors, float64(l.query.Tolerance))
 		if was, known := l.best[post]; r != noMatch && (!known || r < was) {

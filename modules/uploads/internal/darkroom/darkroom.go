@@ -146,21 +146,18 @@ func (d *Darkroom) decode(ctx context.Context, source Source, folder string) (de
 	return base, d.run(ctx, folder, ours, "vips", "flatten", out, base.path, "--background", "255")
 }
 
-// resize makes the smaller pictures, still in libvips' own format: encoding them all in one process is then cheaper.
+// resize makes the smaller pictures, each from the next larger one, still in libvips' own format: encoding them all in one process
+// is then cheaper.
 func (d *Darkroom) resize(ctx context.Context, base decoded, sizes []int, folder string) error {
-	group, ctx := parallel(ctx)
 	own := len(sizes) - 1
-	for _, size := range sizes[:own] {
-		edge := strconv.Itoa(size)
-		group.Go(func() error {
-			return d.run(ctx, folder, ours, "vips", "thumbnail", base.path, rawFile(folder, size), edge, "--height", edge, "--size", "down")
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
 	if err := os.Rename(base.path, rawFile(folder, sizes[own])); err != nil {
 		return fmt.Errorf("darkroom: %w", err)
+	}
+	for i := own - 1; i >= 0; i-- {
+		edge := strconv.Itoa(sizes[i])
+		if err := d.run(ctx, folder, ours, "vips", "thumbnail", rawFile(folder, sizes[i+1]), rawFile(folder, sizes[i]), edge, "--height", edge, "--size", "down"); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -180,7 +177,7 @@ func (d *Darkroom) encode(ctx context.Context, sizes []int, folder string) error
 	group, ctx := parallel(ctx)
 	group.Go(func() error { return save("jpeg[Q=82,interlace,optimize-coding,strip]") })
 	group.Go(func() error {
-		if err := save("webp[Q=80,effort=2]"); err != nil {
+		if err := save("webp[Q=80,effort=1]"); err != nil {
 			return err
 		}
 		for _, size := range sizes {
