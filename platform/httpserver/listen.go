@@ -37,10 +37,13 @@ func (l *listener) open(ctx context.Context, addr, setting string, handler http.
 	if err != nil {
 		return fmt.Errorf("httpserver: listen on %s (%s): %w", addr, setting, err)
 	}
+	if log.Core().Enabled(zap.InfoLevel) { // what net/http says is a warning
+		log = log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))
+	}
 	l.addr, l.done = socket.Addr(), make(chan error, 1)
 	l.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerPatience, IdleTimeout: idlePatience, MaxHeaderBytes: maxHeader,
-		ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+		ErrorLog: zap.NewStdLog(log),
 	}
 	go func() {
 		err := l.server.Serve(socket)
