@@ -231,7 +231,8 @@ func TestSuggestions(t *testing.T) {
 		require.Len(t, found, 3)
 		require.Equal(t, []uuid.UUID{cleo, fay, eve}, []uuid.UUID{found[0].ID, found[1].ID, found[2].ID})
 		require.EqualValues(t, 2, found[1].Alike)
-		require.NoError(t, b.db.Conn(t.Context()).Exec("DELETE FROM users WHERE id IN (?, ?)", fay, gus).Error)
+		require.NoError(t, b.graph.Dismiss(t.Context(), ana, fay))
+		require.NoError(t, b.graph.Dismiss(t.Context(), ana, gus))
 	})
 	t.Run("who was dismissed or muted does not come again", func(t *testing.T) {
 		b.Do(t, apptest.Request{Method: http.MethodPut, Path: "/v1/me/dismissed-suggestions/eve", Token: apptest.As(ana)}).Want(204)

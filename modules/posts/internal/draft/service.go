@@ -59,12 +59,17 @@ func (s *Service) Save(ctx context.Context, author, id uuid.UUID, match etag.Mat
 		if err := s.library.Release(ctx, post.Without(d.photos(), photos)); err != nil {
 			return err
 		}
-		return s.store.Save(ctx, id, said)
+		if err := s.store.Save(ctx, id, said); err != nil {
+			return err
+		}
+		saved, err = s.store.Find(ctx, author, id) // as it was saved: it may be published before this is answered
+		return err
 	})
 	if err != nil {
 		return Shown{}, err
 	}
-	return s.Read(ctx, author, id)
+	shown, err := s.show(ctx, []Draft{saved})
+	return shown[id], err
 }
 
 // lock returns the draft that is to be saved, if it may be.
