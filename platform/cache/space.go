@@ -26,6 +26,7 @@ type Space[K comparable, V any] struct {
 	local    atomic.Pointer[otter.Cache[K, V]]
 	newLocal func() *otter.Cache[K, V]
 	made     dependents[K] // what was derived from the entries
+	drops    atomic.Int64  // how often keys were forgotten here
 
 	localHit, localMiss, redisHit, redisMiss prometheus.Counter
 }
@@ -66,13 +67,19 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 		return value, nil
 	}
 	s.localMiss.Inc()
-	value, err := local.Get(ctx, key, otter.LoaderFunc[K, V](func(ctx context.Context, key K) (V, error) {
+	loader := otter.LoaderFunc[K, V](func(ctx context.Context, key K) (V, error) {
 		values, err := s.fill(ctx, []K{key}, func(ctx context.Context, _ []K) (map[K]V, error) {
 			value, err := load(ctx)
 			return map[K]V{key: value}, err
 		})
 		return values[key], err
-	}))
+	})
+	drops := s.drops.Load()
+	value, err := local.Get(ctx, key, loader)
+	if err == nil && s.drops.Load() != drops { // perhaps of this key, while it was loaded
+		local.Invalidate(key)
+		value, err = local.Get(ctx, key, loader)
+	}
 	if errors.Is(err, otter.ErrNotFound) {
 		// We waited for a LoadMany that left the key out. What that means here, load knows.
 		return load(ctx)
@@ -200,6 +207,7 @@ func (s *Space[K, V]) forget(list json.RawMessage) error {
 }
 
 func (s *Space[K, V]) forgetLocal(keys []K) {
+	s.drops.Add(1)
 	local := s.local.Load()
 	for _, key := range keys {
 		local.Invalidate(key)
