@@ -237,11 +237,11 @@ func (p *postgresServer) launch(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	settings := []string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"}
+	settings := []string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC", "max_connections=300"}
 	if p.stack.opts.ephemeral && !p.stack.opts.durable {
-		settings = append(settings, "max_connections=300", "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	} else {
-		settings = append(settings, "max_connections=300", "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB")
+		settings = append(settings, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB")
 	}
 	args := []string{"-D", p.folder, "-p", strconv.Itoa(port)}
 	for _, setting := range settings {

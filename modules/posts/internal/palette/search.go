@@ -69,7 +69,7 @@ func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Ma
 		if !last && r.complete() <= after.Rank {
 			continue // all of that was on earlier pages
 		}
-		if err := l.look(ctx, r); err != nil {
+		if err := l.extend(ctx, r); err != nil {
 			return nil, err
 		}
 		limit := noMatch
@@ -92,21 +92,14 @@ type look struct {
 	seen  map[int32]bool    // cells that were looked into
 }
 
-// look looks at every photo within reach that has all the colours.
-func (l *look) look(ctx context.Context, r reach) error {
-	var cells []int32
-	var others [][]int32 // of the other colour, if there is one
-	for _, color := range l.query.Colors {
-		covering := cover(color, float64(r.radius))
-		if cells != nil && len(cells) <= len(covering) {
-			others = append(others, covering)
-			continue
-		}
-		if cells != nil {
-			others = append(others, cells)
-		}
-		cells = covering
+// extend looks at every photo within reach that has all the colours: into the cells of the colour that has fewest.
+func (l *look) extend(ctx context.Context, r reach) error {
+	covers := make([][]int32, len(l.query.Colors))
+	for i, color := range l.query.Colors {
+		covers[i] = cover(color, float64(r.radius))
 	}
+	slices.SortFunc(covers, func(a, b []int32) int { return len(a) - len(b) })
+	cells, others := covers[0], covers[1:]
 	if r.class >= 0 {
 		for i, cell := range cells {
 			cells[i] = ofClass(cell, r.class)
@@ -118,6 +111,9 @@ func (l *look) look(ctx context.Context, r reach) error {
 			l.seen[cell] = true
 			return was
 		})
+	}
+	if len(cells) == 0 {
+		return nil
 	}
 	var tones []Tone
 	return l.store.lookUp(ctx, cells, others, l.query, func(post uuid.UUID, kept []byte) {
