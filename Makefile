@@ -34,8 +34,8 @@ format: ## format all code
 bench: ## hot paths in Go, and the feed over HTTP with wrk (only=go|feed|growth|publish for one part)
 	@scripts/bench/run.sh $(only)
 
-load: build $(tools)/k6 ## 500 users, the mixed profile, with k6 (about 5 minutes)
-	@scripts/load/run.sh
+load: build $(tools)/k6 ## 500 users with k6, about 5 minutes (profile=purchase: 100 buyers, and whether the books balance)
+	@scripts/load/run.sh $(profile)
 
 grant-admin: build ## make a person an admin: email=... or user=<id>
 	@scripts/grant-admin.sh "$(email)" "$(user)"

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Absent is the Reader and the Tastes while posts is off: there are no posts.
+// Absent is the Reader, the Tastes and the Wishes while posts is off: there are no posts.
 type Absent struct{}
 
 // Visible returns none.
@@ -17,4 +17,9 @@ func (Absent) Visible(context.Context, uuid.UUID, []uuid.UUID) (map[uuid.UUID]Po
 // Alike returns nobody.
 func (Absent) Alike(context.Context, uuid.UUID, int) (map[uuid.UUID]int64, error) {
 	return map[uuid.UUID]int64{}, nil
+}
+
+// Wishers returns nobody.
+func (Absent) Wishers(context.Context, uuid.UUID, uuid.UUID, int) ([]uuid.UUID, uuid.UUID, error) {
+	return nil, uuid.Nil, nil
 }

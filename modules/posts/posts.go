@@ -90,3 +90,11 @@ type Tastes interface {
 	// nor at whether an author is private.
 	Alike(ctx context.Context, person uuid.UUID, n int) (map[uuid.UUID]int64, error)
 }
+
+// Wishes knows who would like to have a product.
+type Wishes interface {
+	// Wishers returns people, by their ids, who keep the product on a board, or who saved, or keep on a board, a post that it is pinned
+	// in and that they may see now. It looks at up to n people after the one given (uuid.Nil: from the first); last is the one to go on
+	// after, uuid.Nil where nobody is left.
+	Wishers(ctx context.Context, product, after uuid.UUID, n int) (people []uuid.UUID, last uuid.UUID, err error)
+}

@@ -24,5 +24,10 @@ func (Absent) Variants(context.Context, []uuid.UUID) (map[uuid.UUID][]Offer, err
 	return map[uuid.UUID][]Offer{}, nil
 }
 
+// Alternatives returns none.
+func (Absent) Alternatives(context.Context, []uuid.UUID, int) (map[uuid.UUID][]Ref, error) {
+	return map[uuid.UUID][]Ref{}, nil
+}
+
 // Resolve finds none.
 func (Absent) Resolve(context.Context, string) (uuid.UUID, error) { return uuid.Nil, ErrNotFound }

@@ -62,6 +62,9 @@ type Catalogue interface {
 	Offers(ctx context.Context, variants []uuid.UUID) (map[uuid.UUID]Offer, error)
 	// Variants returns the variants of products that are on sale, cheapest first, with price and stock of this moment.
 	Variants(ctx context.Context, products []uuid.UUID) (map[uuid.UUID][]Offer, error)
+	// Alternatives returns, for each of the products (deleted ones too), up to n others that can be bought now and come closest to it: of
+	// the same category and currency, those around its price, the most alike by name first.
+	Alternatives(ctx context.Context, products []uuid.UUID, n int) (map[uuid.UUID][]Ref, error)
 	// Resolve finds a product that is on sale by id or slug (old slugs too), or returns ErrNotFound.
 	Resolve(ctx context.Context, idOrSlug string) (uuid.UUID, error)
 }

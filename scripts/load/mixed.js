@@ -5,9 +5,10 @@ import { check, sleep } from 'k6';
 import { SharedArray } from 'k6/data';
 import { Trend } from 'k6/metrics';
 import exec from 'k6/execution';
+import { any, table } from './report.js';
 
 const people = new SharedArray('people', () => JSON.parse(open(__ENV.PEOPLE)));
-const api = `${__ENV.API}/v1`;
+const api = `${JSON.parse(open(__ENV.ENDPOINTS)).api}/v1`;
 const kinds = ['feed', 'detail', 'like', 'follow', 'search', 'cart', 'comment'];
 const took = Object.fromEntries(kinds.map((kind) => [kind, new Trend(`atrium_${kind}`, true)]));
 
@@ -26,7 +27,6 @@ export const options = {
 
 // What each virtual person has seen so far.
 const seen = { posts: [], authors: [], variants: [], started: false };
-const any = (list) => list[Math.floor(Math.random() * list.length)];
 const words = ['oak lamp', 'linen', 'brass table', 'wool rug', 'walnut shelf', 'glas vase'];
 
 export default function () {
@@ -74,20 +74,4 @@ function search(headers) {
   }
 }
 
-export function handleSummary(data) {
-  const line = (name, key) => {
-    const v = data.metrics[key] && data.metrics[key].values;
-    const ms = (x) => `${x.toFixed(1)} ms`.padStart(11);
-    return v ? `${name.padEnd(10)}${ms(v['p(50)'])}${ms(v['p(95)'])}${ms(v['p(99)'])}${ms(v.max)}` : '';
-  };
-  const broken = Object.entries(data.metrics).filter(([, m]) => Object.values(m.thresholds || {}).some((t) => !t.ok)).map(([name]) => name);
-  return {
-    stdout: [
-      `${''.padEnd(10)}${'p50'.padStart(11)}${'p95'.padStart(11)}${'p99'.padStart(11)}${'max'.padStart(11)}`,
-      line('all', 'http_req_duration'), ...kinds.map((kind) => line(kind, `atrium_${kind}`)),
-      `requests   ${data.metrics.http_reqs.values.count} (${data.metrics.http_reqs.values.rate.toFixed(1)} a second)`,
-      `errors     ${(100 * data.metrics.http_req_failed.values.rate).toFixed(3)} %`,
-      `promises   ${broken.length ? `BROKEN: ${broken.join(', ')}` : 'kept'}`, '',
-    ].join('\n'),
-  };
-}
+export const handleSummary = (data) => table(data, kinds, []);

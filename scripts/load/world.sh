@@ -14,3 +14,22 @@ fill() {
 memory() {
 	echo "memory     $(awk '/VmRSS/ {print int($2/1024)}' "/proc/$1/status") MB now, $(awk '/VmHWM/ {print int($2/1024)}' "/proc/$1/status") MB at most (api, worker and scheduler in one process)"
 }
+
+# balance waits until all background work is done, and says what does not add up in the shop's books.
+balance() {
+	local left=1 tries findings
+	for ((tries = 0; tries < 120 && left > 0; tries++)); do
+		left=$("$psql" -qAt "$ATRIUM_DATABASE_URL" -c "SELECT count(*) FROM outbox WHERE finished_at IS NULL AND available_at <= now()")
+		[ "$left" = 0 ] || sleep 1
+	done
+	findings=$("$psql" -qAt "$ATRIUM_DATABASE_URL" -f scripts/load/books.sql)
+	[ "$left" = 0 ] || findings="background work is left over: $left
+$findings"
+	if [ -n "$findings" ]; then
+		printf 'books      DO NOT BALANCE\n%s\n' "$findings"
+		return 1
+	fi
+	"$psql" -qAt "$ATRIUM_DATABASE_URL" -c "SELECT 'books      balance: ' || count(*) || ' orders, ' || count(*) FILTER (WHERE status = 'paid') || ' paid, '
+		|| count(*) FILTER (WHERE status = 'cancelled') || ' cancelled, ' || (SELECT sum(captured - refunded) FROM payments) || ' cents kept, '
+		|| (SELECT count(*) FROM stock_movements) || ' movements of stock' FROM orders"
+}

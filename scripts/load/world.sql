@@ -50,6 +50,8 @@ FROM products CROSS JOIN LATERAL (
 INSERT INTO product_variants (id, product_id, sku, name, price_amount, price_currency, on_hand, created_at, updated_at)
 SELECT pg_temp.v7('2026-01-03', 'variant ' || n), pg_temp.thing(n), 'SKU-' || n, 'Standard', 1000 + n % 9000, 'EUR', 100000, now(), now()
 FROM generate_series(0, :products - 1) n;
+INSERT INTO stock_movements (id, variant_id, kind, on_hand_delta, reserved_delta, reason)
+SELECT pg_temp.v7('2026-01-04', 'movement ' || n), pg_temp.v7('2026-01-03', 'variant ' || n), 'adjust', 100000, 0, 'the world begins' FROM generate_series(0, :products - 1) n;
 INSERT INTO product_words (word) SELECT unnest(ARRAY['oak','linen','brass','wool','glass','walnut','paper','clay','lamp','chair','table','shelf','rug','vase','bench'])
 ON CONFLICT DO NOTHING;
 

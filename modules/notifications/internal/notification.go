@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"atrium/platform/money"
 )
 
 // The types of notifications, as the API names them.
@@ -21,6 +23,8 @@ const (
 	OrderCancelled     = "order.cancelled"
 	OrderRefunded      = "order.refunded"
 	OrderExpired       = "order.expired"
+	PriceDropped       = "product.price_dropped"
+	BackInStock        = "product.back_in_stock"
 	NewDevice          = "security.new_device"
 	SessionRevoked     = "security.session_revoked"
 	ModerationDecision = "moderation.decision"
@@ -32,6 +36,7 @@ const (
 	SubjectComment = "comment"
 	SubjectUser    = "user"
 	SubjectOrder   = "order"
+	SubjectProduct = "product"
 	SubjectSession = "session"
 )
 
@@ -52,12 +57,15 @@ type Notification struct {
 
 // Facts are what the text needs and the subject's id does not tell, true at the time.
 type Facts struct {
-	OrderNumber    string     `json:"order_number,omitempty"`
-	Carrier        string     `json:"carrier,omitempty"`
-	TrackingNumber string     `json:"tracking_number,omitempty"`
-	Amount         string     `json:"amount,omitempty"` // written for people
-	PostID         *uuid.UUID `json:"post_id,omitempty"`
-	First          bool       `json:"first,omitempty"` // the first of its kind on its subject
+	OrderNumber    string       `json:"order_number,omitempty"`
+	Carrier        string       `json:"carrier,omitempty"`
+	TrackingNumber string       `json:"tracking_number,omitempty"`
+	Amount         string       `json:"amount,omitempty"` // written for people
+	PostID         *uuid.UUID   `json:"post_id,omitempty"`
+	First          bool         `json:"first,omitempty"`   // the first of its kind on its subject
+	Product        string       `json:"product,omitempty"` // its name
+	Was            *money.Money `json:"was,omitempty"`     // what the product cost before
+	Price          *money.Money `json:"price,omitempty"`   // and costs now
 }
 
 // Device is an installation of the app that receives pushes. Its token belongs to one person at a time.
@@ -101,6 +109,8 @@ var defaults = map[string]Channels{
 	OrderCancelled:     {Push: true, Mail: true},
 	OrderRefunded:      {Push: true, Mail: true},
 	OrderExpired:       {Push: true, Mail: true},
+	PriceDropped:       {Push: true},
+	BackInStock:        {Push: true},
 	NewDevice:          {Push: true, Mail: true},
 	SessionRevoked:     {Push: true, Mail: true},
 	ModerationDecision: {Push: true, Mail: true},

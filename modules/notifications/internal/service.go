@@ -12,6 +12,7 @@ import (
 	"atrium/modules/notifications"
 	"atrium/modules/orders"
 	"atrium/modules/posts"
+	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/etag"
@@ -24,22 +25,25 @@ import (
 
 // Service tells people what happened.
 type Service struct {
-	db      *database.DB
-	store   *Store
-	outbox  *outbox.Outbox
-	people  users.Directory
-	graph   users.Graph
-	posts   posts.Reader
-	orders  orders.Reader
-	push    push.Sender
-	mail    mail.Sender
-	cursors *page.Signer
+	db        *database.DB
+	store     *Store
+	outbox    *outbox.Outbox
+	people    users.Directory
+	graph     users.Graph
+	posts     posts.Reader
+	wishes    posts.Wishes
+	orders    orders.Reader
+	catalogue products.Catalogue
+	push      push.Sender
+	mail      mail.Sender
+	cursors   *page.Signer
 }
 
 // NewService makes a Service.
 func NewService(db *database.DB, store *Store, box *outbox.Outbox, people users.Directory, graph users.Graph, rooms posts.Reader,
-	receipts orders.Reader, pushes push.Sender, mails mail.Sender, cursors *page.Signer) *Service {
-	return &Service{db: db, store: store, outbox: box, people: people, graph: graph, posts: rooms, orders: receipts, push: pushes, mail: mails, cursors: cursors}
+	wishes posts.Wishes, receipts orders.Reader, catalogue products.Catalogue, pushes push.Sender, mails mail.Sender, cursors *page.Signer) *Service {
+	return &Service{db: db, store: store, outbox: box, people: people, graph: graph, posts: rooms, wishes: wishes, orders: receipts, catalogue: catalogue,
+		push: pushes, mail: mails, cursors: cursors}
 }
 
 // sendPush is the task that brings one notification to one device.
@@ -250,7 +254,7 @@ func (s *Service) SendMail(ctx context.Context, _ uuid.UUID, task sendMail) erro
 	return nil
 }
 
-// stillWanted reads a notification again right before it goes out: it may have been withdrawn, its actor blocked.
+// stillWanted reads a notification again right before it goes out: it may have been withdrawn, its actor blocked, its news no longer true.
 func (s *Service) stillWanted(ctx context.Context, id uuid.UUID) (n Notification, actor users.Ref, ok bool, err error) {
 	n, err = s.store.ByID(ctx, id)
 	if errors.Is(err, notifications.ErrNotFound) {
@@ -260,6 +264,9 @@ func (s *Service) stillWanted(ctx context.Context, id uuid.UUID) (n Notification
 		return n, actor, false, err
 	}
 	if ok, err = s.welcome(ctx, n); err != nil || !ok {
+		return n, actor, false, err
+	}
+	if outdated, err := s.outdated(ctx, n); err != nil || outdated {
 		return n, actor, false, err
 	}
 	actors, err := s.people.Refs(ctx, actorsOf([]Notification{n}))

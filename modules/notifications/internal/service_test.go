@@ -15,6 +15,7 @@ import (
 	"atrium/modules/orders"
 	"atrium/modules/posts"
 	"atrium/modules/posts/poststest"
+	"atrium/modules/products/productstest"
 	"atrium/modules/users"
 	"atrium/modules/users/userstest"
 	"atrium/platform/apptest"
@@ -76,6 +77,7 @@ type bundle struct {
 	posts   *poststest.Fake
 	mails   *postBox
 	phones  *phones
+	shop    *productstest.Shop
 	service *Service
 	app     *apptest.App
 
@@ -85,14 +87,14 @@ type bundle struct {
 // setup: Ana has a post; Ben has an order.
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{t: t, db: dbtest.Clone(t), people: userstest.New(), posts: poststest.New(), mails: &postBox{}, phones: &phones{}, order: uuid.New()}
+	b := &bundle{t: t, db: dbtest.Clone(t), people: userstest.New(), posts: poststest.New(), mails: &postBox{}, phones: &phones{}, shop: productstest.NewShop(), order: uuid.New()}
 	b.box = outbox.New(b.db)
 	b.ana, b.ben = b.people.Add("ana"), b.people.Add("ben")
 	for id, address := range map[uuid.UUID]string{b.ana: "ana@atrium.test", b.ben: "ben@atrium.test"} {
 		b.people.SetContact(id, users.Contact{DisplayName: "Person", Email: address, EmailVerified: true, Language: "en"})
 	}
 	b.post = b.posts.Add(b.ana, "A room")
-	b.service = NewService(b.db, NewStore(b.db), b.box, b.people, b.people, b.posts, receipts{b.order}, b.phones, b.mails, page.NewSigner(make([]byte, 32)))
+	b.service = NewService(b.db, NewStore(b.db), b.box, b.people, b.people, b.posts, b.posts, receipts{b.order}, b.shop, b.phones, b.mails, page.NewSigner(make([]byte, 32)))
 	b.app = apptest.NewOn(t, b.db, NewHTTP(b.service).Routes())
 	return b
 }

@@ -100,6 +100,21 @@ func (s *Store) WithdrawUnread(ctx context.Context, recipient uuid.UUID, kind st
 	return nil
 }
 
+// Supersede removes what the recipient has not read of older events of this kind about the subject, and reports whether there is no newer one.
+func (s *Store) Supersede(ctx context.Context, n Notification) (latest bool, err error) {
+	conn := s.db.Conn(ctx)
+	err = conn.Exec(`DELETE FROM notifications
+		WHERE recipient_id = ? AND type = ? AND subject_id = ? AND cause_id < ? AND read_at IS NULL`, n.RecipientID, n.Type, n.SubjectID, n.CauseID).Error
+	if err == nil {
+		err = conn.Raw(`SELECT NOT EXISTS (SELECT 1 FROM notifications WHERE recipient_id = ? AND type = ? AND subject_id = ? AND cause_id > ?)`,
+			n.RecipientID, n.Type, n.SubjectID, n.CauseID).Scan(&latest).Error
+	}
+	if err != nil {
+		return false, fmt.Errorf("supersede notification: %w", err)
+	}
+	return latest, nil
+}
+
 // RemoveAboutPost removes everything about a post and its comments.
 func (s *Store) RemoveAboutPost(ctx context.Context, post uuid.UUID) error {
 	// Two statements: each has an index of its own.

@@ -14,7 +14,7 @@ import (
 	"atrium/platform/tasks"
 )
 
-// Handlers are everything the module listens to, and its two tasks. This is the one place that links it to the others.
+// Handlers are everything the module listens to, and its own tasks. This is the one place that links it to the others.
 func Handlers(s *Service) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("notifications.post_published", s.postPublished),
@@ -48,6 +48,9 @@ func Handlers(s *Service) []tasks.Handler {
 			return s.orderMoved(ctx, OrderExpired, e.Moved)
 		}),
 		tasks.Subscriber("notifications.order_refunded", s.orderRefunded),
+		tasks.Subscriber("notifications.product_repriced", s.repriced),
+		tasks.Subscriber("notifications.product_back_in_stock", s.backInStock),
+		tasks.Job(s.Alert),
 		tasks.Job(s.SendPush),
 		tasks.Job(s.SendMail),
 	}

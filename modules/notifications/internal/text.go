@@ -45,6 +45,10 @@ func text(n Notification, actor users.Ref) string {
 		return "We refunded " + n.Facts.Amount + " of your order " + n.Facts.OrderNumber + "."
 	case OrderExpired:
 		return "Your order " + n.Facts.OrderNumber + " was not paid in time; its things are back in your cart."
+	case PriceDropped:
+		return n.Facts.Product + " costs " + n.Facts.Price.String() + " instead of " + n.Facts.Was.String() + " now."
+	case BackInStock:
+		return n.Facts.Product + " is back in stock."
 	case NewDevice:
 		return "Your account was used on a new device."
 	case SessionRevoked:
@@ -59,6 +63,7 @@ var subjects = map[string]string{
 	UserMentioned: "You were mentioned", UserFollowed: "You have a new follower", FollowRequested: "Somebody asks to follow you",
 	OrderPaid: "Your order %s: receipt", OrderShipped: "Your order %s is on its way", OrderDelivered: "Your order %s has arrived",
 	OrderCancelled: "Your order %s is cancelled", OrderRefunded: "Your order %s: refund", OrderExpired: "Your order %s was not paid",
+	PriceDropped: "Something on your wish list costs less", BackInStock: "Something on your wish list is back",
 	NewDevice: "New sign-in to your account", SessionRevoked: "A session was ended", ModerationDecision: "A decision about your content",
 }
 

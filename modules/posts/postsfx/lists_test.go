@@ -282,6 +282,9 @@ func TestShop(t *testing.T) {
 	require.Equal(t, "discontinued", unavailable[0].(object)["reason"])
 	require.Nil(t, unavailable[0].(object)["product"])
 	require.Equal(t, "out_of_stock", unavailable[1].(object)["reason"])
+	for _, u := range unavailable {
+		require.NotEmpty(t, u.(object)["alternatives"], "something else instead")
+	}
 
 	yen := b.shelf.put("yen", 1, money.Of(1, "JPY"))
 	mixed := b.post(ana, "mixed", object{"photos": []object{{"upload_id": b.library.Add(ana), "pins": []object{pin(lamp, 0), pin(yen, 1)}}}})

@@ -21,6 +21,7 @@ import (
 	"atrium/modules/posts/internal/tag"
 	"atrium/modules/posts/internal/takeout"
 	"atrium/modules/posts/internal/taste"
+	"atrium/modules/posts/internal/wish"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -43,10 +44,12 @@ var Module = fx.Module("posts",
 		audience.NewStore, audience.NewKeeper,
 		erasure.NewStore, erasure.NewEraser,
 		taste.NewStore,
+		wish.NewStore, wish.NewFinder,
 	),
 	fx.Provide(
 		func(d *card.Deck) posts.Reader { return d },
 		func(s *taste.Store) posts.Tastes { return s },
+		func(f *wish.Finder) posts.Wishes { return f },
 	),
 	plug.Routes(routes),
 	plug.Takeout(takeout.Part),
@@ -67,6 +70,7 @@ var Module = fx.Module("posts",
 var Off = fx.Module("posts", fx.Provide(
 	func() posts.Reader { return posts.Absent{} },
 	func() posts.Tastes { return posts.Absent{} },
+	func() posts.Wishes { return posts.Absent{} },
 ))
 
 func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {

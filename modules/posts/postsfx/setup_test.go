@@ -42,6 +42,7 @@ type bench struct {
 	shelf    *shelf
 	reader   posts.Reader
 	tastes   posts.Tastes
+	wishes   posts.Wishes
 	handlers []tasks.Handler
 	redis    redis.UniversalClient // nil: without
 
@@ -95,7 +96,9 @@ func start(b *bench) *bench {
 					b.schedules[s.Name] = s.Run
 				}
 			}, fx.ParamTags(plug.SchedulesGroup)),
-			func(r posts.Reader, tastes posts.Tastes) { b.reader, b.tastes = r, tastes },
+			func(r posts.Reader, tastes posts.Tastes, wishes posts.Wishes) {
+				b.reader, b.tastes, b.wishes = r, tastes, wishes
+			},
 		),
 	).RequireStart()
 	b.App = apptest.New(b.t, routes...)
@@ -152,6 +155,21 @@ func (s *shelf) Variants(_ context.Context, ids []uuid.UUID) (map[uuid.UUID][]pr
 
 func (s *shelf) Offers(context.Context, []uuid.UUID) (map[uuid.UUID]products.Offer, error) {
 	return map[uuid.UUID]products.Offer{}, nil
+}
+
+// Alternatives are all other products.
+func (s *shelf) Alternatives(_ context.Context, ids []uuid.UUID, n int) (map[uuid.UUID][]products.Ref, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := map[uuid.UUID][]products.Ref{}
+	for _, id := range ids {
+		for other, ref := range s.refs {
+			if other != id && len(found[id]) < n {
+				found[id] = append(found[id], ref)
+			}
+		}
+	}
+	return found, nil
 }
 
 func (s *shelf) Resolve(_ context.Context, idOrSlug string) (uuid.UUID, error) {

@@ -2,7 +2,9 @@
 package poststest
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -10,18 +12,22 @@ import (
 	"atrium/modules/posts"
 )
 
-// Fake is posts in memory: a posts.Reader. Safe for concurrent use.
+// Fake is posts in memory: a posts.Reader and the posts.Wishes. Safe for concurrent use.
 type Fake struct {
-	mu     sync.Mutex
-	posts  map[uuid.UUID]posts.Post
-	hidden map[[2]uuid.UUID]bool
+	mu      sync.Mutex
+	posts   map[uuid.UUID]posts.Post
+	hidden  map[[2]uuid.UUID]bool
+	wishers map[uuid.UUID][]uuid.UUID
 }
 
-var _ posts.Reader = (*Fake)(nil)
+var (
+	_ posts.Reader = (*Fake)(nil)
+	_ posts.Wishes = (*Fake)(nil)
+)
 
 // New makes a world without posts.
 func New() *Fake {
-	return &Fake{posts: map[uuid.UUID]posts.Post{}, hidden: map[[2]uuid.UUID]bool{}}
+	return &Fake{posts: map[uuid.UUID]posts.Post{}, hidden: map[[2]uuid.UUID]bool{}, wishers: map[uuid.UUID][]uuid.UUID{}}
 }
 
 // Add makes a public post that everybody sees, until it is hidden from somebody.
@@ -58,4 +64,27 @@ func (f *Fake) Visible(_ context.Context, viewer uuid.UUID, ids []uuid.UUID) (ma
 		}
 	}
 	return found, nil
+}
+
+// Wish makes a person one who would like to have the product.
+func (f *Fake) Wish(person, product uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wishers[product] = append(f.wishers[product], person)
+}
+
+// Wishers satisfies posts.Wishes.
+func (f *Fake) Wishers(_ context.Context, product, after uuid.UUID, n int) (people []uuid.UUID, last uuid.UUID, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.SortFunc(f.wishers[product], func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	for _, person := range f.wishers[product] {
+		if bytes.Compare(person[:], after[:]) > 0 && len(people) < n {
+			people = append(people, person)
+		}
+	}
+	if len(people) == n {
+		last = people[n-1]
+	}
+	return people, last, nil
 }

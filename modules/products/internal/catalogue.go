@@ -281,6 +281,24 @@ func (s *Service) Variants(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	return byProduct, err
 }
 
+// Alternatives implements products.Catalogue.
+func (s *Service) Alternatives(ctx context.Context, ids []uuid.UUID, n int) (map[uuid.UUID][]products.Ref, error) {
+	found, err := s.store.Instead(ctx, ids, n)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := s.Refs(ctx, slices.Concat(slices.Collect(maps.Values(found))...))
+	alternatives := make(map[uuid.UUID][]products.Ref, len(found))
+	for id, others := range found {
+		for _, other := range others {
+			if ref, ok := refs[other]; ok {
+				alternatives[id] = append(alternatives[id], ref)
+			}
+		}
+	}
+	return alternatives, err
+}
+
 // exportedAtOnce is how many products one look of Export reads.
 const exportedAtOnce = 200
 

@@ -93,3 +93,29 @@ func (s *Store) Relist(ctx context.Context, ids []uuid.UUID) ([]Shift, error) {
 	}
 	return shifts, nil
 }
+
+// Instead finds, for each product, up to n others to buy instead: of the 40 dearer and the 40 cheaper ones next to it in its
+// category, those whose names are most alike.
+func (s *Store) Instead(ctx context.Context, ids []uuid.UUID, n int) (map[uuid.UUID][]uuid.UUID, error) {
+	var rows []struct{ ID, Other uuid.UUID }
+	err := s.db.Conn(ctx).Raw(`
+		SELECT p.id, near.product_id AS other FROM products p CROSS JOIN LATERAL (
+			SELECT product_id, similarity(name_key, lower(p.name)) AS alike, abs(price_amount - coalesce(p.price_amount, 0)) AS apart FROM (
+				(SELECT product_id, name_key, price_amount FROM product_listings
+				WHERE visible AND in_stock AND category_slug = p.category_slug AND price_amount >= coalesce(p.price_amount, 0)
+					AND price_currency = coalesce(p.price_currency, price_currency) AND product_id <> p.id
+				ORDER BY price_amount, product_id LIMIT 40)
+				UNION ALL
+				(SELECT product_id, name_key, price_amount FROM product_listings
+				WHERE visible AND in_stock AND category_slug = p.category_slug AND price_amount < p.price_amount
+					AND price_currency = p.price_currency AND product_id <> p.id
+				ORDER BY price_amount DESC, product_id DESC LIMIT 40)) around
+			ORDER BY alike DESC, apart, product_id LIMIT @n) near
+		WHERE p.id = ANY(@ids) ORDER BY p.id, near.alike DESC, near.apart, near.product_id`,
+		map[string]any{"ids": database.Array(ids), "n": n}).Scan(&rows).Error
+	found := make(map[uuid.UUID][]uuid.UUID, len(ids))
+	for _, row := range rows {
+		found[row.ID] = append(found[row.ID], row.Other)
+	}
+	return found, faults.Translate(err, nil)
+}

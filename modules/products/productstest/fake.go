@@ -141,6 +141,11 @@ func (s *Shop) offerOf(v *shelf) products.Offer {
 	return offer
 }
 
+// Alternatives satisfies products.Catalogue: there is nothing like anything.
+func (s *Shop) Alternatives(context.Context, []uuid.UUID, int) (map[uuid.UUID][]products.Ref, error) {
+	return map[uuid.UUID][]products.Ref{}, nil
+}
+
 // Resolve satisfies products.Catalogue.
 func (s *Shop) Resolve(_ context.Context, idOrSlug string) (uuid.UUID, error) {
 	s.mu.Lock()

@@ -49,7 +49,12 @@ type Unavailable struct {
 	Product   *products.Ref `json:"product"`
 	Reason    string        `json:"reason" enum:"out_of_stock,discontinued"`
 	Pins      []Pin         `json:"pins"`
+
+	Alternatives []products.Ref `json:"alternatives" doc:"what comes closest and can be bought now, at most 3"`
 }
+
+// alternatives is how many are shown for what cannot be bought.
+const alternatives = 3
 
 // Service opens shops.
 type Service struct {
@@ -93,8 +98,26 @@ func (s *Service) Open(ctx context.Context, viewer, post uuid.UUID) (Shop, error
 			shop.Items = append(shop.Items, Item{Product: ref, Variants: variants, Pins: pins[id]})
 		}
 	}
-	shop.Total, err = total(shop.Items)
-	return shop, err
+	if shop.Total, err = total(shop.Items); err != nil {
+		return Shop{}, err
+	}
+	return shop, s.offerInstead(ctx, shop.Unavailable)
+}
+
+// offerInstead names what could stand in for what cannot be bought.
+func (s *Service) offerInstead(ctx context.Context, unavailable []Unavailable) error {
+	if len(unavailable) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(unavailable))
+	for i, u := range unavailable {
+		ids[i] = u.ProductID
+	}
+	found, err := s.catalogue.Alternatives(ctx, ids, alternatives)
+	for i, id := range ids {
+		unavailable[i].Alternatives = append([]products.Ref{}, found[id]...)
+	}
+	return err
 }
 
 func pinned(content *card.Content) (ids []uuid.UUID, pins map[uuid.UUID][]Pin) {
