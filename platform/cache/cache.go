@@ -76,7 +76,7 @@ func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
 
 // Start listens for the Drops of other instances. It blocks until ctx ends and then returns nil.
 func (c *Cache) Start(ctx context.Context) error {
-	if c.remote.rdb == nil {
+	if client(c.remote) == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -93,7 +93,7 @@ func (c *Cache) Start(ctx context.Context) error {
 
 // listen subscribes and applies Drops until the subscription breaks.
 func (c *Cache) listen(ctx context.Context) error {
-	sub := c.remote.rdb.Subscribe(ctx, channel)
+	sub := client(c.remote).Subscribe(ctx, channel)
 	stop := context.AfterFunc(ctx, func() { _ = sub.Close() })
 	defer func() {
 		stop()

@@ -182,7 +182,7 @@ func TestLoad(t *testing.T) {
 	t.Run("what Redis holds but cannot be read is loaded", func(t *testing.T) {
 		f := setup(t)
 		s, key := f.instance(""), uuid.New()
-		require.NoError(t, s.cache.remote.rdb.Set(ctx, f.space+":"+key.String(), `["another shape"]`, time.Minute).Err())
+		require.NoError(t, client(s.cache.remote).Set(ctx, f.space+":"+key.String(), `["another shape"]`, time.Minute).Err())
 		got, err := s.Load(ctx, key, named("Ada"))
 		require.NoError(t, err)
 		require.Equal(t, person{"Ada"}, got)

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"atrium/platform/database"
@@ -16,26 +15,22 @@ import (
 // whichever entry it was made from, whoever's Space that is. What is read past the Spaces while it is made is not followed:
 // of that it may be as old as its ttl.
 type Derived[K comparable, V any] struct {
-	local     *otter.Cache[K, *product[V]]
+	local     copies // of products
 	hit, miss prometheus.Counter
 }
 
 // product is a value with what it depends on.
-type product[V any] struct {
-	value   V
+type product struct {
+	value   any
 	sources *dependent
 }
 
 // NewDerived opens a place for at most localMax derived values, each living at most ttl. It is called name in the metrics.
 func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, localMax int) *Derived[K, V] {
 	return &Derived[K, V]{
-		hit:  c.lookups.WithLabelValues(name, "derived", "hit"),
-		miss: c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: otter.Must(&otter.Options[K, *product[V]]{
-			MaximumSize:      localMax,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(otter.Entry[K, *product[V]]) time.Duration { return c.localLife(ttl) }),
-			OnDeletion:       func(e otter.DeletionEvent[K, *product[V]]) { e.Value.sources.release() },
-		}),
+		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
+		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
+		local: newCopies(localMax, func() time.Duration { return c.localLife(ttl) }, func(value any) { value.(*product).sources.release() }),
 	}
 }
 
@@ -48,8 +43,8 @@ func (d *Derived[K, V]) LoadMany(ctx context.Context, keys []K, prepare func(ctx
 	var missing []K
 	pass := database.InTransaction(ctx)
 	for _, key := range keys {
-		if p, ok := d.local.GetIfPresent(key); ok && !pass {
-			found[key] = p.value
+		if p, ok := d.local.get(key); ok && !pass {
+			found[key] = as[V](p.(*product).value)
 		} else {
 			missing = append(missing, key)
 		}
@@ -75,15 +70,15 @@ func (d *Derived[K, V]) LoadMany(ctx context.Context, keys []K, prepare func(ctx
 }
 
 func (d *Derived[K, V]) derive(ctx context.Context, key K, derive func(ctx context.Context, key K) (V, bool, error)) (V, bool, error) {
-	sources := &dependent{forget: func() { d.local.Invalidate(key) }}
+	sources := &dependent{forget: func() { d.local.forget(key) }}
 	value, ok, err := derive(context.WithValue(ctx, dependentKey{}, sources), key)
 	if err != nil || !ok || database.InTransaction(ctx) {
 		sources.release()
 		return value, ok, err
 	}
-	d.local.Set(key, &product[V]{value, sources})
+	d.local.put(key, &product{value, sources})
 	if sources.stale.Load() { // forgotten while it was made: the answer may be old, what is kept may not
-		d.local.Invalidate(key)
+		d.local.forget(key)
 	}
 	return value, true, nil
 }
@@ -98,6 +93,12 @@ type dependent struct {
 }
 
 type dependentKey struct{}
+
+// beingMade is the value being derived in ctx, nil where none is.
+func beingMade(ctx context.Context) *dependent {
+	d, _ := ctx.Value(dependentKey{}).(*dependent)
+	return d
+}
 
 // follow notes how to take d off a Space's list.
 func (d *dependent) follow(release func()) {
@@ -118,21 +119,17 @@ func (d *dependent) release() {
 }
 
 // dependents are the derived values that were made from a Space's entries.
-type dependents[K comparable] struct {
+type dependents struct {
 	mu    sync.Mutex
-	byKey map[K][]*dependent
+	byKey map[any][]*dependent
 }
 
-// note enters the value being made in ctx, if there is one. It must come before the entries are read: a Drop afterwards finds it.
-func (l *dependents[K]) note(ctx context.Context, keys ...K) {
-	d, ok := ctx.Value(dependentKey{}).(*dependent)
-	if !ok {
-		return
-	}
+// note enters a value being made. It must come before the entries are read: a Drop afterwards finds it.
+func (l *dependents) note(d *dependent, keys []any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byKey == nil {
-		l.byKey = map[K][]*dependent{}
+		l.byKey = map[any][]*dependent{}
 	}
 	for _, key := range keys {
 		l.byKey[key] = append(l.byKey[key], d)
@@ -140,7 +137,7 @@ func (l *dependents[K]) note(ctx context.Context, keys ...K) {
 	d.follow(func() { l.remove(d, keys) })
 }
 
-func (l *dependents[K]) remove(d *dependent, keys []K) {
+func (l *dependents) remove(d *dependent, keys []any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range keys {
@@ -162,7 +159,7 @@ func (l *dependents[K]) remove(d *dependent, keys []K) {
 }
 
 // forget forgets what was made from keys.
-func (l *dependents[K]) forget(keys []K) {
+func (l *dependents) forget(keys []any) {
 	var all []*dependent
 	l.mu.Lock()
 	for _, key := range keys {
@@ -173,7 +170,7 @@ func (l *dependents[K]) forget(keys []K) {
 }
 
 // forgetAll forgets everything that was made from the Space.
-func (l *dependents[K]) forgetAll() {
+func (l *dependents) forgetAll() {
 	var all []*dependent
 	l.mu.Lock()
 	for _, list := range l.byKey {

@@ -92,7 +92,7 @@ func TestDerived_LeavesNothingBehind(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool {
-		d.twice.local.CleanUp()
+		d.twice.local.settle()
 		d.numbers.made.mu.Lock()
 		defer d.numbers.made.mu.Unlock()
 		return len(d.numbers.made.byKey) <= 1000

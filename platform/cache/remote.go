@@ -52,7 +52,7 @@ return 0`)
 // remote is the level in Redis. After a failure it is out of use until the Drops that it missed have been repeated:
 // before that it may hold what this process knows to be old.
 type remote struct {
-	rdb     redis.UniversalClient
+	rdb     any // what client returns: with the client's type every package that sees a Space would compile its thousand methods once more
 	log     *zap.Logger
 	inUse   prometheus.GaugeFunc
 	timeout time.Duration // of silence
@@ -78,6 +78,12 @@ type entry struct {
 	ttl  time.Duration
 }
 
+// client is the client of Redis, nil where there is none.
+func client(r *remote) redis.UniversalClient {
+	rdb, _ := r.rdb.(redis.UniversalClient)
+	return rdb
+}
+
 func newRemote(rdb redis.UniversalClient, log *zap.Logger) *remote {
 	r := &remote{rdb: rdb, log: log, timeout: opTimeout}
 	r.inUse = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -93,7 +99,7 @@ func newRemote(rdb redis.UniversalClient, log *zap.Logger) *remote {
 }
 
 func (r *remote) usable() bool {
-	if r.rdb == nil {
+	if client(r) == nil {
 		return false
 	}
 	r.mu.Lock()
@@ -111,7 +117,7 @@ func (r *remote) read(ctx context.Context, keys []string) ([]string, string) {
 	texts, err := within(ctx, r, func(ctx context.Context) ([]string, error) {
 		texts := make([]string, 0, len(keys))
 		for chunk := range slices.Chunk(keys, scriptKeys) {
-			values, err := readScript.Run(ctx, r.rdb, chunk, lease, leaseTTL.Milliseconds()).Slice()
+			values, err := readScript.Run(ctx, client(r), chunk, lease, leaseTTL.Milliseconds()).Slice()
 			if err != nil {
 				return nil, err
 			}
@@ -162,7 +168,7 @@ func (r *remote) write(ctx context.Context, lease string, entries []entry) {
 				keys = append(keys, e.key)
 				args = append(args, e.text, e.ttl.Milliseconds())
 			}
-			if err := writeScript.Run(ctx, r.rdb, keys, args...).Err(); err != nil {
+			if err := writeScript.Run(ctx, client(r), keys, args...).Err(); err != nil {
 				return struct{}{}, err
 			}
 		}
@@ -175,7 +181,7 @@ func (r *remote) write(ctx context.Context, lease string, entries []entry) {
 
 // drop deletes the keys and tells the other instances, now or as soon as Redis can be reached.
 func (r *remote) drop(ctx context.Context, f forgotten) {
-	if r.rdb == nil || r.postpone(f) {
+	if client(r) == nil || r.postpone(f) {
 		return
 	}
 	if err := r.forget(ctx, []forgotten{f}); err != nil {
@@ -195,7 +201,7 @@ func (r *remote) postpone(f forgotten) bool {
 
 func (r *remote) forget(ctx context.Context, drops []forgotten) error {
 	_, err := within(ctx, r, func(ctx context.Context) (struct{}, error) {
-		_, err := r.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		_, err := client(r).Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, f := range drops {
 				p.Del(ctx, f.keys...)
 				if f.message != nil {
@@ -255,7 +261,7 @@ func (r *remote) catchUp() (done bool, err error) {
 	r.mu.Unlock()
 
 	if len(batch) == 0 {
-		_, err = within(context.Background(), r, func(ctx context.Context) (string, error) { return r.rdb.Ping(ctx).Result() })
+		_, err = within(context.Background(), r, func(ctx context.Context) (string, error) { return client(r).Ping(ctx).Result() })
 	} else {
 		err = r.forget(context.Background(), batch)
 	}

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"atrium/platform/database"
@@ -22,11 +21,10 @@ type Space[K comparable, V any] struct {
 	ttl   time.Duration
 
 	// local is replaced as a whole to forget everything: a load under way then fills the old one, which nobody reads.
-	// otter joins concurrent loads of a key, and throws away a loaded value whose key was invalidated meanwhile.
-	local    atomic.Pointer[otter.Cache[K, V]]
-	newLocal func() *otter.Cache[K, V]
-	made     dependents[K] // what was derived from the entries
-	drops    atomic.Int64  // how often keys were forgotten here
+	local    atomic.Pointer[copies]
+	newLocal func() copies
+	made     dependents   // what was derived from the entries
+	drops    atomic.Int64 // how often keys were forgotten here
 
 	localHit, localMiss, redisHit, redisMiss prometheus.Counter
 }
@@ -44,10 +42,7 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
-	expiry := otter.ExpiryWritingFunc(func(otter.Entry[K, V]) time.Duration { return c.localLife(localTTL) })
-	s.newLocal = func() *otter.Cache[K, V] {
-		return otter.Must(&otter.Options[K, V]{MaximumSize: localMax, ExpiryCalculator: expiry})
-	}
+	s.newLocal = func() copies { return newCopies(localMax, func() time.Duration { return c.localLife(localTTL) }, nil) }
 	s.forgetAll()
 	c.register(name, s)
 	return s
@@ -60,31 +55,31 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 	if database.InTransaction(ctx) {
 		return load(ctx)
 	}
-	s.made.note(ctx, key)
-	local := s.local.Load()
-	if value, ok := local.GetIfPresent(key); ok {
+	s.note(ctx, key)
+	local := *s.local.Load()
+	if value, ok := local.get(key); ok {
 		s.localHit.Inc()
-		return value, nil
+		return as[V](value), nil
 	}
 	s.localMiss.Inc()
-	loader := otter.LoaderFunc[K, V](func(ctx context.Context, key K) (V, error) {
+	loader := func(ctx context.Context) (any, error) {
 		values, err := s.fill(ctx, []K{key}, func(ctx context.Context, _ []K) (map[K]V, error) {
 			value, err := load(ctx)
 			return map[K]V{key: value}, err
 		})
 		return values[key], err
-	})
-	drops := s.drops.Load()
-	value, err := local.Get(ctx, key, loader)
-	if err == nil && s.drops.Load() != drops { // perhaps of this key, while it was loaded
-		local.Invalidate(key)
-		value, err = local.Get(ctx, key, loader)
 	}
-	if errors.Is(err, otter.ErrNotFound) {
+	drops := s.drops.Load()
+	value, err := local.load(ctx, key, loader)
+	if err == nil && s.drops.Load() != drops { // perhaps of this key, while it was loaded
+		local.forget(key)
+		value, err = local.load(ctx, key, loader)
+	}
+	if errors.Is(err, errLeftOut) {
 		// We waited for a LoadMany that left the key out. What that means here, load knows.
 		return load(ctx)
 	}
-	return value, err
+	return as[V](value), err
 }
 
 // LoadMany returns the values of keys in one round trip per level; load gets the keys that no level has.
@@ -96,13 +91,13 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	if database.InTransaction(ctx) {
 		return load(ctx, keys)
 	}
-	s.made.note(ctx, keys...)
-	local := s.local.Load()
+	s.note(ctx, keys...)
+	local := *s.local.Load()
 	found := make(map[K]V, len(keys))
 	var missing []K
 	for _, key := range keys {
-		if value, ok := local.GetIfPresent(key); ok {
-			found[key] = value
+		if value, ok := local.get(key); ok {
+			found[key] = as[V](value)
 		} else {
 			missing = append(missing, key)
 		}
@@ -112,14 +107,23 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 		return found, nil
 	}
 	s.localMiss.Add(float64(len(missing)))
-	loaded, err := local.BulkGet(ctx, missing, otter.BulkLoaderFunc[K, V](func(ctx context.Context, keys []K) (map[K]V, error) {
-		return s.fill(ctx, keys, load)
-	}))
+	loaded, err := local.loadMany(ctx, untyped(missing), func(ctx context.Context, keys []any) (map[any]any, error) {
+		typed := make([]K, len(keys))
+		for i, key := range keys {
+			typed[i] = key.(K)
+		}
+		values, err := s.fill(ctx, typed, load)
+		loaded := make(map[any]any, len(values))
+		for key, value := range values {
+			loaded[key] = value
+		}
+		return loaded, err
+	})
 	if err != nil {
 		return nil, err
 	}
 	for key, value := range loaded {
-		found[key] = value
+		found[key.(K)] = as[V](value)
 	}
 	return found, nil
 }
@@ -197,6 +201,13 @@ func (s *Space[K, V]) decode(keys []K, texts []string, values map[K]V) (missing 
 	return missing
 }
 
+// note enters the value that is being derived in ctx, if there is one, as made from keys.
+func (s *Space[K, V]) note(ctx context.Context, keys ...K) {
+	if d := beingMade(ctx); d != nil {
+		s.made.note(d, untyped(keys))
+	}
+}
+
 func (s *Space[K, V]) forget(list json.RawMessage) error {
 	var keys []K
 	if err := json.Unmarshal(list, &keys); err != nil {
@@ -208,15 +219,16 @@ func (s *Space[K, V]) forget(list json.RawMessage) error {
 
 func (s *Space[K, V]) forgetLocal(keys []K) {
 	s.drops.Add(1)
-	local := s.local.Load()
+	local := *s.local.Load()
 	for _, key := range keys {
-		local.Invalidate(key)
+		local.forget(key)
 	}
-	s.made.forget(keys)
+	s.made.forget(untyped(keys))
 }
 
 func (s *Space[K, V]) forgetAll() {
-	s.local.Store(s.newLocal())
+	local := s.newLocal()
+	s.local.Store(&local)
 	s.made.forgetAll()
 }
 

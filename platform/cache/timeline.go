@@ -145,7 +145,7 @@ func (t *Timelines) read(ctx context.Context, list uuid.UUID, mark string, after
 	type answer struct{ top, members []string }
 	got, ok := ask(ctx, t.cache.remote, func(ctx context.Context) (answer, error) {
 		var top, members *redis.StringSliceCmd
-		_, err := t.cache.remote.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		_, err := client(t.cache.remote).Pipelined(ctx, func(p redis.Pipeliner) error {
 			top = p.ZRange(ctx, t.key(list), -1, -1)
 			members = p.ZRevRangeByLex(ctx, t.key(list), &redis.ZRangeBy{Max: "(" + after.member(), Min: "-", Count: int64(n)})
 			return nil
@@ -159,7 +159,7 @@ func (t *Timelines) read(ctx context.Context, list uuid.UUID, mark string, after
 func (t *Timelines) make(ctx context.Context, list uuid.UUID, mark string, newest func(ctx context.Context) ([]Entry, error)) ([]string, error) {
 	key, lease := t.key(list), leaseByte+rand.Text()
 	leased, _ := ask(ctx, t.cache.remote, func(ctx context.Context) (int, error) {
-		return leaseScript.Run(ctx, t.cache.remote.rdb, []string{key}, markByte+mark, lease, leaseTTL.Milliseconds()).Int()
+		return leaseScript.Run(ctx, client(t.cache.remote), []string{key}, markByte+mark, lease, leaseTTL.Milliseconds()).Int()
 	})
 	entries, err := newest(ctx)
 	if err != nil {
@@ -178,7 +178,7 @@ func (t *Timelines) make(ctx context.Context, list uuid.UUID, mark string, newes
 			args = append(args, m)
 		}
 		ask(ctx, t.cache.remote, func(ctx context.Context) (int, error) {
-			return makeScript.Run(ctx, t.cache.remote.rdb, []string{key}, args...).Int()
+			return makeScript.Run(ctx, client(t.cache.remote), []string{key}, args...).Int()
 		})
 	}
 	return members, nil
@@ -191,9 +191,9 @@ var errOutOfUse = errors.New("cache: Redis is out of use")
 func (t *Timelines) Push(ctx context.Context, lists []uuid.UUID, e Entry) error {
 	for chunk := range slices.Chunk(lists, pushAtOnce) {
 		_, ok := ask(ctx, t.cache.remote, func(ctx context.Context) (int, error) {
-			return pushScript.Run(ctx, t.cache.remote.rdb, t.keys(chunk), e.member(), t.most).Int()
+			return pushScript.Run(ctx, client(t.cache.remote), t.keys(chunk), e.member(), t.most).Int()
 		})
-		if !ok && t.cache.remote.rdb != nil {
+		if !ok && client(t.cache.remote) != nil {
 			return errOutOfUse
 		}
 	}

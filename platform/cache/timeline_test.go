@@ -95,7 +95,7 @@ func TestTimelines_AreMadeOnceAndThenPushedTo(t *testing.T) {
 	})
 	t.Run("nobody's list is not made by a push", func(t *testing.T) {
 		require.NoError(t, l.lists.Push(t.Context(), []uuid.UUID{uuid.New()}, l.truth[0]))
-		keys, err := l.lists.cache.remote.rdb.Keys(t.Context(), "test.lists:*").Result()
+		keys, err := client(l.lists.cache.remote).Keys(t.Context(), "test.lists:*").Result()
 		require.NoError(t, err)
 		require.Len(t, keys, 1)
 	})

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -23,7 +24,7 @@ import (
 type Deps struct {
 	Log           *zap.Logger
 	Authenticator Authenticator        // nil: nobody is signed in
-	Limiter       *ratelimit.Limiter   // nil: no limits
+	Limiter       Limiter              // nil: no limits
 	Idempotency   *idempotency.Store   // nil: keys are checked, answers not kept
 	Health        *health.Registry     // nil: always ready
 	Metrics       *prometheus.Registry // nil: one of its own
@@ -31,6 +32,12 @@ type Deps struct {
 	Modules       []string             // the modules that are on, for GET /v1/config
 	Bootstrap     []Bootstrap
 	Version       string // of this build
+}
+
+// Limiter is what the server needs of a *ratelimit.Limiter.
+type Limiter interface {
+	// Allow asks whether key may do the deed n times now, and counts it if so.
+	Allow(ctx context.Context, class ratelimit.Class, key string, n int) (ratelimit.Decision, error)
 }
 
 // Server is Atrium's HTTP server.

@@ -1,0 +1,72 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// copies is what this process keeps of a Space, or of derived values. It knows no types and hides how it is made: otter is generic
+// throughout, and would be compiled once more in every package that sees a Space.
+type copies interface {
+	get(key any) (value any, ok bool)
+	put(key, value any)
+	forget(key any)
+	// load joins concurrent loads of a key, and throws away what was loaded where the key was forgotten meanwhile.
+	load(ctx context.Context, key any, load func(ctx context.Context) (any, error)) (any, error)
+	// loadMany is load for many keys.
+	loadMany(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) (map[any]any, error)
+	// settle removes at once what does not fit; else that happens in passing.
+	settle()
+}
+
+// errLeftOut: a load that was joined did not bring the key.
+var errLeftOut = otter.ErrNotFound
+
+// otterCopies implements copies.
+type otterCopies struct{ kept *otter.Cache[any, any] }
+
+// newCopies keeps at most size values, each as long as life says when it is written; gone hears of each that is no longer kept.
+//
+//go:noinline
+func newCopies(size int, life func() time.Duration, gone func(value any)) copies {
+	options := &otter.Options[any, any]{
+		MaximumSize:      size,
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(otter.Entry[any, any]) time.Duration { return life() }),
+	}
+	if gone != nil {
+		options.OnDeletion = func(e otter.DeletionEvent[any, any]) { gone(e.Value) }
+	}
+	return otterCopies{otter.Must(options)}
+}
+
+func (c otterCopies) get(key any) (value any, ok bool) { return c.kept.GetIfPresent(key) }
+
+func (c otterCopies) put(key, value any) { c.kept.Set(key, value) }
+
+func (c otterCopies) forget(key any) { c.kept.Invalidate(key) }
+
+func (c otterCopies) load(ctx context.Context, key any, load func(ctx context.Context) (any, error)) (any, error) {
+	return c.kept.Get(ctx, key, otter.LoaderFunc[any, any](func(ctx context.Context, _ any) (any, error) { return load(ctx) }))
+}
+
+func (c otterCopies) loadMany(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) (map[any]any, error) {
+	return c.kept.BulkGet(ctx, keys, otter.BulkLoaderFunc[any, any](load))
+}
+
+func (c otterCopies) settle() { c.kept.CleanUp() }
+
+// as gives a value its type back; of none it makes the zero value.
+func as[V any](value any) V {
+	typed, _ := value.(V)
+	return typed
+}
+
+func untyped[K any](keys []K) []any {
+	all := make([]any, len(keys))
+	for i, key := range keys {
+		all[i] = key
+	}
+	return all
+}
