@@ -22,8 +22,6 @@ var (
 	ErrDraftNotFound = fault.NotFound("posts.draft_not_found", "There is no such draft.")
 	// ErrDraftPublished: the draft is a post already; its detail post_id names it.
 	ErrDraftPublished = fault.Conflict("posts.draft_published", "This draft was published.")
-	// ErrDraftBusy: the draft is saved again and again while it is to be published.
-	ErrDraftBusy = fault.Conflict("posts.draft_busy", "This draft is being saved. Try again.")
 	// ErrTooManyDrafts: the author has 100 drafts.
 	ErrTooManyDrafts = fault.Conflict("posts.too_many_drafts", "There are too many drafts: publish or delete some.")
 	// ErrBoardNotFound: no such board, or one that the viewer may not see.

@@ -75,10 +75,11 @@ type Viewer struct {
 // User is a profile: the API's User.
 type User struct {
 	Ref
-	Bio       string `json:"bio" example:"Small flat, many plants."`
-	IsPrivate bool   `json:"is_private"`
-	Counts    Counts `json:"counts"`
-	Viewer    Viewer `json:"viewer"`
+	Bio       string       `json:"bio" example:"Small flat, many plants."`
+	Cover     *photo.Photo `json:"cover" doc:"on top of the profile"`
+	IsPrivate bool         `json:"is_private"`
+	Counts    Counts       `json:"counts"`
+	Viewer    Viewer       `json:"viewer"`
 }
 
 // PendingConsent is a document that a person has yet to agree to.

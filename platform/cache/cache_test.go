@@ -383,6 +383,27 @@ func TestDrop(t *testing.T) {
 		f := setup(t)
 		staleLoad(t, f, f.instance(""), f.instance(""))
 	})
+	t.Run("a load of many that began before it leaves the old value nowhere, however often it is tried", func(t *testing.T) {
+		f := setup(t)
+		s := f.instance("")
+		for range 200 {
+			keys, row := []uuid.UUID{uuid.New(), uuid.New()}, "old"
+			_, err := s.LoadMany(ctx, keys, func(context.Context, []uuid.UUID) (map[uuid.UUID]person, error) {
+				read := row
+				if read == "old" { // and written meanwhile
+					row = "new"
+					s.Drop(ctx, keys[0])
+				}
+				return map[uuid.UUID]person{keys[0]: {read}, keys[1]: {"other"}}, nil
+			})
+			require.NoError(t, err)
+			got, err := s.LoadMany(ctx, keys[:1], func(context.Context, []uuid.UUID) (map[uuid.UUID]person, error) {
+				return map[uuid.UUID]person{keys[0]: {"new"}}, nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, person{"new"}, got[keys[0]])
+		}
+	})
 	t.Run("a load without a writer's reload between leaves the old value nowhere", func(t *testing.T) {
 		f := setup(t)
 		s, key := f.instance(""), uuid.New()

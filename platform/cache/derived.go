@@ -25,12 +25,13 @@ type product struct {
 	sources *dependent
 }
 
-// NewDerived opens a place for at most localMax derived values, each living at most ttl. It is called name in the metrics.
+// NewDerived opens a place for at most localMax derived values, each living at most ttl: some half of it, some all, so that what was
+// made in one rush is not made anew in one. It is called name in the metrics.
 func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, localMax int) *Derived[K, V] {
 	return &Derived[K, V]{
 		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
 		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: newCopies(localMax, func() time.Duration { return c.localLife(ttl) }, func(value any) { value.(*product).sources.release() }),
+		local: newCopies(localMax, func() time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
 	}
 }
 

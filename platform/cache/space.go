@@ -107,6 +107,7 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 		return found, nil
 	}
 	s.localMiss.Add(float64(len(missing)))
+	drops := s.drops.Load()
 	loaded, err := local.loadMany(ctx, untyped(missing), func(ctx context.Context, keys []any) (map[any]any, error) {
 		typed := make([]K, len(keys))
 		for i, key := range keys {
@@ -124,6 +125,11 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	}
 	for key, value := range loaded {
 		found[key.(K)] = as[V](value)
+	}
+	if s.drops.Load() != drops { // perhaps of some of these, while they were loaded
+		for _, key := range missing {
+			local.forget(key)
+		}
 	}
 	return found, nil
 }

@@ -31,6 +31,7 @@ func run(ctx context.Context, args []string) error {
 	atrium := flags.String("atrium", "bin/atrium", "the product's binary, for making the shop's owner an admin (seed)")
 	photo := flags.String("photo", "scripts/demo/room.jpg", "the photo to post (walk)")
 	count := flags.Int("count", 500, "how many people to sign in (tokens)")
+	from := flags.Int("from", 0, "the first of them (tokens)")
 	out := flags.String("out", "", "the file for their tokens (tokens)")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -45,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 	case "walk":
 		return walk(ctx, stack, *photo)
 	case "tokens":
-		return tokens(ctx, stack, *count, *out)
+		return tokens(ctx, stack, *from, *count, *out)
 	}
 	return fmt.Errorf("%q is none of seed, walk, tokens", args[0])
 }

@@ -11,8 +11,8 @@ import (
 	"atrium/scripts/demo/client"
 )
 
-// tokens signs in people of the load test's world and writes their access tokens to a file that only the owner can read.
-func tokens(ctx context.Context, stack client.Endpoints, count int, out string) error {
+// tokens signs in people of the load test's world, from one on, and writes their access tokens to a file that only the owner can read.
+func tokens(ctx context.Context, stack client.Endpoints, from, count int, out string) error {
 	if err := up(ctx, stack); err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func tokens(ctx context.Context, stack client.Endpoints, count int, out string) 
 	group.SetLimit(8)
 	for i := range people {
 		group.Go(func() error {
-			n := fmt.Sprint(i)
+			n := fmt.Sprint(from + i)
 			p, _, err := client.SignIn(ctx, stack, "world-"+n, "walker"+n+"@atrium.test", "Walker "+n, "load-"+n)
 			if err == nil {
 				people[i].Token = p.Token

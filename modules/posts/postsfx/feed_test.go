@@ -92,7 +92,7 @@ func TestFeed_WhatIsPublishedComesIntoTheFollowersTimelines(t *testing.T) {
 	t.Run("what was purged makes the timeline anew", func(t *testing.T) {
 		b.from(me, "hit")
 		require.NoError(t, b.db.Conn(t.Context()).Exec("DELETE FROM posts WHERE id = ?", one).Error)
-		require.NoError(t, b.redis.Del(t.Context(), "posts.content.3:"+one).Err())
+		require.NoError(t, b.redis.Del(t.Context(), "posts.content.4:"+one).Err())
 		fresh := b.another()
 		require.NotContains(t, fresh.page(me, "/feed?limit=20", "").ids(), one)
 		fresh.from(me, "miss")

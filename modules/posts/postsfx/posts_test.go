@@ -28,7 +28,7 @@ func TestCreate(t *testing.T) {
 	answer := b.do(ana, http.MethodPost, "/posts", object{
 		"caption": "  Sunday #Japandi with @ben and @nobody #japandi #Light ", "room": "living", "style": "japandi",
 		"photos": []object{
-			{"upload_id": two, "alt": "A chair", "pins": []object{{"x": 0.5, "y": 1, "product_id": chair, "label": "Chair"}, {"x": 0, "y": 0, "label": "?"}}},
+			{"upload_id": two, "alt": "A chair", "focal_point": object{"x": 0.25, "y": 1}, "pins": []object{{"x": 0.5, "y": 1, "product_id": chair, "label": "Chair"}, {"x": 0, "y": 0, "label": "?"}}},
 			{"upload_id": one},
 		},
 	}).Want(http.StatusCreated)
@@ -42,6 +42,8 @@ func TestCreate(t *testing.T) {
 	photos := made["photos"].([]any)
 	require.Equal(t, two.String(), photos[0].(object)["id"], "the order is kept")
 	require.Equal(t, "A chair", photos[0].(object)["alt"])
+	require.Equal(t, object{"x": 0.25, "y": 1.0}, photos[0].(object)["focal_point"])
+	require.Nil(t, photos[1].(object)["focal_point"])
 	require.NotEmpty(t, photos[0].(object)["palette"])
 	pins := photos[0].(object)["pins"].([]any)
 	require.Equal(t, "chair", pins[0].(object)["product"].(object)["slug"])
@@ -107,6 +109,8 @@ func TestCreate_RefusesWithPointers(t *testing.T) {
 		"x beyond the photo":    {pin(object{"x": 1.01, "y": 0}), "/body/photos/0/pins/1/x"},
 		"y before the photo":    {pin(object{"x": 0, "y": -0.01}), "/body/photos/0/pins/1/y"},
 		"no y":                  {pin(object{"x": 0}), "/body/photos/0/pins/1/y"},
+		"a focal point outside": {object{"photos": photo(object{"focal_point": object{"x": 0.5, "y": 1.5}})}, "/body/photos/0/focal_point/y"},
+		"half a focal point":    {object{"photos": photo(object{"focal_point": object{"x": 0.5}})}, "/body/photos/0/focal_point/y"},
 		"an unknown product":    {pin(object{"x": 0, "y": 0, "product_id": uuid.New()}), "/body/photos/0/pins/1/product_id"},
 		"a malformed product":   {pin(object{"x": 0, "y": 0, "product_id": "lamp"}), "/body/photos/0/pins/1/product_id"},
 		"a long label":          {pin(object{"x": 0, "y": 0, "label": strings.Repeat("a", 101)}), "/body/photos/0/pins/1/label"},

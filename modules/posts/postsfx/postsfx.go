@@ -21,6 +21,7 @@ import (
 	"atrium/modules/posts/internal/tag"
 	"atrium/modules/posts/internal/takeout"
 	"atrium/modules/posts/internal/taste"
+	"atrium/modules/posts/internal/view"
 	"atrium/modules/posts/internal/wish"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
@@ -45,6 +46,7 @@ var Module = fx.Module("posts",
 		erasure.NewStore, erasure.NewEraser,
 		taste.NewStore,
 		wish.NewStore, wish.NewFinder,
+		view.NewStore, view.NewCounter, view.NewHTTP,
 	),
 	fx.Provide(
 		func(d *card.Deck) posts.Reader { return d },
@@ -61,6 +63,7 @@ var Module = fx.Module("posts",
 	plug.Handlers(palette.Handlers),
 	plug.Schedules(discover.Schedules),
 	plug.Schedules(palette.Schedules),
+	plug.Schedules(view.Schedules),
 	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {
 		return httpserver.Bootstrap{Members: map[string]any{"rooms": cfg.Rooms, "styles": cfg.Styles}}
 	}),
@@ -73,7 +76,7 @@ var Off = fx.Module("posts", fx.Provide(
 	func() posts.Wishes { return posts.Absent{} },
 ))
 
-func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP) httpserver.Routes {
+func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP, v *view.HTTP) httpserver.Routes {
 	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
 		p.Register(router)
 		w.Register(router)
@@ -85,5 +88,6 @@ func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *boar
 		m.Register(router)
 		t.Register(router)
 		s.Register(router)
+		v.Register(router)
 	}}
 }

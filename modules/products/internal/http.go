@@ -111,7 +111,7 @@ func (h *HTTP) categories(ctx context.Context, in *page.Query) (*httpserver.Answ
 	}
 	items := make([]categoryResponse, len(rows))
 	for i, c := range rows {
-		items[i] = categoryResponse(c)
+		items[i] = toCategory(c)
 	}
 	list, err := page.Whole(*in, items)
 	if err != nil {

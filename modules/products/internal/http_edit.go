@@ -29,6 +29,7 @@ func (h *HTTP) registerEditing(r *httpserver.Router) {
 	httpserver.Handle(r, route(http.MethodPost, "/admin/products/{id}/variants", "create-variant", "Make a variant of a product", http.StatusCreated), h.addVariant)
 	httpserver.Handle(r, route(http.MethodPatch, "/admin/variants/{id}", "edit-variant", "Change a variant", 0), h.editVariant)
 	httpserver.Handle(r, route(http.MethodPost, "/admin/variants/{id}/stock", "adjust-stock", "Count pieces in or out of stock", http.StatusOK), h.adjustStock)
+	h.registerCategories(r)
 }
 
 func (h *HTTP) create(ctx context.Context, in *struct{ Body productBody }) (*httpserver.Answer[productResponse], error) {

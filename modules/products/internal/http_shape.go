@@ -82,7 +82,11 @@ type categoryResponse struct {
 	Slug       string  `json:"slug" example:"lighting"`
 	ParentSlug *string `json:"parent" doc:"slug of the category above; null at the top"`
 	Name       string  `json:"name" example:"Lighting"`
+	Position   int     `json:"position" doc:"among its neighbours" example:"1"`
+	Version    int64   `json:"version" example:"1"`
 }
+
+func toCategory(c Category) categoryResponse { return categoryResponse(c) }
 
 type suggestionResponse struct {
 	Type string  `json:"type" enum:"category,brand,product"`

@@ -199,5 +199,5 @@ func TestCategories(t *testing.T) {
 	s := setup(t, dbtest.Tx)
 	items := s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/categories"}).Want(200).JSON()["items"].([]any)
 	require.Len(t, items, 7)
-	require.Equal(t, object{"slug": "lighting", "parent": nil, "name": "Lighting"}, items[0])
+	require.Equal(t, object{"slug": "lighting", "parent": nil, "name": "Lighting", "position": 1.0, "version": 1.0}, items[0])
 }

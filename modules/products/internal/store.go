@@ -20,11 +20,15 @@ var faults = database.Faults{
 	"products_slug_key":           errSlugTaken,
 	"product_variants_sku_key":    errSKUTaken,
 	"products_category":           errCategory,
+	"categories_pkey":             errCategoryTaken,
 	"product_variants_on_hand":    errStockTooLow,
 	"product_variants_reserved":   errStockTooLow,
 	"product_variants_compare_at": errCompareAt,
 	"product_variants_sale":       errSale,
 }
+
+// categoryFaults are those of removing a category: what refers to it speaks of another mistake there.
+var categoryFaults = database.Faults{"products_category": errCategoryInUse, "categories_parent": errCategoryInUse}
 
 // Insert writes a new product with its tags, photos and listing.
 func (s *Store) Insert(ctx context.Context, p *Product) error {
@@ -173,20 +177,6 @@ func (s *Store) UpdateVariant(ctx context.Context, v *Variant) error {
 	v.UpdatedAt = s.db.Conn(ctx).NowFunc()
 	err := s.db.Conn(ctx).Select("*").Omit("id", "product_id", "on_hand", "reserved", "created_at").Updates(v).Error
 	return faults.Translate(err, nil)
-}
-
-// Categories reads them in the order they are shown.
-func (s *Store) Categories(ctx context.Context) ([]Category, error) {
-	var rows []Category
-	err := s.db.Conn(ctx).Raw(`SELECT slug, parent_slug, name FROM categories ORDER BY position, slug`).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
-}
-
-// Category is a branch of the catalogue.
-type Category struct {
-	Slug       string
-	ParentSlug *string
-	Name       string
 }
 
 // Viewed remembers that a person looked at a product; of all those, the latest most.

@@ -19,9 +19,10 @@ func Schedules(s *Service) []tasks.Schedule {
 	return []tasks.Schedule{{Name: "products.reprice", Every: sweepEvery, Run: s.RepriceDue}}
 }
 
-// Handlers are what the module listens to.
-func Handlers(store *Store, reviews *review.Service) []tasks.Handler {
+// Handlers are what the module listens to, and its own task.
+func Handlers(service *Service, store *Store, reviews *review.Service) []tasks.Handler {
 	return []tasks.Handler{
+		tasks.Job(service.Reindex, tasks.Queue("low")),
 		tasks.Subscriber("products.user_deleted", func(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
 			if err := store.ForgetViewed(ctx, e.UserID); err != nil {
 				return err

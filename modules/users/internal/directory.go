@@ -65,7 +65,7 @@ func (d *Directory) Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]us
 		if c.Gone {
 			continue
 		}
-		refs[id] = users.Ref{ID: id, Handle: c.Handle, DisplayName: c.DisplayName, Avatar: avatar(photos, c.AvatarID)}
+		refs[id] = users.Ref{ID: id, Handle: c.Handle, DisplayName: c.DisplayName, Avatar: picture(photos, c.AvatarID)}
 	}
 	return refs, nil
 }
@@ -156,13 +156,12 @@ func (d *Directory) Bootstrap() httpserver.Bootstrap {
 	return httpserver.Bootstrap{Members: map[string]any{"consents": pending(d.documents, nil)}}
 }
 
-// withAvatar is the person in short, with their picture.
-func (d *Directory) withAvatar(ctx context.Context, u user) (users.Ref, error) {
-	refs, err := d.withAvatars(ctx, []user{u})
-	if err != nil {
-		return users.Ref{}, err
-	}
-	return refs[0], nil
+// dress adds the person in short and the pictures to their profile.
+func (d *Directory) dress(ctx context.Context, u user, profile *users.User) error {
+	photos, err := d.photos(ctx, u.pictures())
+	profile.Ref = u.ref()
+	profile.Avatar, profile.Cover = picture(photos, u.AvatarID), picture(photos, u.CoverID)
+	return err
 }
 
 func (d *Directory) withAvatars(ctx context.Context, people []user) ([]users.Ref, error) {
@@ -179,7 +178,7 @@ func (d *Directory) withAvatars(ctx context.Context, people []user) ([]users.Ref
 	refs := make([]users.Ref, len(people))
 	for i, u := range people {
 		refs[i] = u.ref()
-		refs[i].Avatar = avatar(photos, u.AvatarID)
+		refs[i].Avatar = picture(photos, u.AvatarID)
 	}
 	return refs, nil
 }
@@ -191,7 +190,7 @@ func (d *Directory) photos(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	return d.library.Photos(ctx, ids)
 }
 
-func avatar(photos map[uuid.UUID]photo.Photo, id *uuid.UUID) *photo.Photo {
+func picture(photos map[uuid.UUID]photo.Photo, id *uuid.UUID) *photo.Photo {
 	if id == nil {
 		return nil
 	}

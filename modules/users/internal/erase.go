@@ -64,8 +64,8 @@ func (p *People) scrub(ctx context.Context, u *user) error {
 	if err != nil {
 		return err
 	}
-	if u.AvatarID != nil {
-		if err := p.library.Release(ctx, []uuid.UUID{*u.AvatarID}); err != nil {
+	if pictures := u.pictures(); len(pictures) > 0 {
+		if err := p.library.Release(ctx, pictures); err != nil {
 			return err
 		}
 	}

@@ -263,8 +263,7 @@ func (g *Graph) Profile(ctx context.Context, viewer uuid.UUID, idOrHandle string
 	}
 	view := profileView{User: u.profile(), Hidden: r.BlockedByMe}
 	view.Viewer = r.viewer()
-	view.Ref, err = g.directory.withAvatar(ctx, u)
-	return view, err
+	return view, g.directory.dress(ctx, u, &view.User)
 }
 
 // Person is a member of a list: the API's UserRef with viewer.

@@ -62,19 +62,26 @@ type editMeRequest struct {
 		Bio            *string    `json:"bio,omitempty" maxLength:"5000" doc:"at most 300 characters" example:"Small flats, big plants."`
 		IsPrivate      *bool      `json:"is_private,omitempty" doc:"going public accepts everybody who asked"`
 		AvatarUploadID nullableID `json:"avatar_upload_id,omitempty" doc:"a ready upload of yours; null: no avatar" example:"019b76da-a800-7734-821c-04958f7c6d25"`
+		CoverUploadID  nullableID `json:"cover_upload_id,omitempty" doc:"a ready upload of yours; null: no cover" example:"019b76da-a800-7734-821c-04958f7c6d26"`
 	}
 }
 
 func (r *editMeRequest) edit() (edit, error) {
 	e := edit{Handle: r.Body.Handle, DisplayName: r.Body.DisplayName, Bio: r.Body.Bio, IsPrivate: r.Body.IsPrivate}
-	e.Avatar.Set = r.Body.AvatarUploadID.sent
-	if text := r.Body.AvatarUploadID.text; text != nil {
-		id, err := uuid.Parse(*text)
-		if err != nil {
-			return e, fault.Invalid("users.invalid_profile", "The profile cannot be saved like this.").
-				At("/body/avatar_upload_id", "is not a ready, unused upload of yours")
+	for _, picture := range []struct {
+		to      *pictureEdit
+		asked   nullableID
+		pointer string
+	}{{&e.Avatar, r.Body.AvatarUploadID, "/body/avatar_upload_id"}, {&e.Cover, r.Body.CoverUploadID, "/body/cover_upload_id"}} {
+		picture.to.Set = picture.asked.sent
+		if text := picture.asked.text; text != nil {
+			id, err := uuid.Parse(*text)
+			if err != nil {
+				return e, fault.Invalid("users.invalid_profile", "The profile cannot be saved like this.").
+					At(picture.pointer, "is not a ready, unused upload of yours")
+			}
+			picture.to.Upload = &id
 		}
-		e.Avatar.Upload = &id
 	}
 	return e, nil
 }

@@ -139,8 +139,7 @@ func (p *People) Me(ctx context.Context, id uuid.UUID) (users.Me, error) {
 		return users.Me{}, err
 	}
 	me := u.me(pending(p.directory.documents, agreed))
-	me.Ref, err = p.directory.withAvatar(ctx, u)
-	return me, err
+	return me, p.directory.dress(ctx, u, &me.User)
 }
 
 // AddPosts implements users.Tally.
@@ -161,7 +160,10 @@ func (p *People) Edit(ctx context.Context, id uuid.UUID, match etag.Match, e edi
 		if err := p.rename(ctx, u, e.Handle); err != nil {
 			return err
 		}
-		if err := p.changeAvatar(ctx, u, e.Avatar); err != nil {
+		if err := p.changePicture(ctx, u.ID, &u.AvatarID, e.Avatar, "/body/avatar_upload_id"); err != nil {
+			return err
+		}
+		if err := p.changePicture(ctx, u.ID, &u.CoverID, e.Cover, "/body/cover_upload_id"); err != nil {
 			return err
 		}
 		u.Version++
@@ -202,24 +204,24 @@ func (p *People) rename(ctx context.Context, u *user, handle *string) error {
 	return u.rename(*handle, now)
 }
 
-func (p *People) changeAvatar(ctx context.Context, u *user, change avatarEdit) error {
+func (p *People) changePicture(ctx context.Context, owner uuid.UUID, picture **uuid.UUID, change pictureEdit, pointer string) error {
 	if !change.Set {
 		return nil
 	}
-	if u.AvatarID != nil {
-		if err := p.library.Release(ctx, []uuid.UUID{*u.AvatarID}); err != nil {
+	if *picture != nil {
+		if err := p.library.Release(ctx, []uuid.UUID{**picture}); err != nil {
 			return err
 		}
 	}
-	u.AvatarID = change.Upload
+	*picture = change.Upload
 	if change.Upload == nil {
 		return nil
 	}
 	err := p.library.Claim(ctx, uploads.Claim{
-		Owner: u.ID, Uploads: []uuid.UUID{*change.Upload}, Audience: uploads.Everybody, Pointer: "/body",
+		Owner: owner, Uploads: []uuid.UUID{*change.Upload}, Audience: uploads.Everybody, Pointer: "/body",
 	})
 	if errors.Is(err, uploads.ErrNotUsable) { // the library speaks of lists
-		return uploads.ErrNotUsable.At("/body/avatar_upload_id", "is not a ready, unused upload of yours").Because(err)
+		return uploads.ErrNotUsable.At(pointer, "is not a ready, unused upload of yours").Because(err)
 	}
 	return err
 }

@@ -91,18 +91,27 @@ func TestEditMe(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "Anna", refs[ana].DisplayName)
 	})
-	t.Run("an avatar is claimed, and given up for the next", func(t *testing.T) {
-		one, two := b.library.Add(ana), b.library.Add(ana)
-		patch(t, b, "/v1/me", ana, "*", map[string]any{"avatar_upload_id": one}).Want(200)
-		require.True(t, b.library.Used(one))
-		patch(t, b, "/v1/me", ana, "*", map[string]any{"avatar_upload_id": two}).Want(200)
-		require.Contains(t, string(patch(t, b, "/v1/me", ana, "*", map[string]any{"avatar_upload_id": nil}).Want(200).Body), `"avatar":null`)
-	})
-	t.Run("a foreign upload is named in the body", func(t *testing.T) {
-		for _, id := range []any{b.library.Add(ben), uuid.New(), "nonsense"} {
-			require.Contains(t, string(patch(t, b, "/v1/me", ana, "*", map[string]any{"avatar_upload_id": id}).Want(422).Body), "/body/avatar_upload_id")
+	for _, picture := range []string{"avatar", "cover"} {
+		field := picture + "_upload_id"
+		shown := func(path string, viewer uuid.UUID) any {
+			return b.Do(t, apptest.Request{Method: "GET", Path: path, Token: apptest.As(viewer)}).Want(200).JSON()[picture]
 		}
-	})
+		t.Run("the "+picture+" is claimed, shown, and given up for the next", func(t *testing.T) {
+			one, two := b.library.Add(ana), b.library.Add(ana)
+			patch(t, b, "/v1/me", ana, "*", map[string]any{field: one}).Want(200)
+			require.True(t, b.library.Used(one))
+			require.Equal(t, one.String(), shown("/v1/users/"+ana.String(), ben).(map[string]any)["id"])
+			patch(t, b, "/v1/me", ana, "*", map[string]any{field: two}).Want(200)
+			require.Equal(t, two.String(), shown("/v1/me", ana).(map[string]any)["id"])
+			require.Nil(t, patch(t, b, "/v1/me", ana, "*", map[string]any{field: nil}).Want(200).JSON()[picture])
+			require.Nil(t, shown("/v1/users/"+ana.String(), ben))
+		})
+		t.Run("a foreign upload for the "+picture+" is named in the body", func(t *testing.T) {
+			for _, id := range []any{b.library.Add(ben), uuid.New(), "nonsense"} {
+				require.Contains(t, string(patch(t, b, "/v1/me", ana, "*", map[string]any{field: id}).Want(422).Body), "/body/"+field)
+			}
+		})
+	}
 }
 
 func TestHandleChange(t *testing.T) {

@@ -69,7 +69,7 @@ func (s store) present(ctx context.Context, ids []uuid.UUID) (found []user, err 
 
 // save writes what a person or the back office changes.
 func (s store) save(ctx context.Context, u *user) error {
-	err := s.db.Conn(ctx).Model(u).Select("handle", "display_name", "bio", "avatar_id", "is_private", "email", "email_verified",
+	err := s.db.Conn(ctx).Model(u).Select("handle", "display_name", "bio", "avatar_id", "cover_id", "is_private", "email", "email_verified",
 		"roles", "version", "handle_changed_at", "handle_changed_before", "suspended_at", "erase_at", "erased_at", "updated_at").
 		Updates(u).Error
 	return faults.Translate(err, nil)

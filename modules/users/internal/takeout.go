@@ -8,7 +8,7 @@ import (
 // Takeout is what the module hands out of what it keeps about a person.
 func Takeout(db *database.DB) takeout.Part {
 	return takeout.Tables(db, "users",
-		takeout.Table{Name: "profile", Select: `SELECT id, handle, display_name, bio, avatar_id, is_private, email, email_verified, roles,
+		takeout.Table{Name: "profile", Select: `SELECT id, handle, display_name, bio, avatar_id, cover_id, is_private, email, email_verified, roles,
 			followers, following, posts, suspended_at, created_at, updated_at FROM users WHERE id = @user`},
 		takeout.Table{Name: "handles", Select: `SELECT handle, expires_at FROM user_handles WHERE user_id = @user`},
 		takeout.Table{Name: "settings", Select: `SELECT * FROM user_settings WHERE user_id = @user`},

@@ -35,6 +35,7 @@ type user struct {
 	DisplayName         string
 	Bio                 string
 	AvatarID            *uuid.UUID
+	CoverID             *uuid.UUID
 	IsPrivate           bool
 	Email               string
 	EmailVerified       bool
@@ -67,6 +68,17 @@ func newUser(p users.NewPerson) user {
 		ID: uuid.Must(uuid.NewV7()), DisplayName: name, Email: email,
 		EmailVerified: p.EmailVerified && email != "", Roles: words{}, Version: 1,
 	}
+}
+
+// pictures are the photos that the person shows.
+func (u user) pictures() []uuid.UUID {
+	var ids []uuid.UUID
+	for _, id := range []*uuid.UUID{u.AvatarID, u.CoverID} {
+		if id != nil {
+			ids = append(ids, *id)
+		}
+	}
+	return ids
 }
 
 func (u user) ref() users.Ref {
@@ -115,7 +127,8 @@ type edit struct {
 	DisplayName *string
 	Bio         *string
 	IsPrivate   *bool
-	Avatar      avatarEdit
+	Avatar      pictureEdit
+	Cover       pictureEdit
 }
 
 // apply takes over the texts.
@@ -128,8 +141,8 @@ func (u *user) apply(e edit) {
 	}
 }
 
-// avatarEdit: Set with a nil Upload takes the avatar away.
-type avatarEdit struct {
+// pictureEdit: Set with a nil Upload takes the picture away.
+type pictureEdit struct {
 	Set    bool
 	Upload *uuid.UUID
 }

@@ -21,7 +21,8 @@ var (
 	errTaken    = fault.Conflict("orders.coupon_taken", "There is a coupon with this code.")
 	errInvalid  = fault.Invalid("orders.coupon_invalid", "This coupon cannot be used for this cart.",
 		fault.Field{Pointer: "/body/coupon", Detail: "is unknown, over, or not for this cart"})
-	errExhausted = fault.Conflict("orders.coupon_exhausted", "This coupon has been used up.")
+	// ErrExhausted: the coupon, or the person's share of it, has no use left.
+	ErrExhausted = fault.Conflict("orders.coupon_exhausted", "This coupon has been used up.")
 	errKind      = fault.Invalid("orders.coupon_kind", "A coupon is either a percentage or an amount.",
 		fault.Field{Pointer: "/body/percent", Detail: "give percent or amount, not both"})
 	errCurrency = fault.Invalid("orders.coupon_currency", "The currencies of a coupon differ.",
@@ -85,7 +86,7 @@ func (s *Service) Use(ctx context.Context, code string, user, order uuid.UUID, s
 	}
 	counted, err := s.store.Count(ctx, c, user, order)
 	if err == nil && !counted {
-		err = errExhausted
+		err = ErrExhausted
 	}
 	return c.Discount(subtotal), err
 }
@@ -110,6 +111,15 @@ func (s *Service) useBest(ctx context.Context, user, order uuid.UUID, subtotal m
 // GiveBack uncounts an order's use, if it has one, in the transaction open in ctx.
 func (s *Service) GiveBack(ctx context.Context, order uuid.UUID) error {
 	return s.store.GiveBack(ctx, order)
+}
+
+// UseAgain counts the use that an order gave back, in the transaction open in ctx, or returns ErrExhausted where others took it meanwhile.
+func (s *Service) UseAgain(ctx context.Context, order uuid.UUID) error {
+	counted, err := s.store.Recount(ctx, order)
+	if err == nil && !counted {
+		return ErrExhausted
+	}
+	return err
 }
 
 // Create makes a coupon.

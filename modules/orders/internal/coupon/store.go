@@ -56,11 +56,30 @@ func (s *Store) Count(ctx context.Context, c Coupon, user, order uuid.UUID) (cou
 		c.ID, user).Error, nil)
 }
 
-// GiveBack removes an order's use and uncounts it.
+// GiveBack uncounts an order's use.
 func (s *Store) GiveBack(ctx context.Context, order uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`WITH gone AS (DELETE FROM coupon_uses WHERE order_id = ? RETURNING coupon_id, user_id),
+	return faults.Translate(s.db.Conn(ctx).Exec(`WITH gone AS (UPDATE coupon_uses SET given_back = true WHERE order_id = ? AND NOT given_back
+			RETURNING coupon_id, user_id),
 		person AS (UPDATE coupon_people p SET uses = p.uses - 1 FROM gone g WHERE p.coupon_id = g.coupon_id AND p.user_id = g.user_id)
 		UPDATE coupons SET uses = uses - 1 FROM gone WHERE id = gone.coupon_id AND max_uses IS NOT NULL`, order).Error, nil)
+}
+
+// Recount counts a use again that was given back; counted is false where none is left. An order without such a use has nothing to count.
+// After false the transaction has to be undone.
+func (s *Store) Recount(ctx context.Context, order uuid.UUID) (counted bool, err error) {
+	var use struct{ CouponID, UserID uuid.UUID }
+	conn := s.db.Conn(ctx)
+	err = conn.Raw(`UPDATE coupon_uses SET given_back = false WHERE order_id = ? AND given_back RETURNING coupon_id, user_id`, order).Scan(&use).Error
+	if err != nil || use.CouponID == uuid.Nil {
+		return err == nil, faults.Translate(err, nil)
+	}
+	done := conn.Exec(`UPDATE coupon_people p SET uses = p.uses + 1 FROM coupons c
+		WHERE c.id = p.coupon_id AND p.coupon_id = ? AND p.user_id = ? AND p.uses < coalesce(c.max_uses_per_person, p.uses + 1)`, use.CouponID, use.UserID)
+	if done.Error != nil || done.RowsAffected == 0 {
+		return false, faults.Translate(done.Error, nil)
+	}
+	done = conn.Exec(`UPDATE coupons SET uses = uses + (max_uses IS NOT NULL)::int WHERE id = ? AND uses < coalesce(max_uses, uses + 1)`, use.CouponID)
+	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
 }
 
 // Insert writes a new coupon.
@@ -76,7 +95,7 @@ func (s *Store) Lock(ctx context.Context, id uuid.UUID) (c Coupon, err error) {
 
 // Limit begins to count a coupon that had no limit, from the uses that it has had.
 func (s *Store) Limit(ctx context.Context, id uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE coupons SET uses = (SELECT count(*) FROM coupon_uses WHERE coupon_id = ?) WHERE id = ?`,
+	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE coupons SET uses = (SELECT count(*) FROM coupon_uses WHERE coupon_id = ? AND NOT given_back) WHERE id = ?`,
 		id, id).Error, nil)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"atrium/modules/orders"
+	"atrium/modules/orders/internal/order"
 	"atrium/platform/apptest"
 	"atrium/platform/money"
 	"atrium/platform/tasks/taskstest"
@@ -311,4 +312,39 @@ func TestAFreeOrderIsPaidAtOnce(t *testing.T) {
 	s.level(gift, 1, 0, 1)
 	require.Equal(t, "cancelled", b.do("POST", "/v1/orders/"+o.ID+"/cancel", nil).Want(200).JSON()["status"])
 	s.level(gift, 2, 0, 0)
+}
+
+// Who has bought a product may review it: what counts is what was paid for and kept.
+func TestBought(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	lamp, b := s.lamp(9), s.buyer()
+	offers, err := s.shop.Offers(t.Context(), []uuid.UUID{lamp})
+	require.NoError(t, err)
+	product, store := offers[lamp].Product.ID, order.NewStore(s.db)
+	bought := func(by *buyer) (ids []string) {
+		t.Helper()
+		lines, err := store.Bought(t.Context(), by.id, product)
+		require.NoError(t, err)
+		for _, id := range lines {
+			ids = append(ids, id.String())
+		}
+		return ids
+	}
+	first, second := b.order(lamp, 2), b.order(lamp, 1)
+	require.Empty(t, bought(b), "not paid yet")
+	b.pay(first)
+	b.pay(second)
+	require.Equal(t, []string{first.Items[0].ID, second.Items[0].ID}, bought(b), "oldest first")
+	require.Empty(t, bought(s.buyer()), "somebody else")
+	refund := func(quantity int) {
+		s.send(s.admin, "POST", "/v1/admin/orders/"+first.ID+"/refund",
+			object{"lines": []object{{"item_id": first.Items[0].ID, "quantity": quantity}}, "reason": "broken"}).Want(201)
+	}
+	refund(1)
+	require.Len(t, bought(b), 2, "one of two is still theirs")
+	refund(1)
+	require.Equal(t, []string{second.Items[0].ID}, bought(b))
+	b.do("POST", "/v1/orders/"+second.ID+"/cancel", nil).Want(200)
+	require.Empty(t, bought(b))
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/modules/orders"
+	"atrium/modules/orders/internal/coupon"
 	"atrium/modules/products"
 	"atrium/platform/money"
 	"atrium/platform/outbox"
@@ -94,7 +95,7 @@ func (s *Service) apply(ctx context.Context, id uuid.UUID, intent payment.Intent
 		})
 	}
 	err := settle(s.reviveLate)
-	if errors.Is(err, products.ErrInsufficientStock) {
+	if errors.Is(err, products.ErrInsufficientStock) || errors.Is(err, coupon.ErrExhausted) {
 		err = settle(s.refundLate)
 	}
 	if err != nil || !o.Status.over() || intent.Status != payment.StatusOpen {
@@ -217,8 +218,12 @@ func (s *Service) paid(ctx context.Context, o *Order, note string) error {
 	return s.outbox.Enqueue(ctx, Fulfil{OrderID: o.ID})
 }
 
-// reviveLate takes the stock again for an order that expired before its money came; products.ErrInsufficientStock if it is gone.
+// reviveLate takes the coupon and the stock again for an order that expired before its money came; coupon.ErrExhausted or
+// products.ErrInsufficientStock if others have them.
 func (s *Service) reviveLate(ctx context.Context, o *Order, _ Payment) error {
+	if err := s.coupons.UseAgain(ctx, o.ID); err != nil {
+		return err
+	}
 	if err := s.stock.Reserve(ctx, o.ID, o.lines()); err != nil {
 		return err
 	}
@@ -229,10 +234,10 @@ func (s *Service) reviveLate(ctx context.Context, o *Order, _ Payment) error {
 // refundLate gives the money back.
 func (s *Service) refundLate(ctx context.Context, o *Order, p Payment) error {
 	s.alert(ctx, "late_payment", "money came too late and goes back", zap.Stringer("order_id", o.ID))
-	if err := s.store.Note(ctx, o, "paid after the reservation had ended; sold out meanwhile"); err != nil {
+	if err := s.store.Note(ctx, o, "paid after the reservation had ended; others have taken the stock or the coupon meanwhile"); err != nil {
 		return err
 	}
-	return s.payBack(ctx, o, p, "sold out before the payment arrived")
+	return s.payBack(ctx, o, p, "stock or coupon were gone before the payment arrived")
 }
 
 // Fulfil makes the reserved pieces of a paid order its own. Twice is once.

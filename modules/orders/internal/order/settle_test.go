@@ -147,9 +147,12 @@ func TestExpiry_OfAnOrderThatWasPaidMeanwhileSettlesIt(t *testing.T) {
 func TestLatePayment(t *testing.T) {
 	t.Parallel()
 	// The provider is away when the order expires, so the intent stays open and can be paid.
-	late := func(t *testing.T, stock int64) (*till, *buyer, uuid.UUID, placed) {
+	late := func(t *testing.T, stock int64, coupons ...object) (*till, *buyer, uuid.UUID, placed) {
 		s := setup(t)
 		s.webhooks("")
+		for _, c := range coupons {
+			s.send(s.admin, "POST", "/v1/admin/coupons", c).Want(201)
+		}
 		lamp, b := s.lamp(stock), s.buyer()
 		o := b.order(lamp, 1)
 		s.down.Store(true)
@@ -180,6 +183,34 @@ func TestLatePayment(t *testing.T) {
 		s.level(lamp, 0, 0, 1)
 		require.EqualValues(t, 5000, s.number(`SELECT sum(captured - refunded) FROM payments`))
 		require.Len(t, taskstest.Events[orders.Refunded](t, s.db), 1)
+	})
+	once := object{"code": "ONCE", "percent": 10, "automatic": true, "max_uses": 1}
+	t.Run("takes the coupon again, which nobody else can use then", func(t *testing.T) {
+		t.Parallel()
+		s, b, lamp, o := late(t, 2, once)
+		require.Zero(t, s.number(`SELECT uses FROM coupons`))
+		s.succeed(o.Payment.IntentID)
+		s.settle(o)
+		require.Equal(t, "paid", b.read(o.ID).Status)
+		require.EqualValues(t, 4500, b.read(o.ID).Total.Amount)
+		require.EqualValues(t, 1, s.number(`SELECT uses FROM coupons`))
+		require.EqualValues(t, 5000, s.buyer().order(lamp, 1).Total.Amount)
+		b.do("POST", "/v1/orders/"+o.ID+"/cancel", nil).Want(200)
+		require.Zero(t, s.number(`SELECT uses FROM coupons`), "and is given back once more")
+		require.Zero(t, s.number(`SELECT sum(uses) FROM coupon_people`))
+	})
+	t.Run("goes back where the coupon is used up", func(t *testing.T) {
+		t.Parallel()
+		s, b, lamp, o := late(t, 2, once)
+		other := s.buyer()
+		other.pay(other.order(lamp, 1))
+		s.succeed(o.Payment.IntentID)
+		s.settle(o)
+		s.work()
+		require.Equal(t, "refunded", b.read(o.ID).Status)
+		require.EqualValues(t, 4500, s.number(`SELECT sum(captured - refunded) FROM payments`))
+		require.EqualValues(t, 1, s.number(`SELECT uses FROM coupons`))
+		s.level(lamp, 1, 0, 1)
 	})
 	t.Run("an intent that was left open is cancelled by the sweep", func(t *testing.T) {
 		t.Parallel()

@@ -29,11 +29,18 @@ type Content struct {
 	Photos        []Photo  `gorm:"serializer:json"`
 }
 
-// Photo is a photo of a post, in the author's order. A nil Alt leaves the upload's own text.
+// Photo is a photo of a post, in the author's order. A nil Alt leaves the upload's own text, a nil Focal the middle.
 type Photo struct {
-	ID   uuid.UUID `json:"id"`
-	Alt  *string   `json:"alt"`
-	Pins []Pin     `json:"pins"`
+	ID    uuid.UUID `json:"id"`
+	Alt   *string   `json:"alt"`
+	Focal *Point    `json:"focal,omitempty"`
+	Pins  []Pin     `json:"pins"`
+}
+
+// Point is a place on an upright photo.
+type Point struct {
+	X float64 `json:"x" minimum:"0" maximum:"1" example:"0.42" doc:"0..1 from the left"`
+	Y float64 `json:"y" minimum:"0" maximum:"1" example:"0.58" doc:"0..1 from the top"`
 }
 
 // Pin marks a place on an upright photo: X and Y in 0..1 from its left and top.

@@ -41,7 +41,7 @@ func NewDeck(store *Store, sight *Sight, c *cache.Cache, timelines *Timelines, p
 	catalogue products.Catalogue, mutes users.Mutes) *Deck {
 	return &Deck{
 		store: store, sight: sight, timelines: timelines, people: people, library: library, catalogue: catalogue, mutes: mutes,
-		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.3", cachedFor, keptFor, keptAtMost),
+		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", cachedFor, keptFor, keptAtMost),
 		marks:    cache.NewSpace[uuid.UUID, marks](c, "posts.marks", cachedFor, keptFor, keptAtMost),
 		shown:    cache.NewDerived[uuid.UUID, *written](c, "posts.card", shownFor, keptAtMost),
 	}

@@ -35,7 +35,8 @@ type Post struct {
 // PostPhoto is a photo with what is pinned on it.
 type PostPhoto struct {
 	photo.Photo
-	Pins []PostPin `json:"pins"`
+	FocalPoint *Point    `json:"focal_point" doc:"what to keep in view where the photo is cropped; null: the middle"`
+	Pins       []PostPin `json:"pins"`
 }
 
 // PostPin is a marked place on a photo. Product is null where none is named, or where it is gone.
@@ -118,7 +119,7 @@ func (all around) dress(c *Content, whole bool) []PostPhoto {
 		for i, pin := range p.Pins {
 			pins[i] = PostPin{X: pin.X, Y: pin.Y, Label: pin.Label, Product: all.product(pin.ProductID)}
 		}
-		photos = append(photos, PostPhoto{Photo: picture, Pins: pins})
+		photos = append(photos, PostPhoto{Photo: picture, FocalPoint: p.Focal, Pins: pins})
 	}
 	return photos
 }

@@ -22,7 +22,8 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*C
 		       p.counts_hidden, p.comment_policy,
 		       p.deleted_at IS NOT NULL AS gone, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
 		       (SELECT coalesce(json_agg(t.tag ORDER BY t.position), '[]') FROM post_tags t WHERE t.post_id = p.id) AS tags,
-		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt, 'pins',
+		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt,
+		               'focal', CASE WHEN i.focal_x IS NOT NULL THEN json_build_object('x', i.focal_x, 'y', i.focal_y) END, 'pins',
 		               (SELECT coalesce(json_agg(json_build_object('x', g.x, 'y', g.y, 'label', g.label, 'product_id', g.product_id)
 		                                         ORDER BY g.position), '[]')
 		                FROM post_product_tags g WHERE g.post_id = i.post_id AND g.photo_id = i.photo_id)

@@ -26,6 +26,8 @@ func (h *HTTP) Register(r *httpserver.Router) {
 		Summary: "Posts with a hashtag, newest first"}, h.tagged)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/search/posts", Name: "search-posts",
 		Summary: "Public posts by words, room and style, newest first; by colours, the nearest first"}, h.search)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/search/posts/facets", Name: "count-found-posts",
+		Summary: "How many of the posts that a search finds are of which room and style"}, h.facets)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/products/{product}/posts", Name: "list-product-posts", Access: httpserver.Open,
 		Summary: "Rooms with the product, those that most people saved first"}, h.showing)
 }
@@ -51,6 +53,12 @@ type searchRequest struct {
 	page.Query
 }
 
+type facetsRequest struct {
+	Text  string `query:"q" maxLength:"100" example:"oak table" doc:"words that the caption holds"`
+	Room  string `query:"room" example:"living"`
+	Style string `query:"style" example:"japandi"`
+}
+
 type showingRequest struct {
 	Product string `path:"product" doc:"id or slug"`
 	page.Query
@@ -74,6 +82,14 @@ func (h *HTTP) search(ctx context.Context, in *searchRequest) (*answer, error) {
 	return ok(h.discover.Search(ctx, identity.From(ctx).UserID, Search{
 		Text: in.Text, Room: in.Room, Style: in.Style, Colors: in.Colors, Tolerance: in.Tolerance,
 	}, in.Query))
+}
+
+func (h *HTTP) facets(ctx context.Context, in *facetsRequest) (*httpserver.Answer[Facets], error) {
+	facets, err := h.discover.Facets(ctx, identity.From(ctx).UserID, Search{Text: in.Text, Room: in.Room, Style: in.Style})
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(facets), nil
 }
 
 func (h *HTTP) showing(ctx context.Context, in *showingRequest) (*answer, error) {

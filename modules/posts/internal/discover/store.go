@@ -29,19 +29,29 @@ func (s *Store) byAuthor(ctx context.Context, author uuid.UUID, visibilities []s
 
 // found returns public posts whose caption holds all the words, of a room and a style ("": any).
 func (s *Store) found(ctx context.Context, typed []string, room, style string, after card.Spot, n int) ([]card.Spot, error) {
-	return s.newest(ctx, after, n, func(q *gorm.DB) *gorm.DB {
-		q = q.Where("visibility = 'public'")
-		if condition, values := words.InCaption(typed); condition != "" {
-			q = q.Where(condition, values...)
-		}
-		if room != "" {
-			q = q.Where("room = ?", room)
-		}
-		if style != "" {
-			q = q.Where("style = ?", style)
-		}
-		return q
-	})
+	return s.newest(ctx, after, n, func(q *gorm.DB) *gorm.DB { return matching(q, typed, room, style) })
+}
+
+// traits returns what the newest n of these posts are.
+func (s *Store) traits(ctx context.Context, typed []string, room, style string, n int) ([]traits, error) {
+	var found []traits
+	q := s.db.Conn(ctx).Table("posts").Select("author_id, coalesce(room, '') AS room, coalesce(style, '') AS style").Where("deleted_at IS NULL")
+	err := matching(q, typed, room, style).Order("created_at DESC, id DESC").Limit(n).Scan(&found).Error
+	return found, faults.Translate(err, nil)
+}
+
+func matching(q *gorm.DB, typed []string, room, style string) *gorm.DB {
+	q = q.Where("visibility = 'public'")
+	if condition, values := words.InCaption(typed); condition != "" {
+		q = q.Where(condition, values...)
+	}
+	if room != "" {
+		q = q.Where("room = ?", room)
+	}
+	if style != "" {
+		q = q.Where("style = ?", style)
+	}
+	return q
 }
 
 // newest returns living posts after a spot, newest first, narrowed down by where.

@@ -154,50 +154,38 @@ func (s *Service) Delete(ctx context.Context, author, id uuid.UUID) error {
 	})
 }
 
-// errMoved: the draft is not what it was when it was read.
-var errMoved = errors.New("the draft was changed meanwhile")
-
-// attempts bounds how often a publication begins anew because the draft was saved in the same moment.
-const attempts = 5
-
 // Publish publishes the author's draft now, as it was saved last, and returns the post: the same one however often it is called.
+// Whoever saves or publishes it at the same time waits.
 func (s *Service) Publish(ctx context.Context, author, id uuid.UUID) (card.Post, error) {
-	for range attempts {
-		d, err := s.store.Find(ctx, author, id)
+	var made uuid.UUID
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		d, err := s.store.Held(ctx, author, id)
 		if err != nil {
-			return card.Post{}, err
+			return err
 		}
 		if d.PostID != nil {
-			return s.posts.Read(ctx, author, *d.PostID)
+			made = *d.PostID
+			return nil
 		}
-		made, err := s.publish(ctx, d)
-		if !errors.Is(err, errMoved) {
-			if err != nil {
-				return card.Post{}, err
-			}
-			return s.posts.Read(ctx, author, made)
-		}
+		made, err = s.publish(ctx, d)
+		return err
+	})
+	if err != nil {
+		return card.Post{}, err
 	}
-	return card.Post{}, posts.ErrDraftBusy
+	return s.posts.Read(ctx, author, made)
 }
 
-// publish makes a post of the draft, if the draft is still as it was read: else errMoved. That is one conditional update, so however
-// many ask at once, one post is made.
+// publish makes a post of a locked draft.
 func (s *Service) publish(ctx context.Context, d Draft) (uuid.UUID, error) {
 	p, err := s.posts.Prepare(ctx, d.AuthorID, d.Said, &d.Said)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return p.ID, s.db.InTx(ctx, func(ctx context.Context) error {
-		taken, err := s.store.Take(ctx, d, p.ID)
-		if err != nil {
-			return err
-		}
-		if !taken {
-			return errMoved
-		}
-		return s.posts.Publish(ctx, p)
-	})
+	if err := s.store.Give(ctx, d.ID, p.ID); err != nil {
+		return uuid.Nil, err
+	}
+	return p.ID, s.posts.Publish(ctx, p)
 }
 
 // Schedule has the author's draft published at a moment, instead of the one planned before. What could not be published now is
@@ -237,19 +225,22 @@ func (s *Service) Cancel(ctx context.Context, author, id uuid.UUID) error {
 // Due publishes a draft whose moment has come, unless it is planned for another one now, or for none. Where it cannot be published,
 // the draft says why, and is planned no more.
 func (s *Service) Due(ctx context.Context, t Publish) error {
-	d, err := s.store.Find(ctx, t.AuthorID, t.DraftID)
-	if errors.Is(err, posts.ErrDraftNotFound) || err == nil && (d.PostID != nil || !d.dueAt(t.At)) {
-		return nil
-	}
-	if err != nil {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		d, err := s.store.Held(ctx, t.AuthorID, t.DraftID)
+		if errors.Is(err, posts.ErrDraftNotFound) || err == nil && (d.PostID != nil || !d.dueAt(t.At)) {
+			return nil
+		}
+		if err == nil {
+			err = s.present(ctx, d.AuthorID)
+		}
+		if err == nil {
+			_, err = s.publish(ctx, d)
+		}
 		return err
-	}
-	if err = s.present(ctx, d.AuthorID); err == nil {
-		_, err = s.publish(ctx, d)
-	}
+	})
 	var refusal *fault.Error
 	if errors.As(err, &refusal) && refusal.Kind != fault.KindInternal && refusal.Kind != fault.KindUnavailable {
-		return s.store.Fail(ctx, d.ID, t.At, refusal.Code)
+		return s.store.Fail(ctx, t.DraftID, t.At, refusal.Code)
 	}
 	return err
 }

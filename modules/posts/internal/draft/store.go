@@ -29,9 +29,7 @@ func (s *Store) Lock(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 	if err != nil {
 		return Draft{}, faults.Translate(err, nil)
 	}
-	var d Draft
-	err = one(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ? FOR UPDATE`, id, author).Scan(&d))
-	return d, err
+	return s.Held(ctx, author, id)
 }
 
 // Find returns the author's draft, a published one too, or posts.ErrDraftNotFound.
@@ -73,12 +71,17 @@ func (s *Store) Plan(ctx context.Context, author, id uuid.UUID, at *time.Time) e
 		UPDATE post_drafts SET publish_at = ?, problem = NULL WHERE id = ? AND author_id = ? AND post_id IS NULL`, at, id, author))
 }
 
-// Take makes the draft the given post's, if it is still as it was read, and reports whether it was.
-func (s *Store) Take(ctx context.Context, d Draft, post uuid.UUID) (bool, error) {
-	done := s.db.Conn(ctx).Exec(`
-		UPDATE post_drafts SET post_id = ?, said = '{}', publish_at = NULL, problem = NULL
-		WHERE id = ? AND post_id IS NULL AND version = ? AND publish_at IS NOT DISTINCT FROM ?`, post, d.ID, d.Version, d.PublishAt)
-	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
+// Held is Find with the draft locked until the transaction ends.
+func (s *Store) Held(ctx context.Context, author, id uuid.UUID) (Draft, error) {
+	var d Draft
+	err := one(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ? FOR UPDATE`, id, author).Scan(&d))
+	return d, err
+}
+
+// Give makes a held draft the given post's.
+func (s *Store) Give(ctx context.Context, id, post uuid.UUID) error {
+	return one(s.db.Conn(ctx).Exec(`
+		UPDATE post_drafts SET post_id = ?, said = '{}', publish_at = NULL, problem = NULL WHERE id = ? AND post_id IS NULL`, post, id))
 }
 
 // Fail notes why the draft was not published when it was planned, if it still is planned for then.

@@ -40,9 +40,10 @@ func (h *HTTP) Register(r *httpserver.Router) {
 
 // DraftPhoto is a photo in a request: a finished upload of the author, or a photo that the post has.
 type DraftPhoto struct {
-	UploadID uuid.UUID  `json:"upload_id"`
-	Alt      *string    `json:"alt,omitempty" doc:"what is to be seen, for those who cannot; at most 1,000 characters"`
-	Pins     []DraftPin `json:"pins,omitempty" maxItems:"20" nullable:"false"`
+	UploadID   uuid.UUID   `json:"upload_id"`
+	Alt        *string     `json:"alt,omitempty" doc:"what is to be seen, for those who cannot; at most 1,000 characters"`
+	FocalPoint *card.Point `json:"focal_point,omitempty" doc:"what to keep in view where the photo is cropped"`
+	Pins       []DraftPin  `json:"pins,omitempty" maxItems:"20" nullable:"false"`
 }
 
 // DraftPin is a pin in a request.
@@ -196,7 +197,7 @@ func (h *HTTP) restore(ctx context.Context, in *postRequest) (*httpserver.Answer
 func toPhotos(drafts []DraftPhoto) []card.Photo {
 	photos := make([]card.Photo, len(drafts))
 	for i, d := range drafts {
-		photos[i] = card.Photo{ID: d.UploadID, Alt: d.Alt, Pins: make([]card.Pin, len(d.Pins))}
+		photos[i] = card.Photo{ID: d.UploadID, Alt: d.Alt, Focal: d.FocalPoint, Pins: make([]card.Pin, len(d.Pins))}
 		for j, pin := range d.Pins {
 			photos[i].Pins[j] = card.Pin{X: pin.X, Y: pin.Y, Label: pin.Label, ProductID: pin.ProductID}
 		}

@@ -40,6 +40,8 @@ type Image struct {
 	Position int
 	PhotoID  uuid.UUID
 	Alt      *string
+	FocalX   *float64
+	FocalY   *float64
 }
 
 // TableName is the table's name.
@@ -205,7 +207,11 @@ func (d Draft) row(id, author uuid.UUID) Post {
 // parts returns what the draft writes beside the post's row.
 func (d Draft) parts(id uuid.UUID) (images []Image, pins []Pin, tags []Tag) {
 	for i, photo := range d.Photos {
-		images = append(images, Image{PostID: id, Position: i, PhotoID: photo.ID, Alt: photo.Alt})
+		image := Image{PostID: id, Position: i, PhotoID: photo.ID, Alt: photo.Alt}
+		if photo.Focal != nil {
+			image.FocalX, image.FocalY = &photo.Focal.X, &photo.Focal.Y
+		}
+		images = append(images, image)
 		for j, pin := range photo.Pins {
 			pins = append(pins, Pin{PostID: id, PhotoID: photo.ID, Position: j, X: pin.X, Y: pin.Y, ProductID: pin.ProductID, Label: pin.Label})
 		}

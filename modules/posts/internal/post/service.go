@@ -12,6 +12,7 @@ import (
 
 	"atrium/modules/posts"
 	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/view"
 	"atrium/modules/posts/internal/words"
 	"atrium/modules/products"
 	"atrium/modules/uploads"
@@ -37,14 +38,16 @@ type Service struct {
 	tally     users.Tally
 	library   uploads.Library
 	catalogue products.Catalogue
+	views     *view.Counter
 	signer    *page.Signer
 }
 
 // NewService makes a Service.
 func NewService(cfg posts.Config, db *database.DB, out *outbox.Outbox, store *Store, cards *card.Store, deck *card.Deck, sight *card.Sight,
-	people users.Directory, tally users.Tally, library uploads.Library, catalogue products.Catalogue, signer *page.Signer) *Service {
+	people users.Directory, tally users.Tally, library uploads.Library, catalogue products.Catalogue, views *view.Counter,
+	signer *page.Signer) *Service {
 	return &Service{cfg: cfg, db: db, outbox: out, store: store, cards: cards, deck: deck, sight: sight,
-		people: people, tally: tally, library: library, catalogue: catalogue, signer: signer}
+		people: people, tally: tally, library: library, catalogue: catalogue, views: views, signer: signer}
 }
 
 // Create publishes a post. All of its photos become used, or nothing happens.
@@ -125,7 +128,11 @@ func (s *Service) Publish(ctx context.Context, p Publication) error {
 
 // Read returns the post if the viewer (uuid.Nil: nobody) may see it, else posts.ErrNotFound.
 func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID) (card.Post, error) {
-	return s.deck.Read(ctx, viewer, id)
+	post, err := s.deck.Read(ctx, viewer, id)
+	if err == nil {
+		s.views.Seen(viewer, post.Author.ID, id)
+	}
+	return post, err
 }
 
 // Edit changes the author's own post. Photos that it loses are given up.
