@@ -263,7 +263,8 @@ func (g *Graph) Profile(ctx context.Context, viewer uuid.UUID, idOrHandle string
 	}
 	view := profileView{User: u.profile(), Hidden: r.BlockedByMe}
 	view.Viewer = r.viewer()
-	return view, g.directory.dress(ctx, u, &view.User)
+	err = g.directory.dress(ctx, u, &view.User)
+	return view, err
 }
 
 // Person is a member of a list: the API's UserRef with viewer.

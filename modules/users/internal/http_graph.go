@@ -11,6 +11,7 @@ import (
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
 	"atrium/platform/page"
+	"atrium/platform/photo"
 )
 
 func (h *HTTP) registerGraph(r *httpserver.Router) {
@@ -64,6 +65,7 @@ type UserPath struct {
 type profileResponse struct {
 	users.Ref
 	Bio       *string       `json:"bio,omitempty" example:"Small flats, big plants."`
+	Cover     *photo.Photo  `json:"cover,omitempty" doc:"on top of the profile; absent: none"`
 	IsPrivate *bool         `json:"is_private,omitempty"`
 	Counts    *users.Counts `json:"counts,omitempty"`
 	Viewer    users.Viewer  `json:"viewer"`
@@ -72,7 +74,7 @@ type profileResponse struct {
 func toProfile(view profileView) *httpserver.Answer[profileResponse] {
 	body := profileResponse{Ref: view.Ref, Viewer: view.Viewer}
 	if !view.Hidden {
-		body.Bio, body.IsPrivate, body.Counts = &view.Bio, &view.IsPrivate, &view.Counts
+		body.Bio, body.Cover, body.IsPrivate, body.Counts = &view.Bio, view.Cover, &view.IsPrivate, &view.Counts
 	}
 	return httpserver.OK(body)
 }

@@ -139,7 +139,8 @@ func (p *People) Me(ctx context.Context, id uuid.UUID) (users.Me, error) {
 		return users.Me{}, err
 	}
 	me := u.me(pending(p.directory.documents, agreed))
-	return me, p.directory.dress(ctx, u, &me.User)
+	err = p.directory.dress(ctx, u, &me.User)
+	return me, err
 }
 
 // AddPosts implements users.Tally.
