@@ -20,6 +20,7 @@ func (s *Store) Index(ctx context.Context, p *Product) error {
 	}
 	found := textOf(p, category)
 	slices.Sort(found.words) // one order for everybody, so that two writers never wait for each other in a circle
+	spelled, of := spellingsOf(found.words)
 	brand := key(p.Brand)
 	for _, statement := range []struct {
 		sql    string
@@ -27,8 +28,10 @@ func (s *Store) Index(ctx context.Context, p *Product) error {
 	}{
 		{`WITH fresh AS (INSERT INTO product_words (word) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING RETURNING word)
 			INSERT INTO product_slips (slip, word)
-			SELECT DISTINCT left(word, i - 1) || substr(word, i + 1), word FROM fresh, generate_series(1, char_length(word) + 1) AS i
-			WHERE char_length(word) >= 3 ON CONFLICT DO NOTHING`, []any{database.Array(found.words)}},
+			SELECT DISTINCT left(spelled, i - 1) || substr(spelled, i + 1), word
+			FROM fresh JOIN unnest(?::text[], ?::text[]) AS s (spelled, word) USING (word), generate_series(1, char_length(spelled) + 1) AS i
+			WHERE char_length(word) >= 3 ON CONFLICT DO NOTHING`,
+			[]any{database.Array(found.words), database.Array(spelled), database.Array(of)}},
 		{`INSERT INTO product_brands (key, name) SELECT ?::text, ? WHERE ?::text <> '' ON CONFLICT DO NOTHING`, []any{brand, p.Brand, brand}},
 		{`INSERT INTO product_listings (product_id, visible, category_slug, brand, brand_key, name_key, heading, search)
 			VALUES (?, false, ?, ?, ?, ?, ?::tsvector, ?::tsvector)

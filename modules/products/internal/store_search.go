@@ -220,6 +220,7 @@ func (s *Store) Alternatives(ctx context.Context, words []string) (map[string][]
 		Typed, Word string
 		Known       bool
 	}
+	spelled, of := spellingsOf(words)
 	err := s.db.Conn(ctx).Raw(`SELECT t.typed, w.word, k.known FROM unnest(?::text[]) AS t (typed)
 		CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM product_words WHERE word LIKE t.typed || '%') AS known) k
 		CROSS JOIN LATERAL (
@@ -227,8 +228,9 @@ func (s *Store) Alternatives(ctx context.Context, words []string) (map[string][]
 				AND word LIKE '%' || t.typed || '%' LIMIT 100)
 			UNION (SELECT word FROM product_words WHERE NOT k.known AND word % t.typed LIMIT 500)
 			UNION (SELECT word FROM product_slips WHERE NOT k.known AND char_length(t.typed) >= 4
-				AND slip = ANY (ARRAY(SELECT left(t.typed, i - 1) || substr(t.typed, i + 1) FROM generate_series(1, char_length(t.typed) + 1) AS i)))
-		) w`, database.Array(words)).Scan(&rows).Error
+				AND slip = ANY (ARRAY(SELECT left(spelled, i - 1) || substr(spelled, i + 1)
+					FROM unnest(?::text[], ?::text[]) AS s (spelled, typed), generate_series(1, char_length(spelled) + 1) AS i WHERE s.typed = t.typed)))
+		) w`, database.Array(words), database.Array(spelled), database.Array(of)).Scan(&rows).Error
 	if err := faults.Translate(err, nil); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -97,6 +98,23 @@ func queryOf(words []string, alternatives map[string][]string) string {
 	return strings.Join(parts, " & ")
 }
 
+// spelledOut are letters that fold writes as two: a slip of the finger on one of them changes both.
+var spelledOut = []struct{ letter, letters string }{{"ß", "ss"}, {"æ", "ae"}, {"œ", "oe"}, {"þ", "th"}}
+
+// spellingsOf are words as they are and with each kind of such a pair as the one letter that it may have been, and beside each
+// spelling the word that it spells.
+func spellingsOf(words []string) (spelled, of []string) {
+	for _, word := range words {
+		spelled, of = append(spelled, word), append(of, word)
+		for _, pair := range spelledOut {
+			if strings.Contains(word, pair.letters) {
+				spelled, of = append(spelled, strings.ReplaceAll(word, pair.letters, pair.letter)), append(of, word)
+			}
+		}
+	}
+	return spelled, of
+}
+
 // tolerance is how many slips of the finger a word of that length may have.
 func tolerance(runes int) int {
 	switch {
@@ -110,10 +128,24 @@ func tolerance(runes int) int {
 }
 
 // meant reports whether somebody who typed typed may have meant word, or begun to type it: the distance (letters wrong,
-// missing, too many, or two swapped) to some beginning of word is within tolerance.
+// missing, too many, or two swapped) to some beginning of word, in one of its spellings, is within tolerance.
 func meant(typed, word string) bool {
+	limit := tolerance(utf8.RuneCountInString(typed))
+	if within(limit, typed, word) {
+		return true
+	}
+	for _, pair := range spelledOut {
+		if strings.Contains(word, pair.letters) &&
+			within(limit, strings.ReplaceAll(typed, pair.letters, pair.letter), strings.ReplaceAll(word, pair.letters, pair.letter)) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether some beginning of word is at most limit slips of the finger from typed.
+func within(limit int, typed, word string) bool {
 	a, b := []rune(typed), []rune(word)
-	limit := tolerance(len(a))
 	if limit == 0 || len(b) < len(a)-limit {
 		return false
 	}
@@ -137,7 +169,7 @@ func meant(typed, word string) bool {
 			}
 		}
 	}
-	for _, distance := range current[len(a)-limit:] {
+	for _, distance := range current[max(0, len(a)-limit):] {
 		if distance <= limit {
 			return true
 		}
