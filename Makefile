@@ -6,6 +6,8 @@ SHELL := /usr/bin/env bash
 port ?= 8080
 private_port ?= 9090
 tools := $(CURDIR)/.tools
+# gin without MessagePack, which nothing here speaks: its codec is large, and slow to compile.
+export GOFLAGS += -tags=nomsgpack
 
 help: ## print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'

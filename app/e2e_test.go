@@ -59,8 +59,9 @@ type installation struct {
 	db       *database.DB
 	redisURL string
 	stack    client.Endpoints
-	file     string // of the stack
-	sums     string // the statement of digest, once it is made
+	file     string            // of the stack
+	sums     string            // the statement of digest, once it is made
+	rest     map[string]string // the digest that requests without effect leave as it is
 }
 
 func install(t testing.TB, settings ...string) *installation {

@@ -36,7 +36,7 @@ func TestNewModule_IsLaidOutWorking(t *testing.T) {
 		{"./app", ".", "TestEveryCombinationOfModules"},
 	} {
 		binary := filepath.Join(t.TempDir(), "tests")
-		build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", files, "-o", binary, tests.pkg)
+		build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", files, "-o", binary, tests.pkg)
 		build.Dir = ".."
 		raw, err := build.CombinedOutput()
 		require.NoError(t, err, "%s", raw)

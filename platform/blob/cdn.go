@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -13,8 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/cloudfront/sign"
-	"github.com/maypok86/otter/v2"
 
+	"atrium/platform/cache"
 	"atrium/platform/secret"
 )
 
@@ -36,7 +35,7 @@ type CDN struct {
 	url        string
 	keyPairID  string
 	key        *rsa.PrivateKey
-	signatures *otter.Cache[grant, string]
+	signatures *cache.Local[grant, string]
 	made       atomic.Int64
 }
 
@@ -53,15 +52,10 @@ func NewCDN(cfg CDNConfig) (*CDN, error) {
 		return nil, err
 	}
 	return &CDN{
-		url:       strings.TrimRight(cfg.URL, "/"),
-		keyPairID: cfg.KeyPairID,
-		key:       key,
-		signatures: otter.Must(&otter.Options[grant, string]{
-			MaximumSize: cachedSignatures,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[grant, string]) time.Duration {
-				return time.Until(time.Unix(e.Key.expires, 0))
-			}),
-		}),
+		url:        strings.TrimRight(cfg.URL, "/"),
+		keyPairID:  cfg.KeyPairID,
+		key:        key,
+		signatures: cache.NewLocal(cachedSignatures, func(g grant, _ string) time.Duration { return time.Until(time.Unix(g.expires, 0)) }),
 	}, nil
 }
 
@@ -99,7 +93,7 @@ func (c *CDN) SignPrefix(prefix string, ttl time.Duration) (query string, expire
 		return "", time.Time{}, fmt.Errorf("blob: %q cannot be signed for %s", prefix, ttl)
 	}
 	expires = windowEnd(time.Now(), prefix, ttl)
-	query, err = c.signatures.Get(context.Background(), grant{prefix, expires.Unix()}, otter.LoaderFunc[grant, string](c.sign))
+	query, err = c.signature(grant{prefix, expires.Unix()})
 	return query, expires, err
 }
 
@@ -109,7 +103,7 @@ func (c *CDN) SignUntil(prefix string, until time.Time) (query string, err error
 	if prefix == "" || strings.ContainsAny(prefix, `*?"\`) || !until.After(time.Now()) {
 		return "", fmt.Errorf("blob: %q cannot be signed until %s", prefix, until)
 	}
-	return c.signatures.Get(context.Background(), grant{prefix, until.Unix()}, otter.LoaderFunc[grant, string](c.sign))
+	return c.signature(grant{prefix, until.Unix()})
 }
 
 // windowEnd cuts time into windows of ttl/2 and returns the end of the next one. Each prefix has its own cut,
@@ -123,7 +117,11 @@ func windowEnd(now time.Time, prefix string, ttl time.Duration) time.Time {
 	return time.Unix(begun+2*window, 0).UTC()
 }
 
-func (c *CDN) sign(_ context.Context, g grant) (string, error) {
+func (c *CDN) signature(g grant) (query string, err error) {
+	return c.signatures.Load(g, func() (string, error) { return c.sign(g) })
+}
+
+func (c *CDN) sign(g grant) (query string, err error) {
 	c.made.Add(1)
 	policy := sign.Policy{Statements: []sign.Statement{{
 		Resource:  c.url + "/" + g.prefix + "*",

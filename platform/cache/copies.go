@@ -7,7 +7,7 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// copies is what this process keeps of a Space, or of derived values. It knows no types and hides how it is made: otter is generic
+// copies is what this process keeps: of a Space, of derived values, or for itself (Local). It knows no types and hides how it is made: otter is generic
 // throughout, and would be compiled once more in every package that sees a Space.
 type copies interface {
 	get(key any) (value any, ok bool)
@@ -19,6 +19,8 @@ type copies interface {
 	loadMany(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) (map[any]any, error)
 	// settle removes at once what does not fit; else that happens in passing.
 	settle()
+	// len is about how many values there are.
+	len() int
 }
 
 // errLeftOut: a load that was joined did not bring the key.
@@ -30,10 +32,10 @@ type otterCopies struct{ kept *otter.Cache[any, any] }
 // newCopies keeps at most size values, each as long as life says when it is written; gone hears of each that is no longer kept.
 //
 //go:noinline
-func newCopies(size int, life func() time.Duration, gone func(value any)) copies {
+func newCopies(size int, life func(key, value any) time.Duration, gone func(value any)) copies {
 	options := &otter.Options[any, any]{
 		MaximumSize:      size,
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(otter.Entry[any, any]) time.Duration { return life() }),
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[any, any]) time.Duration { return max(life(e.Key, e.Value), time.Millisecond) }),
 	}
 	if gone != nil {
 		options.OnDeletion = func(e otter.DeletionEvent[any, any]) { gone(e.Value) }
@@ -56,6 +58,8 @@ func (c otterCopies) loadMany(ctx context.Context, keys []any, load func(ctx con
 }
 
 func (c otterCopies) settle() { c.kept.CleanUp() }
+
+func (c otterCopies) len() int { return c.kept.EstimatedSize() }
 
 // as gives a value its type back; of none it makes the zero value.
 func as[V any](value any) V {

@@ -31,7 +31,7 @@ func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, l
 	return &Derived[K, V]{
 		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
 		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: newCopies(localMax, func() time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
+		local: newCopies(localMax, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
 	}
 }
 

@@ -42,7 +42,9 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
-	s.newLocal = func() copies { return newCopies(localMax, func() time.Duration { return c.localLife(localTTL) }, nil) }
+	s.newLocal = func() copies {
+		return newCopies(localMax, func(any, any) time.Duration { return c.localLife(localTTL) }, nil)
+	}
 	s.forgetAll()
 	c.register(name, s)
 	return s

@@ -12,11 +12,12 @@ import (
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/go-redis/redis_rate/v10"
-	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"atrium/platform/cache"
 )
 
 const (
@@ -58,7 +59,7 @@ type Limiter struct {
 	patience time.Duration
 	breaker  circuitbreaker.CircuitBreaker[any]
 	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
-	local    *otter.Cache[string, *rate.Limiter]
+	local    *cache.Local[string, *rate.Limiter]
 }
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
@@ -69,10 +70,7 @@ func New(rdb redis.UniversalClient, log *zap.Logger) *Limiter {
 func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience time.Duration) *Limiter {
 	l := &Limiter{
 		patience: patience,
-		local: otter.Must(&otter.Options[string, *rate.Limiter]{
-			MaximumSize:      localKeys,
-			ExpiryCalculator: otter.ExpiryAccessing[string, *rate.Limiter](time.Hour),
-		}),
+		local:    cache.NewLocal(localKeys, func(string, *rate.Limiter) time.Duration { return time.Hour }),
 	}
 	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
 		OnOpen(func(circuitbreaker.StateChangedEvent) {
@@ -90,7 +88,7 @@ func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience time.Durati
 func (l *Limiter) Collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "atrium_ratelimit_local_keys", Help: "Keys counted in this process because Redis is away.",
-	}, func() float64 { return float64(l.local.EstimatedSize()) })
+	}, func() float64 { return float64(l.local.Len()) })
 }
 
 // Allow asks whether key may do the deed n times now, and counts it if so; n = 0 only looks.
@@ -111,7 +109,7 @@ func (l *Limiter) Allow(ctx context.Context, class Class, key string, n int) (De
 
 // Forget makes what key did of the class count no more. Where Redis does not answer, it is forgotten when its time is over.
 func (l *Limiter) Forget(ctx context.Context, class Class, key string) {
-	l.local.Invalidate(class.Name + ":" + key)
+	l.local.Forget(class.Name + ":" + key)
 	if l.shared == nil || !l.breaker.TryAcquirePermit() {
 		return
 	}
@@ -157,8 +155,8 @@ func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) 
 
 func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {
 	perSecond := float64(class.Rate) / class.Period.Seconds()
-	limiter, _ := l.local.ComputeIfAbsent(class.Name+":"+key, func() (*rate.Limiter, bool) {
-		return rate.NewLimiter(rate.Limit(perSecond), class.Burst), false
+	limiter, _ := l.local.Load(class.Name+":"+key, func() (*rate.Limiter, error) {
+		return rate.NewLimiter(rate.Limit(perSecond), class.Burst), nil
 	})
 	allowed := n > 0 && limiter.AllowN(now, n)
 	tokens := limiter.TokensAt(now)

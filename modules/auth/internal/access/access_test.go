@@ -123,7 +123,7 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 		require.NotContains(t, err.Error(), "passwd", "the log gets nothing of a stranger's token")
 		require.NotContains(t, err.Error(), "\n")
 	}
-	require.LessOrEqual(t, p.tokens.cache.EstimatedSize(), 1, "a stranger's token takes no room")
+	require.LessOrEqual(t, p.tokens.checked.Len(), 1, "a stranger's token takes no room")
 }
 
 func TestAuthenticate_ASeenTokenEndsInTime(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/maypok86/otter/v2"
 
 	"atrium/modules/auth"
+	"atrium/platform/cache"
 	"atrium/platform/identity"
 )
 
@@ -70,7 +70,7 @@ type Tokens struct {
 	keys    *Keys
 	revoked *Revocations
 	seen    *Sightings
-	cache   *otter.Cache[[sha256.Size]byte, *checked]
+	checked *cache.Local[[sha256.Size]byte, *checked]
 	now     func() time.Time
 }
 
@@ -78,12 +78,7 @@ type Tokens struct {
 func NewTokens(issuer string, keys *Keys, revoked *Revocations, seen *Sightings, now func() time.Time) *Tokens {
 	return &Tokens{
 		issuer: issuer, keys: keys, revoked: revoked, seen: seen, now: now,
-		cache: otter.Must(&otter.Options[[sha256.Size]byte, *checked]{
-			MaximumSize: seenTokens,
-			ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[[sha256.Size]byte, *checked]) time.Duration {
-				return max(e.Value.expires.Sub(now()), time.Millisecond)
-			}),
-		}),
+		checked: cache.NewLocal(seenTokens, func(_ [sha256.Size]byte, c *checked) time.Duration { return c.expires.Sub(now()) }),
 	}
 }
 
@@ -112,13 +107,13 @@ func (t *Tokens) Authenticate(_ context.Context, token string) (identity.Princip
 		return identity.Principal{}, auth.ErrInvalidToken
 	}
 	hash := sha256.Sum256([]byte(token)) // so that a copy of the memory holds no tokens
-	found, known := t.cache.GetIfPresent(hash)
+	found, known := t.checked.Get(hash)
 	if !known {
 		var err error
 		if found, err = t.check(token); err != nil {
 			return identity.Principal{}, auth.ErrInvalidToken.Because(err)
 		}
-		t.cache.Set(hash, found)
+		t.checked.Put(hash, found)
 	}
 	if !t.now().Before(found.expires) || t.revoked.Covers(found.who.SessionID, found.asOf) {
 		return identity.Principal{}, auth.ErrInvalidToken

@@ -21,7 +21,7 @@ func near(r *rand.Rand, c, other Lab) Lab {
 func TestCells_PropertyNothingWithinTheRadiusIsLost(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, uint64(stacktest.Budget(6, int(rand.Uint32()))))) //nolint:gosec // another seed in each soak
-	for range stacktest.Budget(150_000, 20_000_000) {
+	for range stacktest.Budget(80_000, 20_000_000) {
 		target := anyColor(r)
 		color := near(r, target, anyColor(r))
 		distance := DE2000(target, color)
@@ -42,7 +42,7 @@ func TestCells_PropertyNothingWithinTheRadiusIsLost(t *testing.T) {
 func TestCover_HasTheCellsOfWhatIsNear(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 60 {
+	for range stacktest.Budget(20, 600) {
 		target := anyColor(r)
 		for _, radius := range []float64{1, 2, 3, 4, 8, 12, mostTolerance} {
 			keys := cover(target, radius)

@@ -1,0 +1,37 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// Local keeps values for this process alone: what costs time to make and is nobody else's business, such as signatures. It needs
+// no Redis. Safe for concurrent use. Values that others change belong into a Space.
+type Local[K comparable, V any] struct{ kept copies }
+
+// NewLocal keeps at most size values, each as long as life says when it is written.
+func NewLocal[K comparable, V any](size int, life func(key K, value V) time.Duration) *Local[K, V] {
+	return &Local[K, V]{newCopies(size, func(key, value any) time.Duration { return life(as[K](key), as[V](value)) }, nil)}
+}
+
+// Get returns what is kept under key.
+func (l *Local[K, V]) Get(key K) (value V, ok bool) {
+	found, ok := l.kept.get(key)
+	return as[V](found), ok
+}
+
+// Put keeps value under key in place of what was there.
+func (l *Local[K, V]) Put(key K, value V) { l.kept.put(key, value) }
+
+// Forget keeps nothing under key any more.
+func (l *Local[K, V]) Forget(key K) { l.kept.forget(key) }
+
+// Load returns what is kept under key, or what load makes, which is kept then. Whoever asks meanwhile waits for the same load. An
+// error is returned and not kept.
+func (l *Local[K, V]) Load(key K, load func() (V, error)) (V, error) {
+	value, err := l.kept.load(context.Background(), key, func(context.Context) (any, error) { return load() })
+	return as[V](value), err
+}
+
+// Len is about how many values are kept.
+func (l *Local[K, V]) Len() int { return l.kept.len() }
