@@ -65,7 +65,7 @@ func TestSearch_PropertyItFindsWhatComparingEveryPhotoFinds(t *testing.T) {
 	db := dbtest.Tx(t)
 	r := rand.New(rand.NewPCG(11, 12))
 	palettes := map[uuid.UUID][][]Tone{}
-	for range stacktest.Budget(80, 3000) {
+	for range stacktest.Budget(80, 800) {
 		id := uuid.New()
 		for range 1 + r.IntN(3) {
 			palettes[id] = append(palettes[id], anyPalette(r))
@@ -73,13 +73,13 @@ func TestSearch_PropertyItFindsWhatComparingEveryPhotoFinds(t *testing.T) {
 	}
 	hang(t, db, palettes)
 	search := NewSearch(NewStore(db))
-	for range stacktest.Budget(20, 500) {
+	for range stacktest.Budget(20, 200) {
 		q := Query{Tolerance: 1 + r.IntN(mostTolerance)}
 		for range 1 + r.IntN(2) {
 			q.Colors = append(q.Colors, anyPalette(r)[0].Lab)
 		}
 		want := bruteForce(palettes, q)
-		got, after, n := []Match{}, Before, 1+r.IntN(40)
+		got, after, n := []Match{}, Before, 1+r.IntN(stacktest.Budget(40, 200))
 		for {
 			page, err := search.Nearest(t.Context(), q, after, n)
 			require.NoError(t, err)
