@@ -92,13 +92,16 @@ func (s *till) workFor(life context.Context, relay *outbox.Relay, registry *task
 	}
 }
 
-// timePasses ends the leases of the dead, lets rows be due again and, now and then, a few reservations end.
+// timePasses ends the leases of the dead, lets rows be due again and, now and then, a few reservations end. What somebody holds is
+// left to them: nobody waits for two who do this at once.
 func (s *till) timePasses(expire bool) {
-	s.exec(`UPDATE event_receipts SET claimed_until = clock_timestamp(), dead_at = NULL, tries = 0 WHERE done_at IS NULL`)
-	s.exec(`UPDATE outbox SET due_at = now() WHERE finished_at IS NULL AND available_at <= now()`)
+	s.exec(`UPDATE event_receipts SET claimed_until = clock_timestamp(), dead_at = NULL, tries = 0 WHERE (event_id, subscriber) IN
+		(SELECT event_id, subscriber FROM event_receipts WHERE done_at IS NULL FOR UPDATE SKIP LOCKED)`)
+	s.exec(`UPDATE outbox SET due_at = now() WHERE id IN
+		(SELECT id FROM outbox WHERE finished_at IS NULL AND available_at <= now() FOR UPDATE SKIP LOCKED)`)
 	if expire {
 		s.exec(`UPDATE orders SET reserved_until = now() - interval '1 minute' WHERE id IN
-			(SELECT id FROM orders WHERE status = 'pending_payment' ORDER BY random() LIMIT 3)`)
+			(SELECT id FROM orders WHERE status = 'pending_payment' ORDER BY random() LIMIT 3 FOR UPDATE SKIP LOCKED)`)
 	}
 }
 
