@@ -24,17 +24,19 @@ func NewStore(db *database.DB) *Store { return &Store{db: db} }
 const mostCells = 1500
 
 // lookUp calls visit at least for the photos with a colour in one of the cells, for some more than once. The post of a photo fits the
-// rest of the query, and the photo has a colour in one of the cells of each of others too. Each cell is a look of its own into the
-// index: one look for all would compare every entry with every cell.
+// rest of the query, and the photo has a colour in one of the cells of each of others too. For one colour each cell is a look of its
+// own into the index: one look for all would compare every entry with every cell.
 func (s *Store) lookUp(ctx context.Context, cells []int32, others [][]int32, q Query, visit func(post uuid.UUID, tones []byte)) (err error) {
 	query, values := `SELECT p.post_id, p.tones FROM post_palettes p WHERE true`, []any{}
-	if len(cells) <= mostCells {
+	switch {
+	case len(others) > 0: // the index finds what has both: nothing is read of what has only one
+		for _, all := range append([][]int32{cells}, others...) {
+			query += ` AND p.cells && CAST(? AS int[])`
+			values = append(values, database.Array(all))
+		}
+	case len(cells) <= mostCells:
 		query = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) JOIN post_palettes p ON p.cells @> ARRAY[c.cell] WHERE true`
 		values = append(values, database.Array(cells))
-	}
-	for _, other := range others {
-		query += ` AND EXISTS (SELECT 1 FROM unnest(p.cells) AS o (cell) WHERE o.cell IN (SELECT unnest(CAST(? AS int[]))))`
-		values = append(values, database.Array(other))
 	}
 	if q.Room != "" {
 		query, values = query+" AND p.room = ?", append(values, q.Room)
