@@ -7,12 +7,14 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// copies is what this process keeps: of a Space, of derived values, or for itself (Local). It knows no types and hides how it is made: otter is generic
-// throughout, and would be compiled once more in every package that sees a Space.
+// copies is what this process keeps: of a Space, of derived values, or for itself (Local). It knows no types and hides how it is
+// made: otter is generic throughout, and would be compiled once more in every package that sees a Space.
 type copies interface {
 	get(key any) (value any, ok bool)
 	put(key, value any)
 	forget(key any)
+	// renew lets what is kept live so long from now.
+	renew(key any, life time.Duration)
 	// load joins concurrent loads of a key, and throws away what was loaded where the key was forgotten meanwhile.
 	load(ctx context.Context, key any, load func(ctx context.Context) (any, error)) (any, error)
 	// loadMany is load for many keys.
@@ -48,6 +50,8 @@ func (c otterCopies) get(key any) (value any, ok bool) { return c.kept.GetIfPres
 func (c otterCopies) put(key, value any) { c.kept.Set(key, value) }
 
 func (c otterCopies) forget(key any) { c.kept.Invalidate(key) }
+
+func (c otterCopies) renew(key any, life time.Duration) { c.kept.SetExpiresAfter(key, life) }
 
 func (c otterCopies) load(ctx context.Context, key any, load func(ctx context.Context) (any, error)) (any, error) {
 	return c.kept.Get(ctx, key, otter.LoaderFunc[any, any](func(ctx context.Context, _ any) (any, error) { return load(ctx) }))

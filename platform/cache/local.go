@@ -23,6 +23,9 @@ func (l *Local[K, V]) Get(key K) (value V, ok bool) {
 // Put keeps value under key in place of what was there.
 func (l *Local[K, V]) Put(key K, value V) { l.kept.put(key, value) }
 
+// Renew lets what is kept under key live so long from now; where there is nothing, nothing happens.
+func (l *Local[K, V]) Renew(key K, life time.Duration) { l.kept.renew(key, life) }
+
 // Forget keeps nothing under key any more.
 func (l *Local[K, V]) Forget(key K) { l.kept.forget(key) }
 

@@ -73,3 +73,16 @@ func TestLocal_KeepsEachValueAsLongAsItLives(t *testing.T) {
 	_, ok := local.Get(1)
 	require.True(t, ok)
 }
+
+func TestLocal_RenewLengthensALifeAndGivesNone(t *testing.T) {
+	local := cache.NewLocal(10, func(int, string) time.Duration { return 200 * time.Millisecond })
+	local.Put(1, "one")
+	local.Renew(1, time.Hour)
+	local.Put(2, "two")
+	local.Renew(3, time.Hour)
+	require.Eventually(t, func() bool { _, ok := local.Get(2); return !ok }, 5*time.Second, time.Millisecond)
+	_, ok := local.Get(1)
+	require.True(t, ok)
+	_, ok = local.Get(3)
+	require.False(t, ok)
+}

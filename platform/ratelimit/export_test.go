@@ -9,5 +9,8 @@ import (
 
 // NewPatient waits for Redis however busy the machine is: what it counts is then Redis's count.
 func NewPatient(rdb redis.UniversalClient) *Limiter {
-	return newLimiter(rdb, zap.NewNop(), 30*time.Second)
+	return newLimiter(rdb, zap.NewNop(), 30*time.Second, idle)
 }
+
+// Forgetful is a limiter without Redis that soon forgets who does nothing.
+func Forgetful(idle time.Duration) *Limiter { return newLimiter(nil, zap.NewNop(), patience, idle) }

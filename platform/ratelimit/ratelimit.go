@@ -30,6 +30,8 @@ const (
 	pause = 5 * time.Second
 	// localKeys bounds the memory of the limiter in this process.
 	localKeys = 100_000
+	// idle is how long this process remembers a key that does nothing.
+	idle = time.Hour
 )
 
 // Class is a kind of deed and how often one key may do it: Rate times per Period on average, and up to Burst at once.
@@ -57,6 +59,7 @@ type Decision struct {
 type Limiter struct {
 	shared   *redis_rate.Limiter // nil: without Redis
 	patience time.Duration
+	idle     time.Duration
 	breaker  circuitbreaker.CircuitBreaker[any]
 	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
 	local    *cache.Local[string, *rate.Limiter]
@@ -64,13 +67,14 @@ type Limiter struct {
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
 func New(rdb redis.UniversalClient, log *zap.Logger) *Limiter {
-	return newLimiter(rdb, log, patience)
+	return newLimiter(rdb, log, patience, idle)
 }
 
-func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience time.Duration) *Limiter {
+func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience, idle time.Duration) *Limiter {
 	l := &Limiter{
 		patience: patience,
-		local:    cache.NewLocal(localKeys, func(string, *rate.Limiter) time.Duration { return time.Hour }),
+		idle:     idle,
+		local:    cache.NewLocal(localKeys, func(string, *rate.Limiter) time.Duration { return idle }),
 	}
 	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
 		OnOpen(func(circuitbreaker.StateChangedEvent) {
@@ -155,9 +159,11 @@ func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) 
 
 func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {
 	perSecond := float64(class.Rate) / class.Period.Seconds()
-	limiter, _ := l.local.Load(class.Name+":"+key, func() (*rate.Limiter, error) {
+	key = class.Name + ":" + key
+	limiter, _ := l.local.Load(key, func() (*rate.Limiter, error) {
 		return rate.NewLimiter(rate.Limit(perSecond), class.Burst), nil
 	})
+	l.local.Renew(key, l.idle) // else who never rests would begin anew every hour
 	allowed := n > 0 && limiter.AllowN(now, n)
 	tokens := limiter.TokensAt(now)
 	decision := Decision{

@@ -124,3 +124,10 @@ func wantLimitedAndQuick(t *testing.T, limiter *ratelimit.Limiter) {
 	require.Equal(t, 5, count)
 	require.Less(t, time.Since(began), 5*time.Second, "200 waits for Redis would be 10 s; only the first may wait")
 }
+
+func TestLimiter_WhoNeverRestsDoesNotBeginAnew(t *testing.T) {
+	t.Parallel()
+	limiter := ratelimit.Forgetful(300 * time.Millisecond)
+	require.EqualValues(t, 5, allowed(t, []*ratelimit.Limiter{limiter}, "busy", 20))
+	require.Never(t, func() bool { return allowed(t, []*ratelimit.Limiter{limiter}, "busy", 1) > 0 }, time.Second, 5*time.Millisecond)
+}
