@@ -132,8 +132,12 @@ func (s *Service) find(ctx context.Context, r Request) (Found, error) {
 	return s.finds.Load(ctx, string(name), func(ctx context.Context) (Found, error) {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), findTime)
 		defer stop()
+		if err := s.searching.Acquire(ctx, 1); err != nil {
+			return Found{}, err
+		}
+		defer s.searching.Release(1)
 		if len(r.Filter.Words) > 0 {
-			if r.Filter.Meant, err = s.store.Alternatives(ctx, r.Filter.Words); err != nil {
+			if r.Filter.Senses, err = s.store.Senses(ctx, r.Filter.Words); err != nil {
 				return Found{}, err
 			}
 		}
@@ -178,11 +182,11 @@ func (s *Service) Suggest(ctx context.Context, q string) ([]Suggestion, error) {
 	if len(words) == 0 {
 		return nil, nil
 	}
-	meant, err := s.store.Alternatives(ctx, words)
+	senses, err := s.store.Senses(ctx, words)
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Suggest(ctx, words, meant, maxSuggestions)
+	return s.store.Suggest(ctx, words, senses, maxSuggestions)
 }
 
 func searchWords(q string) []string {

@@ -1,10 +1,13 @@
 package internal_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -73,6 +76,79 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// What has a word in its heading comes first, ranked, and then the rest, the newest first: in pages of any size the same list.
+func TestSearch_PagesFromHeadingsIntoTheRest(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	var rest []string
+	for i := range 5 {
+		name := fmt.Sprintf("Table %d", i)
+		s.product(name, object{"description": "For a lamp made of brass."})
+		rest = append(rest, name)
+	}
+	s.product("Shade", object{"brand": "Lamp House"})
+	s.product("Old lamp")
+	s.product("Shelf", object{"tags": []string{"lampwork"}})
+	s.product("New lamp brass")
+	slices.Reverse(rest)
+	for query, first := range map[string][]string{
+		"lamp":       {"New lamp brass", "Old lamp", "Shelf", "Shade"},
+		"lamp brass": {"New lamp brass"},
+	} {
+		want := slices.Concat(first, rest)
+		require.ElementsMatch(t, first, s.found("q=" + url.QueryEscape(query))[:len(first)], query)
+		require.Equal(t, rest, s.found("q=" + url.QueryEscape(query))[len(first):], query)
+		for size := 1; size <= len(want)+1; size++ {
+			require.Equal(t, s.found("q="+url.QueryEscape(query)), s.paged(fmt.Sprintf("q=%s&limit=%d&", url.QueryEscape(query), size)), "%s, %d a page", query, size)
+		}
+	}
+	require.Equal(t, "New lamp brass", s.found("q=lamp")[0], "the name counts more than a brand, and of two names the newest is first")
+}
+
+// A beginning that very many words have is looked for as a beginning, not word by word.
+func TestSearch_FindsWhatManyWordsBeginWith(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("Stool%02d", i))
+		s.product(names[i])
+	}
+	require.ElementsMatch(t, names, s.paged("q=stool&limit=50&"))
+	require.Equal(t, []string{"Stool07"}, s.found("q=stool07"))
+	for text, suggested := range map[string]int{"s": 10, "stool": 10, "stool5": 10, "stool50": 1} {
+		items := s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/search/suggest?q=" + text}).Want(200).JSON()["items"].([]any)
+		require.Len(t, items, suggested, text)
+	}
+}
+
+// However many searches wait for the database, others still reach it.
+func TestSearch_LeavesConnections(t *testing.T) {
+	t.Parallel()
+	s := clone(t)
+	s.product("Lamp")
+	ctx := t.Context()
+	var searches sync.WaitGroup
+	codes := make([]int, 12) // of 10 connections
+	require.NoError(t, s.db.InTx(ctx, func(ctx context.Context) error {
+		require.NoError(t, s.db.Conn(ctx).Exec("LOCK TABLE product_listings IN ACCESS EXCLUSIVE MODE").Error)
+		for i := range codes {
+			searches.Go(func() {
+				codes[i] = s.app.Do(t, apptest.Request{Method: "GET", Path: fmt.Sprintf("/v1/products?q=lamp&limit=%d", i+1)}).Status
+			})
+		}
+		require.Eventually(t, func() bool {
+			return s.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 4
+		}, 10*time.Second, 5*time.Millisecond, "as many as may search at a time, and this question was answered beside them")
+		require.Len(t, s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/categories"}).Want(200).JSON()["items"], 7)
+		return nil
+	}))
+	searches.Wait()
+	for _, code := range codes {
+		require.Equal(t, 200, code)
+	}
+}
+
 func TestSearch_Paging(t *testing.T) {
 	t.Parallel()
 	s := setup(t, dbtest.Tx)
@@ -82,18 +158,7 @@ func TestSearch_Paging(t *testing.T) {
 	for _, query := range []string{"", "q=lamp&", "sort=price_asc&", "sort=price_desc&"} {
 		all := s.found(query)
 		require.Len(t, all, 7)
-		var paged []string
-		for cursor := ""; ; {
-			list := s.list(query + "limit=3&cursor=" + cursor)
-			for _, item := range list["items"].([]any) {
-				paged = append(paged, item.(object)["name"].(string))
-			}
-			if list["next_cursor"] == nil {
-				break
-			}
-			cursor = list["next_cursor"].(string)
-		}
-		require.Equal(t, all, paged, query)
+		require.Equal(t, all, s.paged(query+"limit=3&"), query)
 	}
 	cursor := s.list("limit=3")["next_cursor"].(string)
 	s.app.Do(t, apptest.Request{Method: "GET", Path: "/v1/products?limit=3&sort=price_asc&cursor=" + cursor}).Want(400)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 
 	"atrium/modules/products"
 	"atrium/modules/uploads"
@@ -33,6 +34,8 @@ type Service struct {
 	shelf  *cache.Space[string, string] // one value, that every change of the catalogue replaces: the finds of before are passed by
 	cfg    products.Config
 	log    *zap.Logger
+
+	searching *semaphore.Weighted // bounds the searches that ask the database at a time
 }
 
 // card is what the cache keeps of a product for products.Ref. The photo has a cache of its own.
@@ -46,7 +49,8 @@ type card struct {
 func NewService(db *database.DB, store *Store, out *outbox.Outbox, photos uploads.Library, c *cache.Cache, cfg products.Config, log *zap.Logger) *Service {
 	return &Service{
 		db: db, store: store, outbox: out, photos: photos, cfg: cfg, log: log,
-		refs: cache.NewSpace[uuid.UUID, card](c, "products.card.2", 10*time.Minute, 30*time.Second, 10_000),
+		searching: semaphore.NewWeighted(cfg.Searches),
+		refs:      cache.NewSpace[uuid.UUID, card](c, "products.card.2", 10*time.Minute, 30*time.Second, 10_000),
 		// A find may be kept in Redis and then here: together less than 5 seconds.
 		finds: cache.NewSpace[string, Found](c, "products.find", 2500*time.Millisecond, 2*time.Second, 20_000),
 		tree:  cache.NewSpace[string, []Category](c, "products.categories", 10*time.Minute, 30*time.Second, 1),

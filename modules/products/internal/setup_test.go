@@ -48,7 +48,7 @@ func setup(t testing.TB, open func(testing.TB) *database.DB) *shop {
 	}
 	s.token = apptest.As(s.seller, identity.RoleSeller)
 	store := internal.NewStore(s.db)
-	service := internal.NewService(s.db, store, outbox.New(s.db), s.photos, cache.New(nil, zap.NewNop()), products.Config{Viewed: 3}, zap.NewNop())
+	service := internal.NewService(s.db, store, outbox.New(s.db), s.photos, cache.New(nil, zap.NewNop()), products.Config{Viewed: 3, Searches: 4}, zap.NewNop())
 	s.service, s.catalogue, s.stock = service, service, internal.NewWarehouse(service, store)
 	cursors := page.NewSigner(make([]byte, 32))
 	web, notes := internal.NewHTTP(service, store, cursors), review.NewStore(s.db)
@@ -132,6 +132,21 @@ func (s *shop) found(query string) []string {
 func (s *shop) list(query string) object {
 	s.t.Helper()
 	return s.app.Do(s.t, apptest.Request{Method: "GET", Path: "/v1/products?" + query}).Want(200).JSON()
+}
+
+// paged returns the names of all pages that a query begins.
+func (s *shop) paged(query string) (names []string) {
+	s.t.Helper()
+	for cursor := ""; ; {
+		list := s.list(query + "cursor=" + cursor)
+		for _, item := range list["items"].([]any) {
+			names = append(names, item.(object)["name"].(string))
+		}
+		if list["next_cursor"] == nil {
+			return names
+		}
+		cursor = list["next_cursor"].(string)
+	}
 }
 
 func (s *shop) number(query string, args ...any) (n int64) {

@@ -21,10 +21,10 @@ const (
 
 // Filter selects products that are on sale.
 type Filter struct {
-	Words      []string            // folded; all must be found
-	Meant      map[string][]string // what else each of them may mean
-	Categories []string            // any of them; empty: all
-	Brand      string              // folded
+	Words      []string         // folded; all must be found
+	Senses     map[string]sense // of the words
+	Categories []string         // any of them; empty: all
+	Brand      string           // folded
 	Color      string
 	Material   string
 	MinPrice   *int64
@@ -60,8 +60,10 @@ type Found struct {
 const (
 	// maxCounted is up to how many matches facets are counted exactly.
 	maxCounted = 1000
-	// maxRanked is how many matches are ranked: of a broader search the newest. Its list ends there.
+	// maxRanked is how many matches are ranked: of a broader search the newest; what is older and would have a rank is not in its list.
 	maxRanked = 5000
+	// unranked is the value of what has the words, but none in its heading.
+	unranked = 0
 )
 
 // clause is a piece of SQL with its values.
@@ -79,7 +81,7 @@ func (c *clause) add(sql string, values ...any) {
 func (f Filter) where() clause {
 	c := clause{sql: "l.visible"}
 	if len(f.Words) > 0 {
-		c.add(" AND l.search @@ ?::tsquery", queryOf(f.Words, f.Meant))
+		c.add(" AND l.search @@ ?::tsquery", matchQuery(f.Words, f.Senses))
 	}
 	switch len(f.Categories) {
 	case 0:
@@ -142,26 +144,34 @@ func (f Filter) order() order {
 	}
 }
 
-const facetColumns = "l.product_id, l.category_slug, l.brand, l.brand_key, l.price_amount, l.colors, l.materials, l.in_stock"
-
-// ranked writes the relations page and sample of a search by relevance: the newest maxRanked matches, ranked.
+// ranked writes the relation page of a search by relevance: first what has one of the words in its heading, ranked, then what has them
+// only elsewhere, the newest first, at no rank. Few products are of the first kind, and the second is read only by a page that the
+// first does not fill: reading and ranking all matches would cost many times as much.
 func (f Filter) ranked(after *Position, limit int) clause {
-	where := f.where()
+	typed, meant, headed, where := typedQuery(f.Words), matchQuery(f.Words, f.Senses), anyQuery(f.Words, f.Senses), f.where()
 	var c clause
-	c.add(`matches AS MATERIALIZED (SELECT `+facetColumns+`, l.heading FROM product_listings l WHERE `+where.sql+`
-		ORDER BY l.product_id DESC LIMIT ?), `, append(where.values, maxRanked)...)
-	// What was typed counts four times what it may have meant. Whole millionths make a value that a cursor can hold.
-	c.add(`hits AS MATERIALIZED (SELECT *, ((4 * ts_rank(heading, ?::tsquery) + ts_rank(heading, ?::tsquery)) * 1000000)::bigint AS value
-		FROM matches), page AS (SELECT product_id, value, row_number() OVER (ORDER BY value DESC, product_id DESC) AS place FROM hits`,
-		queryOf(f.Words, nil), queryOf(f.Words, f.Meant))
-	if after != nil {
-		c.add(" WHERE (value, product_id) < (?, ?)", after.Value, after.ID)
+	c.add("page AS (SELECT *, row_number() OVER () AS place FROM (")
+	if after == nil || after.Value > unranked {
+		// What was typed counts four times what it may have meant. Whole millionths make a value that a cursor can hold.
+		c.add(`(SELECT * FROM (SELECT product_id, greatest(((4 * ts_rank(heading, ?::tsquery) + ts_rank(heading, ?::tsquery)) * 1000000)::bigint, ?) AS value
+			FROM (SELECT l.product_id, l.heading FROM product_listings l WHERE `, typed, meant, unranked+1)
+		c.add(where.sql+" AND l.heading @@ ?::tsquery", append(where.values, headed)...)
+		c.add(` ORDER BY l.product_id DESC LIMIT ?) AS headed) AS hits`, maxRanked)
+		if after != nil {
+			c.add(" WHERE (value, product_id) < (?, ?)", after.Value, after.ID)
+		}
+		c.add(` ORDER BY value DESC, product_id DESC LIMIT ?) UNION ALL `, limit)
 	}
-	c.add(` ORDER BY value DESC, product_id DESC LIMIT ?), sample AS (SELECT * FROM hits LIMIT ?)`, limit, maxCounted+1)
+	c.add(`SELECT * FROM (SELECT l.product_id, ?::bigint AS value FROM product_listings l WHERE `, unranked)
+	c.add(where.sql+" AND NOT l.heading @@ ?::tsquery", append(where.values, headed)...)
+	if after != nil && after.Value <= unranked {
+		c.add(" AND l.product_id < ?", after.ID)
+	}
+	c.add(` ORDER BY l.product_id DESC LIMIT ?) AS others LIMIT ?) AS rows)`, limit, limit)
 	return c
 }
 
-// sorted writes the relations page and sample of any other list; each ends after as many rows as it needs.
+// sorted writes the relation page of any other list; it ends after as many rows as it needs.
 func (f Filter) sorted(after *Position, limit int) clause {
 	where, order := f.where(), f.order()
 	var c clause
@@ -170,8 +180,7 @@ func (f Filter) sorted(after *Position, limit int) clause {
 		beyond := order.beyond(*after)
 		c.add(beyond.sql, beyond.values...)
 	}
-	c.add(` ORDER BY `+order.by+` LIMIT ?) AS rows), `, limit)
-	c.add(`sample AS MATERIALIZED (SELECT `+facetColumns+` FROM product_listings l WHERE `+where.sql+` LIMIT ?)`, append(where.values, maxCounted+1)...)
+	c.add(` ORDER BY `+order.by+` LIMIT ?) AS rows)`, limit)
 	return c
 }
 
@@ -182,6 +191,9 @@ func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) 
 	if f.Sort == sortRelevance && len(f.Words) > 0 {
 		relations = f.ranked(after, limit)
 	}
+	where := f.where()
+	relations.add(`, sample AS MATERIALIZED (SELECT l.category_slug, l.brand, l.brand_key, l.price_amount, l.colors, l.materials, l.in_stock
+		FROM product_listings l WHERE `+where.sql+` LIMIT ?)`, append(where.values, maxCounted+1)...)
 	var rows []Bucket
 	err := s.db.Conn(ctx).Raw(`WITH `+relations.sql+`
 		SELECT 'hit' AS kind, product_id::text AS value, value AS count, NULL::bigint AS low, NULL::bigint AS high, place FROM page
@@ -210,35 +222,53 @@ func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) 
 	return found, nil
 }
 
-// maxAlternatives bounds what one word may mean besides itself.
-const maxAlternatives = 30
+const (
+	// maxOthers bounds what one word may mean besides itself.
+	maxOthers = 30
+	// maxBegun is how many words that begin with a word are looked for one by one.
+	maxBegun = 50
+)
 
-// Alternatives reads, for each word: the words that it is part of ("chair" in "armchair"), and, where no word begins with it,
-// the words that were meant by it.
-func (s *Store) Alternatives(ctx context.Context, words []string) (map[string][]string, error) {
+// Senses reads, for each word: the words that begin with it, unless they are many; the words that it is part of ("chair" in
+// "armchair"); and, where no word begins with it, the words that were meant by it.
+func (s *Store) Senses(ctx context.Context, words []string) (map[string]sense, error) {
 	var rows []struct {
-		Typed, Word string
-		Known       bool
+		Typed, Word   string
+		Begins, Known bool
 	}
 	spelled, of := spellingsOf(words)
-	err := s.db.Conn(ctx).Raw(`SELECT t.typed, w.word, k.known FROM unnest(?::text[]) AS t (typed)
-		CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM product_words WHERE word LIKE t.typed || '%') AS known) k
+	err := s.db.Conn(ctx).Raw(`SELECT t.typed, w.word, w.begins, k.known FROM unnest(?::text[]) AS t (typed)
+		CROSS JOIN LATERAL (SELECT begun, begun <> '{}' AS known
+			FROM (SELECT ARRAY(SELECT word FROM product_words
+				WHERE word ~>=~ t.typed AND word ~<~ (t.typed || chr(1114111)) LIMIT ?) AS begun) AS b) k
 		CROSS JOIN LATERAL (
-			(SELECT word FROM product_words WHERE length(t.typed) >= (CASE WHEN t.typed ~ '^[a-z0-9]*$' THEN 4 ELSE 2 END)
-				AND word LIKE '%' || t.typed || '%' LIMIT 100)
-			UNION (SELECT word FROM product_words WHERE NOT k.known AND word % t.typed LIMIT 500)
-			UNION (SELECT word FROM product_slips WHERE NOT k.known AND char_length(t.typed) >= 4
-				AND slip = ANY (ARRAY(SELECT left(spelled, i - 1) || substr(spelled, i + 1)
-					FROM unnest(?::text[], ?::text[]) AS s (spelled, typed), generate_series(1, char_length(spelled) + 1) AS i WHERE s.typed = t.typed)))
-		) w`, database.Array(words), database.Array(spelled), database.Array(of)).Scan(&rows).Error
+			SELECT unnest(k.begun) AS word, true AS begins
+			UNION ALL SELECT word, false FROM (
+				(SELECT word FROM product_words WHERE length(t.typed) >= (CASE WHEN t.typed ~ '^[a-z0-9]*$' THEN 4 ELSE 2 END)
+					AND word LIKE '%' || t.typed || '%' AND NOT starts_with(word, t.typed) LIMIT 100)
+				UNION (SELECT word FROM product_words WHERE NOT k.known AND word % t.typed LIMIT 500)
+				UNION (SELECT word FROM product_slips WHERE NOT k.known AND char_length(t.typed) >= 4
+					AND slip = ANY (ARRAY(SELECT left(spelled, i - 1) || substr(spelled, i + 1)
+						FROM unnest(?::text[], ?::text[]) AS s (spelled, typed), generate_series(1, char_length(spelled) + 1) AS i WHERE s.typed = t.typed)))
+			) AS others
+		) w`, database.Array(words), maxBegun+1, database.Array(spelled), database.Array(of)).Scan(&rows).Error
 	if err := faults.Translate(err, nil); err != nil {
 		return nil, err
 	}
-	found := make(map[string][]string, len(words))
+	found := make(map[string]sense, len(words))
 	for _, row := range rows {
-		contained := strings.Contains(row.Word, row.Typed)
-		if len(found[row.Typed]) < maxAlternatives && (contained || !row.Known && meant(row.Typed, row.Word)) {
-			found[row.Typed] = append(found[row.Typed], row.Word)
+		of := found[row.Typed]
+		switch contained := strings.Contains(row.Word, row.Typed); {
+		case row.Begins:
+			of.Begun = append(of.Begun, row.Word)
+		case len(of.Others) < maxOthers && (contained || !row.Known && meant(row.Typed, row.Word)):
+			of.Others = append(of.Others, row.Word)
+		}
+		found[row.Typed] = of
+	}
+	for word, of := range found {
+		if len(of.Begun) > maxBegun {
+			found[word] = sense{Others: of.Others}
 		}
 	}
 	return found, nil
@@ -254,14 +284,18 @@ type Suggestion struct {
 // maxSuggested bounds how many of the products that have the words are ranked for a suggestion.
 const maxSuggested = 200
 
+// beyondAll follows, after a beginning, whatever else may follow it in the order of bytes (~<~), which is that of the indexes for
+// beginnings. LIKE would find them only while the planner sees what was typed, and never in their order.
+const beyondAll = "\U0010FFFF"
+
 // Suggest reads what begins with the words: categories and brands, then products on sale: first those whose name begins with
 // what was typed, then, unless that is too short to tell, those that have the words anywhere.
-func (s *Store) Suggest(ctx context.Context, words []string, meant map[string][]string, limit int) ([]Suggestion, error) {
-	vector := queryOf(words, meant)
+func (s *Store) Suggest(ctx context.Context, words []string, senses map[string]sense, limit int) ([]Suggestion, error) {
+	vector := matchQuery(words, senses)
 	typed := strings.Join(words, " ")
 	var rows []Suggestion
 	err := s.db.Conn(ctx).Raw(`WITH begun AS MATERIALIZED (SELECT product_id, 1 AS place FROM product_listings
-				WHERE visible AND name_key LIKE ? ORDER BY name_key LIMIT ?),
+				WHERE visible AND name_key ~>=~ ? AND name_key ~<~ ? ORDER BY name_key USING ~<~ LIMIT ?),
 			containing AS MATERIALIZED (SELECT product_id, heading FROM product_listings
 				WHERE visible AND ? AND search @@ ?::tsquery LIMIT ?),
 			best AS (SELECT product_id, min(place) AS place, max(rank) AS rank FROM (
@@ -270,11 +304,11 @@ func (s *Store) Suggest(ctx context.Context, words []string, meant map[string][]
 				GROUP BY product_id ORDER BY 2, 3 DESC, 1 DESC LIMIT ?)
 		(SELECT 'category' AS kind, name AS text, slug FROM categories
 			WHERE starts_with(lower(name), ?) OR starts_with(slug, ?) ORDER BY position LIMIT 3)
-		UNION ALL (SELECT 'brand', name, '' FROM product_brands b WHERE key LIKE ?
-			AND EXISTS (SELECT 1 FROM product_listings l WHERE l.visible AND l.brand_key = b.key) ORDER BY key LIMIT 3)
+		UNION ALL (SELECT 'brand', name, '' FROM product_brands b WHERE key ~>=~ ? AND key ~<~ ?
+			AND EXISTS (SELECT 1 FROM product_listings l WHERE l.visible AND l.brand_key = b.key) ORDER BY key USING ~<~ LIMIT 3)
 		UNION ALL (SELECT 'product', p.name, p.slug FROM best JOIN products p ON p.id = best.product_id
 			ORDER BY best.place, best.rank DESC, p.id DESC)`,
-		typed+"%", limit, tellsEnough(typed), vector, maxSuggested, vector, limit, typed, typed, typed+"%").Scan(&rows).Error
+		typed, typed+beyondAll, limit, tellsEnough(typed), vector, maxSuggested, vector, limit, typed, typed, typed, typed+beyondAll).Scan(&rows).Error
 	return rows[:min(len(rows), limit)], faults.Translate(err, nil)
 }
 

@@ -48,54 +48,91 @@ func wordsOf(text string) []string {
 
 // text is what a product is found by.
 type text struct {
-	heading string   // a tsvector literal: name, brand, category, tags and materials
-	whole   string   // likewise, with the options of its variants and the description
-	words   []string // each once
+	heading string   // a tsvector literal: name, brand, category, tags and materials, with places and weights to rank by
+	whole   string   // a tsvector literal of all words: it only matches
+	words   []string // each once, with those of the options of its variants and of the description
 }
 
 // textOf writes down what a product is found by. Words are letters and digits, so nothing needs escaping.
 func textOf(p *Product, category string) text {
 	var t text
-	var b strings.Builder
 	seen := map[string]bool{}
-	position := 1
-	write := func(part string, weight byte) {
-		for _, word := range wordsOf(part) {
-			b.WriteString("'" + word + "':" + strconv.Itoa(position) + string(weight) + " ")
-			position++
+	take := func(part string) []string {
+		words := wordsOf(part)
+		for _, word := range words {
 			if !seen[word] {
 				seen[word] = true
 				t.words = append(t.words, word)
 			}
 		}
+		return words
 	}
-	write(p.Name, 'A')
-	write(strings.Join(slices.Concat([]string{p.Brand, category}, p.Tags, p.Materials), " "), 'B')
-	t.heading = b.String()
-	for _, v := range p.Variants {
-		for _, option := range slices.Sorted(maps.Keys(v.Options)) {
-			write(v.Options[option], 'C')
+	var heading strings.Builder
+	position := 1
+	head := func(part, weight string) {
+		for _, word := range take(part) {
+			heading.WriteString("'" + word + "':" + strconv.Itoa(position) + weight + " ")
+			position++
 		}
 	}
-	write(p.Description, 'C')
-	t.whole = b.String()
+	head(p.Name, "A")
+	head(strings.Join(slices.Concat([]string{p.Brand, category}, p.Tags, p.Materials), " "), "B")
+	t.heading = heading.String()
+	for _, v := range p.Variants {
+		for _, option := range slices.Sorted(maps.Keys(v.Options)) {
+			take(v.Options[option])
+		}
+	}
+	take(p.Description)
+	if len(t.words) > 0 {
+		t.whole = "'" + strings.Join(t.words, "' '") + "'"
+	}
 	return t
 }
 
 // key is a text as its folded words: what names and brands are compared by.
 func key(text string) string { return strings.Join(wordsOf(text), " ") }
 
-// queryOf writes a tsquery literal: every word must be found, as the beginning of a word or as one of its alternatives.
-func queryOf(words []string, alternatives map[string][]string) string {
-	var parts []string
-	for _, word := range words {
-		options := []string{"'" + word + "':*"}
-		for _, other := range alternatives[word] {
-			options = append(options, "'"+other+"'")
-		}
-		parts = append(parts, "("+strings.Join(options, " | ")+")")
+// sense is what a typed word may stand for.
+type sense struct {
+	Begun  []string // the words that begin with it; none where they are many, or where there is none
+	Others []string // words that contain it, or, where none begins with it, that it may be a slip of
+}
+
+// typedQuery writes a tsquery literal: every word must be found, as the beginning of a word.
+func typedQuery(words []string) string {
+	parts := make([]string, len(words))
+	for i, word := range words {
+		parts[i] = "'" + word + "':*"
 	}
 	return strings.Join(parts, " & ")
+}
+
+// matchQuery writes a tsquery literal: every word must be found, in one of its senses. Whole words cost an index a tenth of what the
+// beginnings of words do: it can skip where it knows where to.
+func matchQuery(words []string, senses map[string]sense) string {
+	return strings.Join(optionsOf(words, senses), " & ")
+}
+
+// anyQuery is matchQuery where one of the words is enough.
+func anyQuery(words []string, senses map[string]sense) string {
+	return strings.Join(optionsOf(words, senses), " | ")
+}
+
+func optionsOf(words []string, senses map[string]sense) []string {
+	parts := make([]string, len(words))
+	for i, word := range words {
+		s := senses[word]
+		var options []string
+		if len(s.Begun) == 0 {
+			options = append(options, "'"+word+"':*")
+		}
+		for _, whole := range slices.Concat(s.Begun, s.Others) {
+			options = append(options, "'"+whole+"'")
+		}
+		parts[i] = "(" + strings.Join(options, " | ") + ")"
+	}
+	return parts
 }
 
 // spelledOut are letters that fold writes as two: a slip of the finger on one of them changes both.

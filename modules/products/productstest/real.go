@@ -29,7 +29,7 @@ type Real struct {
 // NewReal makes the module on db, without photos.
 func NewReal(t testing.TB, db *database.DB) *Real {
 	store := internal.NewStore(db)
-	service := internal.NewService(db, store, outbox.New(db), uploads.Absent{}, cache.New(nil, zap.NewNop()), products.Config{Viewed: 1}, zap.NewNop())
+	service := internal.NewService(db, store, outbox.New(db), uploads.Absent{}, cache.New(nil, zap.NewNop()), products.Config{Viewed: 1, Searches: 1}, zap.NewNop())
 	return &Real{Catalogue: service, Stock: internal.NewWarehouse(service, store), t: t, db: db, service: service}
 }
 

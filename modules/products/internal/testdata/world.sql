@@ -11,7 +11,7 @@ CREATE UNIQUE INDEX ON world_words (i);
 DO $$ BEGIN PERFORM setseed(0.5); END $$;
 -- A description is two of 3,000 sentences of 15 words.
 CREATE TEMPORARY TABLE world_sentences ON COMMIT DROP AS
-SELECT s, string_agg(word, ' ') AS sentence, setweight(to_tsvector('simple', string_agg(word, ' ')), 'C') AS vector
+SELECT s, string_agg(word, ' ') AS sentence, to_tsvector('simple', string_agg(word, ' ')) AS vector
 FROM (SELECT s, floor(random() * 3000)::int AS i FROM generate_series(0, 2999) AS s, generate_series(1, 15)) AS drawn JOIN world_words USING (i)
 GROUP BY s;
 CREATE TEMPORARY TABLE world_products ON COMMIT DROP AS
@@ -44,7 +44,7 @@ INSERT INTO product_listings (product_id, visible, in_stock, category_slug, pric
         brand_key, name_key, colors, materials, heading, search)
     SELECT w.id, true, n % 4 > 0, w.category, p.price_amount, 'EUR', p.width_mm, p.depth_mm, p.height_mm, w.brand, w.brand, w.name,
         ARRAY[w.color], ARRAY[w.material], heading,
-        heading || w.described || setweight(to_tsvector('simple', w.color), 'D')
+        strip(heading || w.described || to_tsvector('simple', w.color))
     FROM world_products w JOIN products p USING (id)
     CROSS JOIN LATERAL (SELECT setweight(to_tsvector('simple', w.name), 'A')
         || setweight(to_tsvector('simple', w.brand || ' ' || w.category || ' ' || w.material), 'B') AS heading) AS h;
