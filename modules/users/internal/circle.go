@@ -18,6 +18,7 @@ const mostTies = 20_000
 // circle is what the cache keeps of how one person stands to others: all that decides what they may see.
 type circle struct {
 	Following database.IDs            `json:"following"` // ascending
+	Mark      string                  `json:"mark"`      // of those: kept, since a sum over thousands costs as much as the rest of a page
 	Apart     database.IDs            `json:"apart"`     // ascending: either blocks the other
 	Muted     map[uuid.UUID]time.Time `json:"muted"`     // until when; zero: for good
 	Large     bool                    `json:"large"`     // more than the cache keeps: the database must be asked
@@ -65,8 +66,9 @@ func (g *Graph) Circle(ctx context.Context, user uuid.UUID) (users.Circle, error
 	around, err := g.directory.circle(ctx, user)
 	if err == nil && around.Large {
 		around.Following, err = g.store.neighbours(ctx, followingEdge, user, uuid.Nil, -1)
+		around.Mark = markOf(around.Following)
 	}
-	return users.Circle{Following: around.Following, Mark: markOf(around.Following)}, err
+	return users.Circle{Following: around.Following, Mark: around.Mark}, err
 }
 
 // circle returns how a person stands to others; nobody stands to no one.
@@ -74,7 +76,11 @@ func (d *Directory) circle(ctx context.Context, id uuid.UUID) (circle, error) {
 	if id == uuid.Nil {
 		return circle{}, nil
 	}
-	return d.circles.Load(ctx, id, func(ctx context.Context) (circle, error) { return d.store.circle(ctx, id) })
+	return d.circles.Load(ctx, id, func(ctx context.Context) (circle, error) {
+		around, err := d.store.circle(ctx, id)
+		around.Mark = markOf(around.Following)
+		return around, err
+	})
 }
 
 // tiesChange forgets what people's circles were, once the transaction open in ctx has committed.
