@@ -6,6 +6,7 @@ fill() {
 	bin/atrium migrate
 	echo "filling the world: $1 people, $2 posts, $3 products; the first 500 people follow $4, all others 50"
 	"$psql" -q "$ATRIUM_DATABASE_URL" -v users="$1" -v posts="$2" -v products="$3" -v followed="$4" -f scripts/load/world.sql
+	"$psql" -q "$ATRIUM_DATABASE_URL" -c CHECKPOINT # or it would be written down while something is measured
 	"$psql" -qAt "$ATRIUM_DATABASE_URL" -c "SELECT name || ' = ' || current_setting(name) FROM pg_settings
 		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers', 'max_connections')"
 }
