@@ -18,7 +18,7 @@ const mostTies = 20_000
 // circle is what the cache keeps of how one person stands to others: all that decides what they may see.
 type circle struct {
 	Following database.IDs            `json:"following"` // ascending
-	Mark      string                  `json:"mark"`      // of those: kept, since a sum over thousands costs as much as the rest of a page
+	Mark      string                  `json:"mark"`      // of those; kept, as a sum over thousands costs much. Not all versions write it
 	Apart     database.IDs            `json:"apart"`     // ascending: either blocks the other
 	Muted     map[uuid.UUID]time.Time `json:"muted"`     // until when; zero: for good
 	Large     bool                    `json:"large"`     // more than the cache keeps: the database must be asked
@@ -66,6 +66,8 @@ func (g *Graph) Circle(ctx context.Context, user uuid.UUID) (users.Circle, error
 	around, err := g.directory.circle(ctx, user)
 	if err == nil && around.Large {
 		around.Following, err = g.store.neighbours(ctx, followingEdge, user, uuid.Nil, -1)
+	}
+	if around.Mark == "" {
 		around.Mark = markOf(around.Following)
 	}
 	return users.Circle{Following: around.Following, Mark: around.Mark}, err
@@ -78,7 +80,9 @@ func (d *Directory) circle(ctx context.Context, id uuid.UUID) (circle, error) {
 	}
 	return d.circles.Load(ctx, id, func(ctx context.Context) (circle, error) {
 		around, err := d.store.circle(ctx, id)
-		around.Mark = markOf(around.Following)
+		if !around.Large {
+			around.Mark = markOf(around.Following)
+		}
 		return around, err
 	})
 }

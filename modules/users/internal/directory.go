@@ -39,7 +39,7 @@ func NewDirectory(cfg users.Config, db *database.DB, c *cache.Cache, library upl
 	return &Directory{
 		store: store{db}, library: library, documents: withURLs(withAge(cfg), publicURL),
 		people:   cache.NewSpace[uuid.UUID, card](c, "users.card.2", 10*time.Minute, time.Minute, 20_000),
-		circles:  cache.NewSpace[uuid.UUID, circle](c, "users.circle.2", 10*time.Minute, time.Minute, 20_000),
+		circles:  cache.NewSpace[uuid.UUID, circle](c, "users.circle", 10*time.Minute, time.Minute, 20_000),
 		consents: cache.NewSpace[uuid.UUID, map[string][]string](c, "users.consents", time.Hour, 10*time.Minute, 20_000),
 	}
 }
