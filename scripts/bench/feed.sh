@@ -23,6 +23,7 @@ if [ "${1:-}" != inside ]; then
 		awk '$3 == "share" {if (!first) first = $4
 				printf "%7d posts, %4d followed: %.3f of the ceiling, a page costs %.2f times the first world'"'"'s\n", $1, $2, $4, first / $4
 				if (first / $4 > 1.2) broken = 1}
+			$3 == "feed" && $10 > 0 {printf "%d errors\n", $10; broken = 1}
 			END {exit broken}' "$figures"
 	else
 		world 100000 50 "50:0" 10000 ceiling feed plain
