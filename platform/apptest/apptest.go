@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
+	"atrium/config/defaults"
 	"atrium/platform/database"
 	"atrium/platform/fault"
 	"atrium/platform/httpserver"
@@ -47,7 +48,9 @@ func NewOn(t testing.TB, db *database.DB, routes ...httpserver.Routes) *App {
 
 func serve(t testing.TB, records *idempotency.Store, routes []httpserver.Routes) *App {
 	t.Helper()
-	server, err := httpserver.New(httpserver.DefaultConfig(), httpserver.Deps{
+	cfg := defaults.Section[httpserver.Config]("http")
+	cfg.Limits["deletion"] = cfg.Limits["write"] // tests ask for more deletions from one address than people do
+	server, err := httpserver.New(cfg, httpserver.Deps{
 		Log:           zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
 		Authenticator: tokens{},
 		Limiter:       ratelimit.New(nil, zap.NewNop()),

@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"atrium/platform/background"
 )
 
 const (
@@ -37,6 +39,7 @@ type Cache struct {
 	instance string
 	remote   *remote
 	log      *zap.Logger
+	keep     func(ctx context.Context, drops any) error // see KeepDrops; may be nil
 	lookups  *prometheus.CounterVec
 	deaf     atomic.Bool // whether Drops of other instances pass unheard
 
@@ -57,7 +60,7 @@ type drop struct {
 	Keys  json.RawMessage `json:"keys"`
 }
 
-// New makes a cache. Start must run for Drops of other instances to arrive.
+// New makes a cache. Run must run for Drops of other instances to arrive.
 // Redis must not be a cluster: several keys are asked for by one script.
 func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
 	c := &Cache{
@@ -74,11 +77,10 @@ func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
 	return c
 }
 
-// Start listens for the Drops of other instances. It blocks until ctx ends and then returns nil.
-func (c *Cache) Start(ctx context.Context) error {
+// Run listens for the Drops of other instances. It blocks until ctx ends and then returns nil.
+func (c *Cache) Run(ctx context.Context) error {
 	if client(c.remote) == nil {
-		<-ctx.Done()
-		return nil
+		return background.UntilStopped(ctx)
 	}
 	for ctx.Err() == nil {
 		err := c.listen(ctx)
@@ -86,7 +88,7 @@ func (c *Cache) Start(ctx context.Context) error {
 			c.log.Warn("cache: the subscription to Drops was lost", zap.Error(err))
 		}
 		c.setDeaf(true)
-		pause(ctx, relisten)
+		background.Pause(ctx, relisten)
 	}
 	return nil
 }
@@ -120,39 +122,35 @@ func (c *Cache) hear(message any) {
 	case *redis.Subscription:
 		c.setDeaf(false)
 	case *redis.Message:
-		if err := c.apply([]byte(m.Payload)); err != nil {
-			c.log.Error("cache: a Drop of another instance is not readable", zap.Error(err))
-		}
+		c.apply([]byte(m.Payload))
 	}
 }
 
-// setDeaf notes whether Drops arrive. Some may have been missed when they cease to, and when they do again.
+// setDeaf notes whether Drops arrive. Some may have been missed when they cease to, and when they do again. Copies made
+// while Drops pass unheard live only for deafTTL, so the mark comes before the forgetting in one direction and after it in the other:
+// whoever finds that Drops are heard finds a copy that nobody is about to forget.
 func (c *Cache) setDeaf(deaf bool) {
-	if was := c.deaf.Swap(deaf); was && deaf {
+	if deaf && c.deaf.Swap(true) {
 		return
 	}
 	c.mu.RLock()
-	defer c.mu.RUnlock()
 	for _, s := range c.spaces {
 		s.forgetAll()
 	}
+	c.mu.RUnlock()
+	c.deaf.Store(deaf)
 }
 
-func (c *Cache) apply(message []byte) error {
+// apply forgets what another instance dropped.
+func (c *Cache) apply(message []byte) {
 	var d drop
 	if err := json.Unmarshal(message, &d); err != nil {
-		return err
+		c.unreadable(err)
+		return
 	}
-	if d.From == c.instance {
-		return nil
+	if d.From != c.instance {
+		c.forgetHere([]drop{d})
 	}
-	c.mu.RLock()
-	s, ok := c.spaces[d.Space]
-	c.mu.RUnlock()
-	if !ok {
-		return nil // another version of the application knows it
-	}
-	return s.forget(d.Keys)
 }
 
 // localLife is how long a copy in this process may live: shorter while the Drops of others pass unheard.
@@ -187,11 +185,4 @@ func (c *Cache) Collect(out chan<- prometheus.Metric) {
 func isTimeout(err error) bool {
 	var netErr net.Error
 	return errors.As(err, &netErr) && netErr.Timeout()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

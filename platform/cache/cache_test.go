@@ -49,7 +49,7 @@ func (f *fleet) instance(addr string) *Space[uuid.UUID, person] {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = s.cache.Start(ctx)
+		_ = s.cache.Run(ctx)
 	}()
 	f.t.Cleanup(func() { cancel(); <-ended })
 	f.eventually(func() bool { return !s.cache.deaf.Load() })

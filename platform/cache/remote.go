@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"atrium/platform/background"
 )
 
 const (
@@ -180,21 +182,36 @@ func (r *remote) write(ctx context.Context, lease string, entries []entry) {
 }
 
 // drop deletes the keys and tells the other instances, now or as soon as Redis can be reached.
-func (r *remote) drop(ctx context.Context, f forgotten) {
-	if client(r) == nil || r.postpone(f) {
+func (r *remote) drop(ctx context.Context, drops ...forgotten) {
+	if client(r) == nil || r.postpone(drops) {
 		return
 	}
-	if err := r.forget(ctx, []forgotten{f}); err != nil {
-		r.fail(err, f)
+	if err := r.forget(ctx, drops); err != nil {
+		r.fail(err, drops...)
 	}
 }
 
-// postpone keeps a Drop for later if Redis is out of use.
-func (r *remote) postpone(f forgotten) bool {
+// repeat is drop for a caller who comes again where Redis cannot be reached.
+func (r *remote) repeat(ctx context.Context, drops []forgotten) error {
+	if client(r) == nil {
+		return nil
+	}
+	if !r.usable() {
+		return errors.New("cache: works without Redis at the moment")
+	}
+	err := r.forget(ctx, drops)
+	if err != nil {
+		r.fail(err)
+	}
+	return err
+}
+
+// postpone keeps Drops for later if Redis is out of use.
+func (r *remote) postpone(drops []forgotten) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken {
-		r.missed = append(r.missed, f)
+		r.missed = append(r.missed, drops...)
 	}
 	return r.broken
 }
@@ -235,7 +252,7 @@ func (r *remote) fail(err error, drops ...forgotten) {
 // mend tries, ever more slowly, until Redis answers and has every Drop, or has been closed for good.
 func (r *remote) mend() {
 	for wait := mendFirst; ; wait = min(2*wait, mendLongest) {
-		pause(context.Background(), wait)
+		background.Pause(context.Background(), wait)
 		for {
 			done, err := r.catchUp()
 			if errors.Is(err, redis.ErrClosed) {

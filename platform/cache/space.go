@@ -137,28 +137,24 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 }
 
 // Drop forgets keys here at once, in Redis and on the other instances within a second (as soon as Redis can be
-// reached, where it cannot). Call it in db.AfterCommit. A load that began before the Drop does not bring the old
+// reached, where it cannot). What follows from a transaction is DropAfterCommit. A load that began before the Drop does not bring the old
 // value back.
 func (s *Space[K, V]) Drop(ctx context.Context, keys ...K) {
 	if len(keys) == 0 {
 		return
 	}
-	s.forgetLocal(keys)
-	list, err := json.Marshal(keys)
-	if err != nil {
-		panic("cache: keys of " + s.name + " cannot be written as JSON: " + err.Error())
-	}
-	message, err := json.Marshal(drop{From: s.cache.instance, Space: s.name, Keys: list})
-	if err != nil {
-		panic("cache: " + err.Error())
-	}
-	s.cache.remote.drop(ctx, forgotten{
+	due := &pendingDrops{}
+	due.add(drop{}, s.forgotten(keys), func() { s.forgetLocal(keys) })
+	s.cache.dropAll(ctx, due)
+}
+
+// forgotten is the Drop of keys as Redis gets it.
+func (s *Space[K, V]) forgotten(keys []K) forgotten {
+	return forgotten{
 		keys:    s.remoteKeys(keys),
-		message: message,
+		message: mustMarshal(s.cache.newDrop(s.name, keys)),
 		until:   time.Now().Add(s.ttl + s.ttl/10),
-	})
-	// Again: until now somebody here could have fetched the old value from Redis.
-	s.forgetLocal(keys)
+	}
 }
 
 // fill asks Redis for keys, then load for the rest, and gives Redis what load found.
@@ -248,19 +244,12 @@ func (s *Space[K, V]) remoteKeys(keys []K) []string {
 	return out
 }
 
-// remoteKey is the key's name in Redis: a string as it is, anything else as its JSON, without quotes.
+// remoteKey is the key's name in Redis: a string as it is, anything else as its JSON.
 func (s *Space[K, V]) remoteKey(key K) string {
 	if text, ok := any(key).(string); ok {
 		return s.name + ":" + text
 	}
-	text, err := json.Marshal(key)
-	if err != nil {
-		panic("cache: a key of " + s.name + " cannot be written as JSON: " + err.Error())
-	}
-	if text[0] == '"' {
-		text = text[1 : len(text)-1]
-	}
-	return s.name + ":" + string(text)
+	return remoteName(s.name, mustMarshal(key))
 }
 
 // jitter spreads d evenly over low*d to high*d, so that what was filled together does not end together.

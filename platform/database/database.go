@@ -1,5 +1,5 @@
-// Package database is the one door to PostgreSQL: a pool behind GORM, transactions that travel in the context,
-// and faults by constraint name.
+// Package database is the one door to PostgreSQL: a pool behind GORM, transactions that travel in the context, and errors
+// that name the operation which failed, or are what a violated constraint means.
 package database
 
 import (
@@ -23,8 +23,7 @@ import (
 // Config says where PostgreSQL is and how much of it this process may use.
 type Config struct {
 	URL              secret.Text   `koanf:"url" validate:"required"`
-	DirectURL        secret.Text   `koanf:"direct_url"`   // for LISTEN and migrations, past any pooler; empty: URL
-	ReplicaURLs      []secret.Text `koanf:"replica_urls"` // read replicas; empty: none
+	DirectURL        secret.Text   `koanf:"direct_url"` // for LISTEN and migrations, past any pooler; empty: URL
 	MaxConnections   int           `koanf:"max_connections" validate:"min=1,max=500"`
 	StatementTimeout time.Duration `koanf:"statement_timeout" validate:"min=1ms"`
 	LockTimeout      time.Duration `koanf:"lock_timeout" validate:"min=1ms"`
@@ -43,9 +42,8 @@ type DB struct {
 	cfg       Config
 	log       *zap.Logger
 	pool      *sql.DB
-	primary   *gorm.DB
-	reads     *gorm.DB // answers from replicas where there are any, else primary itself
-	replicas  []*replica
+	probe     *sql.DB // one connection, for Ping
+	gorm      *gorm.DB
 	rehearsal *rehearsal // only in a DB made by Rehearse
 }
 
@@ -53,12 +51,11 @@ type DB struct {
 type Option func(*options)
 
 type options struct {
-	log     *zap.Logger
-	tracer  pgx.QueryTracer
-	plugins []gorm.Plugin
+	log    *zap.Logger
+	tracer pgx.QueryTracer
 }
 
-// WithLogger sends warnings (slow statements, lost replicas, retried transactions) to log. Without it they are dropped.
+// WithLogger sends warnings (slow statements, retried transactions) to log. Without it they are dropped.
 // Statements are logged without their values.
 func WithLogger(log *zap.Logger) Option { return func(o *options) { o.log = log } }
 
@@ -75,14 +72,16 @@ func Open(cfg Config, opts ...Option) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{cfg: cfg, log: set.log, pool: pool}
-	if db.primary, err = openGorm(pool, set); err != nil {
+	g, err := openGorm(boundedPool{pool}, set.log)
+	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	if db.reads, err = db.openReads(set); err != nil {
-		return nil, errors.Join(err, db.Close())
+	probe, err := openPool(cfg.URL, cfg, options{log: zap.NewNop()})
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
 	}
-	return db, nil
+	probe.SetMaxOpenConns(1)
+	return &DB{cfg: cfg, log: set.log, pool: pool, probe: probe, gorm: g}, nil
 }
 
 // Close ends the pool and everything that waits for a connection. Closing a rehearsal rolls it back instead.
@@ -90,39 +89,38 @@ func (db *DB) Close() error {
 	if db.rehearsal != nil {
 		return db.rehearsal.end()
 	}
-	err := db.pool.Close()
-	for _, r := range db.replicas {
-		err = errors.Join(err, r.pool.Close())
-	}
-	return err
+	return errors.Join(db.pool.Close(), db.probe.Close())
 }
 
-// Conn is a store's only door: the transaction open in ctx, else the pool.
+// WithConstraints is the same database, pool and transactions, for a store whose constraints mean these errors.
+func (db *DB) WithConstraints(c Constraints) *DB {
+	mapped := *db
+	mapped.gorm = db.gorm.Session(&gorm.Session{NewDB: true})
+	own := *mapped.gorm.Dialector.(*dialector)
+	own.constraints = c
+	mapped.gorm.Dialector = &own
+	return &mapped
+}
+
+// Conn is a store's only door: the transaction open in ctx, else the pool. Errors come back translated: see Constraints,
+// and any other names the function that called.
 func (db *DB) Conn(ctx context.Context) *gorm.DB {
+	conn := db.gorm.WithContext(ctx)
 	if tx := db.transaction(ctx); tx != nil {
-		return tx.conn.WithContext(ctx)
+		conn.Statement.ConnPool = tx.conn
 	}
-	return db.primary.WithContext(ctx)
+	return conn
 }
 
-// ReadConn is Conn, but outside a transaction it may answer from a replica: only for reads that may lag.
-// A replica that cannot be reached is passed over, and the primary answers.
-func (db *DB) ReadConn(ctx context.Context) *gorm.DB {
-	if tx := db.transaction(ctx); tx != nil {
-		return tx.conn.WithContext(ctx)
-	}
-	return db.reads.WithContext(ctx)
-}
-
-// Ping asks the primary for a sign of life.
+// Ping asks the server for a sign of life, on a connection of its own: a pool that is busy is no server that is away.
 func (db *DB) Ping(ctx context.Context) error {
-	if err := db.pool.PingContext(ctx); err != nil {
+	if err := db.probe.PingContext(ctx); err != nil {
 		return fmt.Errorf("database: ping: %w", err)
 	}
 	return nil
 }
 
-// Pool is the primary's pool, for metrics alone: what is read or written goes through Conn.
+// Pool is for metrics alone: what is read or written goes through Conn.
 func (db *DB) Pool() *sql.DB { return db.pool }
 
 // openPool prepares a pool whose sessions carry the timeouts and speak UTC.
@@ -140,7 +138,7 @@ func openPool(url secret.Text, cfg Config, set options) (*sql.DB, error) {
 	pool.SetMaxOpenConns(cfg.MaxConnections)
 	pool.SetMaxIdleConns(cfg.MaxConnections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	pool.SetConnMaxLifetime(30 * time.Minute) // so that a fail-over or a new replica is noticed
+	pool.SetConnMaxLifetime(30 * time.Minute) // so that a fail-over is noticed
 	return pool, nil
 }
 
@@ -167,20 +165,20 @@ func readTimesInUTC(_ context.Context, conn *pgx.Conn) error {
 
 // openGorm puts GORM on a pool. GORM prepares nothing itself: the driver keeps prepared statements per connection,
 // and notices when a migration has changed them.
-func openGorm(pool gorm.ConnPool, set options) (*gorm.DB, error) {
-	g, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{
+func openGorm(pool gorm.ConnPool, log *zap.Logger) (*gorm.DB, error) {
+	driver := &dialector{Dialector: postgres.Dialector{Config: &postgres.Config{Conn: pool}}}
+	g, err := gorm.Open(driver, &gorm.Config{
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
-		Logger:                 queryLog{set.log},
+		TranslateError:         true,
+		Logger:                 queryLog{log},
 		NowFunc:                now,
 	})
+	if err == nil {
+		err = g.Callback().Row().After("gorm:row").Register("database:translate", translateRow)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
-	}
-	for _, p := range set.plugins {
-		if err := g.Use(p); err != nil {
-			return nil, fmt.Errorf("database: plugin %s: %w", p.Name(), err)
-		}
 	}
 	return g, nil
 }

@@ -3,7 +3,6 @@ package database_test
 import (
 	"context"
 	"net"
-	"net/url"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-	"gorm.io/gorm"
 
 	"atrium/migrations"
 	"atrium/platform/database"
@@ -72,60 +70,6 @@ func TestConn_TimesAndArraysSurvive(t *testing.T) {
 	require.True(t, found)
 	require.NoError(t, db.Conn(t.Context()).Where("id = ANY(?)", database.Array([]uuid.UUID(nil))).Find(&read).Error)
 	require.Empty(t, read)
-}
-
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	db := dbtest.Tx(t)
-	ctx := t.Context()
-	taken := fault.Conflict("notes.taken", "This note exists.")
-	absent := fault.NotFound("notes.not_found", "There is no such note.")
-	faults := database.Faults{"notes_pkey": taken}
-	require.NoError(t, db.Conn(ctx).Exec("CREATE TABLE notes (id int PRIMARY KEY, text text NOT NULL DEFAULT '')").Error)
-	require.NoError(t, insert(ctx, db, 1))
-
-	require.NoError(t, faults.Translate(nil, absent))
-	require.ErrorIs(t, faults.Translate(insert(ctx, db, 1), nil), taken)
-	require.ErrorIs(t, faults.Translate(gorm.ErrRecordNotFound, absent), absent)
-	require.ErrorIs(t, faults.Translate(gorm.ErrRecordNotFound, nil), gorm.ErrRecordNotFound)
-	require.Same(t, taken, faults.Translate(taken, nil))
-	unknown := faults.Translate(db.Conn(ctx).Exec("UPDATE notes SET text = NULL").Error, absent)
-	require.Error(t, unknown)
-	require.Equal(t, fault.KindInternal, fault.KindOf(unknown))
-}
-
-func TestReadConn(t *testing.T) {
-	t.Parallel()
-	cfg := dbtest.Config(t)
-	away := dbtest.Config(t) // a second database plays the replica: what is read tells which one answered
-	where := func(t *testing.T, db *database.DB, ctx context.Context) (name string) {
-		t.Helper()
-		require.NoError(t, db.ReadConn(ctx).Raw("SELECT current_database()").Scan(&name).Error)
-		return name
-	}
-	t.Run("reads from the replica, and in a transaction from the primary", func(t *testing.T) {
-		cfg := cfg
-		cfg.ReplicaURLs = []secret.Text{away.URL}
-		db := dbtest.Open(t, cfg)
-		require.Equal(t, nameOf(t, away), where(t, db, t.Context()))
-		require.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
-			require.Equal(t, nameOf(t, cfg), where(t, db, ctx))
-			return nil
-		}))
-		var rows []string
-		require.NoError(t, db.ReadConn(t.Context()).Table("pg_database").Where("datname = current_database()").Pluck("datname", &rows).Error)
-		require.Equal(t, []string{nameOf(t, away)}, rows)
-	})
-	t.Run("a lost replica is passed over", func(t *testing.T) {
-		cfg := cfg
-		cfg.ReplicaURLs = []secret.Text{secret.Text("postgres://nobody@" + deadAddress(t) + "/x"), away.URL}
-		db := dbtest.Open(t, cfg)
-		for range 20 {
-			require.NotEmpty(t, where(t, db, t.Context()))
-		}
-		cfg.ReplicaURLs = cfg.ReplicaURLs[:1]
-		require.Equal(t, nameOf(t, cfg), where(t, dbtest.Open(t, cfg), t.Context()))
-	})
 }
 
 func TestSlowStatementsAreLoggedWithoutValues(t *testing.T) {
@@ -216,11 +160,4 @@ func deadAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
-}
-
-func nameOf(t *testing.T, cfg database.Config) string {
-	t.Helper()
-	u, err := url.Parse(cfg.URL.Reveal())
-	require.NoError(t, err)
-	return u.Path[1:]
 }

@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/zap"
+
+	"atrium/platform/background"
 )
 
-const (
-	listenCheck     = 30 * time.Second      // how long a silent connection is trusted
-	firstListenWait = 50 * time.Millisecond // between two tries to reconnect
-	maxListenWait   = 5 * time.Second
-)
+// listenCheck is how long a silent connection is trusted.
+const listenCheck = 30 * time.Second
+
+// relisten are the waits before a lost connection is opened again.
+var relisten = background.Backoff{First: 100 * time.Millisecond, Longest: 10 * time.Second}
 
 // Listen calls fn with the payload of every notification on channel, one after the other, until ctx ends; then it returns
 // nil. It has a connection of its own on the direct URL, and connects again when that is lost. Each time it begins to
@@ -25,20 +25,9 @@ func (db *DB) Listen(ctx context.Context, channel string, fn func(payload string
 	if err != nil {
 		return err
 	}
-	for wait := firstListenWait; ctx.Err() == nil; wait = min(2*wait, maxListenWait) {
-		began := time.Now()
-		if err := listen(ctx, cfg, channel, fn); ctx.Err() == nil {
-			db.log.Warn("listening is interrupted", zap.String("channel", channel), zap.Error(err))
-		}
-		if time.Since(began) > maxListenWait {
-			wait = firstListenWait
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait + rand.N(wait)):
-		}
-	}
-	return nil
+	return background.Retry(ctx, relisten, db.log, "listening on "+channel, func(ctx context.Context) error {
+		return listen(ctx, cfg, channel, fn)
+	})
 }
 
 // Notify sends a notification to all who listen on channel: at once and outside any transaction, since NOTIFY inside one
@@ -76,8 +65,8 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, channel string, fn func(pa
 // without a word would otherwise be waited on for ever.
 func nextNotification(ctx context.Context, conn *pgx.Conn) (string, error) {
 	for {
-		patient, cancel := context.WithTimeout(ctx, listenCheck)
-		n, err := conn.WaitForNotification(patient)
+		quiet, cancel := context.WithTimeout(ctx, listenCheck)
+		n, err := conn.WaitForNotification(quiet)
 		cancel()
 		if err == nil {
 			return n.Payload, nil

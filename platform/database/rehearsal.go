@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"gorm.io/gorm"
 )
 
 // rehearsal is one transaction that stands in for the whole pool and is never committed.
@@ -19,8 +21,11 @@ func (db *DB) Rehearse(ctx context.Context) (*DB, error) {
 		return nil, fmt.Errorf("database: begin a rehearsal: %w", err)
 	}
 	r := &rehearsal{tx: tx}
-	g := onPool(db.primary, r)
-	return &DB{cfg: db.cfg, log: db.log, pool: db.pool, primary: g, reads: g, rehearsal: r}, nil
+	rehearsed := *db
+	rehearsed.rehearsal = r
+	rehearsed.gorm = db.gorm.Session(&gorm.Session{NewDB: true, Context: context.Background()})
+	rehearsed.gorm.ConnPool, rehearsed.gorm.Statement.ConnPool = r, r
+	return &rehearsed, nil
 }
 
 func (r *rehearsal) end() error {
@@ -31,13 +36,13 @@ func (r *rehearsal) end() error {
 }
 
 // begin opens what stands for a transaction: a savepoint.
-func (r *rehearsal) begin(ctx context.Context, owner *DB) (*transaction, error) {
+func (r *rehearsal) begin(ctx context.Context) (*transaction, error) {
 	run := func(statement string) error {
 		_, err := r.tx.ExecContext(context.WithoutCancel(ctx), statement)
 		return err
 	}
 	if err := run("SAVEPOINT step"); err != nil {
-		return nil, fmt.Errorf("database: begin: %w", err)
+		return nil, failedOperation(fmt.Errorf("begin: %w", err))
 	}
 	ended := false
 	end := func(statement string) error {
@@ -49,8 +54,8 @@ func (r *rehearsal) begin(ctx context.Context, owner *DB) (*transaction, error) 
 		return err
 	}
 	return &transaction{
-		owner:    owner,
-		conn:     onPool(owner.primary, r.tx),
+		pool:     r,
+		conn:     r.tx,
 		commit:   func() error { return end("RELEASE SAVEPOINT step") },
 		rollback: func() error { return end("ROLLBACK TO SAVEPOINT step") },
 	}, nil

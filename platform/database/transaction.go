@@ -11,8 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 	"gorm.io/gorm"
-
-	"atrium/platform/fault"
 )
 
 // maxRetries bounds how often InTx tries again after PostgreSQL broke a deadlock.
@@ -20,18 +18,20 @@ const maxRetries = 3
 
 // transaction is what a context carries while InTx runs. It belongs to one goroutine.
 type transaction struct {
-	owner       *DB
-	conn        *gorm.DB
+	pool        gorm.ConnPool // that it was begun on
+	conn        gorm.ConnPool
 	commit      func() error
 	rollback    func() error // does nothing after a commit
 	doomed      error        // the first failure of a joined step; commit is refused
+	collected   map[any]any  // by key: see Collect
+	lastSteps   []func(ctx context.Context) error
 	afterCommit []func(ctx context.Context)
 }
 
 type transactionKey struct{}
 
 func (db *DB) transaction(ctx context.Context) *transaction {
-	if tx, ok := ctx.Value(transactionKey{}).(*transaction); ok && tx.owner == db {
+	if tx, ok := ctx.Value(transactionKey{}).(*transaction); ok && tx.pool == db.gorm.ConnPool {
 		return tx
 	}
 	return nil
@@ -75,33 +75,72 @@ func (db *DB) AfterCommit(ctx context.Context, fn func(ctx context.Context)) {
 	db.runGuarded(context.WithoutCancel(ctx), fn)
 }
 
+// Collection is what the steps of one transaction bring together.
+type Collection struct {
+	LastStep    func(ctx context.Context) error // runs inside the transaction when its steps are done; an error rolls back
+	AfterCommit func(ctx context.Context)       // runs as with DB.AfterCommit
+}
+
+// Collect returns what the transaction in ctx collects under key; the first call of a transaction begins it. Without a transaction
+// it reports false. A transaction that is tried again begins anew.
+func Collect[T any](ctx context.Context, key any, begin func() (T, Collection)) (collected T, ok bool) {
+	tx, ok := ctx.Value(transactionKey{}).(*transaction)
+	if !ok {
+		return collected, false
+	}
+	if known, ok := tx.collected[key].(T); ok {
+		return known, true
+	}
+	collected, steps := begin()
+	if tx.collected == nil {
+		tx.collected = map[any]any{}
+	}
+	tx.collected[key] = collected
+	tx.lastSteps = append(tx.lastSteps, steps.LastStep)
+	tx.afterCommit = append(tx.afterCommit, steps.AfterCommit)
+	return collected, true
+}
+
 func (db *DB) runOutermost(ctx context.Context, fn func(ctx context.Context) error) (*transaction, error) {
 	tx, err := db.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = tx.rollback() }()
-	if err := fn(context.WithValue(ctx, transactionKey{}, tx)); err != nil {
+	ctx = context.WithValue(ctx, transactionKey{}, tx)
+	if err := fn(ctx); err != nil {
 		return nil, err
 	}
 	if tx.doomed != nil {
 		return nil, fmt.Errorf("database: not committed, since a step inside failed: %w", tx.doomed)
 	}
+	for _, step := range tx.lastSteps {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := tx.commit(); err != nil {
-		return nil, fmt.Errorf("database: commit: %w", err)
+		return nil, commitFailed(err)
 	}
 	return tx, nil
 }
 
 func (db *DB) begin(ctx context.Context) (*transaction, error) {
 	if db.rehearsal != nil {
-		return db.rehearsal.begin(ctx, db)
+		return db.rehearsal.begin(ctx)
 	}
-	sqlTx, err := db.pool.BeginTx(ctx, nil)
+	pool := boundedPool{db.pool}
+	sqlTx, release, err := pool.begin(ctx)
 	if err != nil {
 		return nil, beginFailed(ctx, err)
 	}
-	return &transaction{owner: db, conn: onPool(db.primary, sqlTx), commit: sqlTx.Commit, rollback: sqlTx.Rollback}, nil
+	ending := func(end func() error) func() error {
+		return func() error {
+			defer release()
+			return end()
+		}
+	}
+	return &transaction{pool: pool, conn: sqlTx, commit: ending(sqlTx.Commit), rollback: ending(sqlTx.Rollback)}, nil
 }
 
 // join runs a step inside tx. There are no savepoints: what is half done stays half done, so failure dooms the whole.
@@ -136,18 +175,21 @@ func (db *DB) runGuarded(ctx context.Context, fn func(ctx context.Context)) {
 	fn(ctx)
 }
 
-// onPool is g on another connection pool.
-func onPool(g *gorm.DB, pool gorm.ConnPool) *gorm.DB {
-	session := g.Session(&gorm.Session{NewDB: true, Context: context.Background()})
-	session.Statement.ConnPool = pool
-	return session
+func beginFailed(ctx context.Context, err error) error {
+	failed := failedOperation(fmt.Errorf("begin: %w", err))
+	if ctx.Err() != nil {
+		return failed
+	}
+	return errUnavailable.Because(failed)
 }
 
-func beginFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("database: begin: %w", err)
+// commitFailed says whether trying again makes sense. Whether a commit took effect whose answer was lost is not known.
+func commitFailed(err error) error {
+	failed := failedOperation(fmt.Errorf("commit: %w", err))
+	if isUnavailable(err) {
+		return errUnavailable.Because(failed)
 	}
-	return fault.Unavailable("database.unavailable", "The database cannot be reached at the moment.").Because(err)
+	return failed
 }
 
 func retryable(err error) bool {

@@ -37,6 +37,9 @@ type Field struct {
 	Detail  string `json:"detail"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Field) SchemaName() string { return "ProblemField" }
+
 // Error is a fault. Code is stable and spelled "module.reason"; Message is safe to show to the caller.
 // The cause is for the log only and is never shown.
 type Error struct {

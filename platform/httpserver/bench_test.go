@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"atrium/config/defaults"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
 	"atrium/platform/ratelimit"
@@ -34,7 +35,7 @@ func (w nowhere) clear() http.ResponseWriter { clear(w.header); return w }
 // BenchmarkStack is what a request costs on its way through everything to a handler that does nothing, with a log that is
 // encoded and thrown away and limits counted in this process; bare gin stands beside it.
 func BenchmarkStack(b *testing.B) {
-	cfg := httpserver.DefaultConfig()
+	cfg := defaults.Section[httpserver.Config]("http")
 	cfg.Limits["read"] = httpserver.Limit{PerMinute: 1 << 30, Burst: 1 << 30}
 	cfg.Limits["write"] = cfg.Limits["read"]
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel))

@@ -46,6 +46,6 @@ func nullable(text string) any {
 func mountBootstrap(r *Router, document map[string]any) {
 	Handle(r, Route{
 		Method: http.MethodGet, Path: "/config", Name: "get-config", Access: Anonymous,
-		Summary: "Limits, vocabularies and modules of this server, and the oldest app it works with",
+		Summary: "Returns the limits, vocabularies and modules of this server, and the oldest app it works with",
 	}, func(context.Context, *struct{}) (*Answer[map[string]any], error) { return OK(document), nil })
 }

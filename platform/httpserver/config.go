@@ -26,22 +26,6 @@ type Limit struct {
 	Burst     int `koanf:"burst" json:"burst" validate:"min=1"`
 }
 
-// DefaultConfig is a server on this machine, with the limits of the local stack.
-func DefaultConfig() Config {
-	return Config{
-		Addr:         "127.0.0.1:8080",
-		PrivateAddr:  "127.0.0.1:9090",
-		PublicURL:    "http://127.0.0.1:8080",
-		DrainTimeout: 25 * time.Second,
-		MaxBody:      1 << 20,
-		Timeouts:     map[string]time.Duration{"default": 15 * time.Second, "import": 2 * time.Minute, "stream": 0},
-		Limits: map[string]Limit{
-			"read":  {PerMinute: 6000, Burst: 1500},
-			"write": {PerMinute: 2400, Burst: 1200},
-		},
-	}
-}
-
 // timeout is how long a route of the class may take; 0: as long as it likes.
 func (c Config) timeout(class string) time.Duration {
 	if d, ok := c.Timeouts[class]; ok {

@@ -1,12 +1,16 @@
 package httpserver
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/net/idna"
 
 	"atrium/platform/fault"
 )
@@ -29,6 +33,31 @@ const (
 	corsExposed = "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, X-Request-Id"
 )
 
+// parseOrigins brings configured origins into the form in which browsers write them (RFC 6454): in lower case, an international
+// host in ASCII, without the scheme's own port and without a slash. What is more than an origin is refused.
+func parseOrigins(configured []string) (map[string]bool, error) {
+	origins := map[string]bool{}
+	for _, text := range configured {
+		u, err := url.Parse(text)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil ||
+			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, fmt.Errorf("httpserver: http.cors_origins: %q is not an origin such as https://shop.example", text)
+		}
+		host, err := idna.Lookup.ToASCII(u.Hostname())
+		if err != nil { // not a name: an address
+			host = strings.ToLower(u.Hostname())
+		}
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		if port := u.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+			host += ":" + port
+		}
+		origins[u.Scheme+"://"+host] = true
+	}
+	return origins, nil
+}
+
 // cors lets the listed origins call the API from a browser, without cookies. Other origins get no CORS header at all.
 func (s *Server) cors() gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -38,7 +67,7 @@ func (s *Server) cors() gin.HandlerFunc {
 		}
 		h := c.Writer.Header()
 		h.Add("Vary", "Origin")
-		allowed := slices.Contains(s.cfg.CORSOrigins, origin)
+		allowed := s.origins[origin]
 		if allowed {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", corsExposed)
@@ -69,24 +98,22 @@ func (s *Server) appVersion() gin.HandlerFunc {
 			return
 		}
 		if version, ok := parseVersion(header); ok && slices.Compare(version[:], oldest[:]) < 0 {
-			Fail(c, tooOld)
+			s.refuse(c, tooOld)
 		}
 	}
 }
 
-// parseVersion reads "1.2.3"; missing parts are 0, and a suffix such as "-beta" is overlooked.
+var versionNumbers = regexp.MustCompile(`^\s*[vV]?\s*(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?`)
+
+// parseVersion reads "1.2.3", also as apps write it: "v1.2.3", "1.2.3-beta", "1.2.3+45", "1.2.3 (345)", "1.2.3.4". Missing parts are 0,
+// and what follows the third is overlooked.
 func parseVersion(text string) (version [3]int, ok bool) {
-	text, _, _ = strings.Cut(text, "-")
-	parts := strings.Split(text, ".")
-	if text == "" || len(parts) > len(version) {
+	found := versionNumbers.FindStringSubmatch(text)
+	if found == nil {
 		return version, false
 	}
-	for i, part := range parts {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return version, false
-		}
-		version[i] = n
+	for i, part := range found[1:] {
+		version[i], _ = strconv.Atoi(part) // digits, or nothing
 	}
 	return version, true
 }

@@ -27,12 +27,8 @@ var (
 	errTooMany      = fault.New(fault.KindTooMany, "request.rate_limited", "Too many requests. Wait a little.")
 )
 
-const (
-	// bodyPatience is how long a client may take to send a body.
-	bodyPatience = 30 * time.Second
-	// writePatience is what a client gets on top of the route's time to read the answer.
-	writePatience = 30 * time.Second
-)
+// writePatience is what a client gets on top of the route's time to read the answer.
+const writePatience = 30 * time.Second
 
 // bounds limits what a request may take: the size of its body, the time to send it, and the time until the answer, which
 // the context carries down to SQL.
@@ -44,9 +40,10 @@ func (s *Server) bounds(route Route) gin.HandlerFunc {
 	timeout := s.cfg.timeout(route.class())
 	return func(c *gin.Context) {
 		call := callOf(c)
-		if c.Request.ContentLength != 0 {
-			_ = http.NewResponseController(c.Writer).SetReadDeadline(call.began.Add(bodyPatience)) // a test's recorder has none
-			call.sent = c.Request.Body
+		if call.sent != nil {
+			if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+				s.bodies.await(call.sent)
+			}
 			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, size)
 		}
 		if c.Request.ContentLength > size {
@@ -76,15 +73,14 @@ func letSend(c *gin.Context) {
 func (s *Server) access(route Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		who, err := s.authenticate(c)
+		if who.Known() {
+			know(c, who)
+		}
 		if err == nil {
 			err = admit(route, who)
 		}
 		if err != nil {
-			Fail(c, err)
-			return
-		}
-		if who.Known() {
-			know(c, who)
+			s.refuse(c, err)
 		}
 	}
 }
@@ -108,6 +104,14 @@ func (s *Server) authenticate(c *gin.Context) (identity.Principal, error) {
 	return who, nil
 }
 
+// RequireFresh returns the error of a sign-in that is not fresh, for what of a route needs one where the route itself does not.
+func RequireFresh(ctx context.Context) error {
+	if !identity.From(ctx).Fresh(time.Now()) {
+		return errNotFresh
+	}
+	return nil
+}
+
 func admit(route Route, who identity.Principal) error {
 	switch {
 	case !who.Known() && (route.Access == SignedIn || len(route.Roles) > 0 || route.Fresh):
@@ -122,25 +126,44 @@ func admit(route Route, who identity.Principal) error {
 
 // rate counts the request against the limit of its class, per person, else per address.
 func (s *Server) rate(route Route) gin.HandlerFunc {
-	name, limit := s.cfg.limit(route)
+	count := s.counter(s.cfg.limit(route))
+	return func(c *gin.Context) {
+		if err := count(c); err != nil {
+			Fail(c, err)
+		}
+	}
+}
+
+// counter returns a function that counts a request against a limit, per person, else per address, and returns an error where it
+// is exceeded.
+func (s *Server) counter(name string, limit Limit) func(c *gin.Context) error {
 	if s.deps.Limiter == nil || limit.PerMinute == 0 {
-		return func(*gin.Context) {}
+		return func(*gin.Context) error { return nil }
 	}
 	class := ratelimit.PerMinute(name, limit.PerMinute, limit.Burst)
 	policy := fmt.Sprintf(`"%s";q=%d;w=60`, name, limit.PerMinute)
-	return func(c *gin.Context) {
+	return func(c *gin.Context) error {
 		decision, err := s.deps.Limiter.Allow(c.Request.Context(), class, caller(c), 1)
 		if err != nil {
-			Fail(c, err)
-			return
+			return err
 		}
 		h := c.Writer.Header()
 		h.Set("RateLimit-Policy", policy)
 		h.Set("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%d`, name, decision.Remaining, wholeSeconds(decision.ResetAfter)))
 		if !decision.Allowed {
-			Fail(c, errTooMany.After(max(decision.RetryAfter, time.Second)))
+			return errTooMany.After(max(decision.RetryAfter, time.Second))
 		}
+		return nil
 	}
+}
+
+// refuse answers a request that reaches no handler. Whatever it asked for, it counts as a read: of its address where nobody is
+// signed in, so that no wrong request uses up what the sign-ins from there have.
+func (s *Server) refuse(c *gin.Context, err error) {
+	if tooMany := s.refusals(c); tooMany != nil {
+		err = tooMany
+	}
+	Fail(c, err)
 }
 
 // caller is whom a limit counts: the person, else the address.

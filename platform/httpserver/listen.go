@@ -12,14 +12,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"atrium/platform/background"
 )
 
 const (
-	// headerPatience is how long a client may take to send a request's header: slow ones must not hold connections.
-	headerPatience = 5 * time.Second
-	// idlePatience is longer than the load balancer's 60 s, so that it never reuses a connection that we are closing.
-	idlePatience = 75 * time.Second
-	maxHeader    = 64 << 10
+	// headerTimeout is how long a client may take to send a request's header: slow ones must not hold connections.
+	headerTimeout = 5 * time.Second
+	// idleTimeout is longer than the load balancer's 60 s, so that it never reuses a connection that we are closing.
+	idleTimeout = 75 * time.Second
+	maxHeader   = 64 << 10
 )
 
 // listener is one open port.
@@ -42,7 +44,7 @@ func (l *listener) open(ctx context.Context, addr, setting string, handler http.
 	}
 	l.addr, l.done = socket.Addr(), make(chan error, 1)
 	l.server = &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerPatience, IdleTimeout: idlePatience, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: zap.NewStdLog(log),
 	}
 	go func() {
@@ -102,6 +104,25 @@ func (s *Server) PrivateAddr() string {
 	return s.private.addr.String()
 }
 
+// Run waits until ctx ends, then returns nil. A port that is lost before is an error. It follows Start or StartPrivate.
+func (s *Server) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.public.done:
+		return lost("http.addr", err)
+	case err := <-s.private.done:
+		return lost("http.private_addr", err)
+	}
+}
+
+func lost(setting string, err error) error {
+	if err == nil {
+		return nil // closed by Stop
+	}
+	return fmt.Errorf("httpserver: the port of %s is lost: %w", setting, err)
+}
+
 // Stop drains: readiness turns false, after the drain delay the port is closed, and requests in flight have the drain
 // timeout to end. It returns an error if some had to be cut.
 func (s *Server) Stop(ctx context.Context) error {
@@ -109,8 +130,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	if s.public.server != nil {
 		s.public.server.SetKeepAlivesEnabled(false)
 	}
-	pause(ctx, s.cfg.DrainDelay)
+	background.Pause(ctx, s.cfg.DrainDelay)
 	s.stop.Do(func() { close(s.draining) })
+	s.bodies.hurry(min(drainPatience, s.cfg.DrainTimeout/2))
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
 	err := s.public.close(ctx)
@@ -125,19 +147,7 @@ func (s *Server) ListenAndServe(ctx context.Context) error {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-s.public.done:
-	}
-	return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
+	return errors.Join(s.Run(ctx), s.Stop(context.WithoutCancel(ctx)))
 }
 
 // privateHandler is for operators only: metrics and profiles.
@@ -149,5 +159,10 @@ func (s *Server) privateHandler() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // which nobody reads
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadPatience))
+		}
+		mux.ServeHTTP(w, r)
+	})
 }

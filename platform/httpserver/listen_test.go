@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"atrium/config/defaults"
 	"atrium/platform/health"
 	"atrium/platform/httpserver"
 )
@@ -29,7 +30,7 @@ type gate struct {
 
 func listening(t *testing.T, change func(*httpserver.Config)) (*httpserver.Server, *gate, *health.Registry) {
 	t.Helper()
-	cfg := httpserver.DefaultConfig()
+	cfg := defaults.Section[httpserver.Config]("http")
 	cfg.Addr, cfg.PrivateAddr, cfg.DrainTimeout = "127.0.0.1:0", "127.0.0.1:0", 10*time.Second
 	if change != nil {
 		change(&cfg)
@@ -129,7 +130,7 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("ListenAndServe ends with its context", func(t *testing.T) {
 		t.Parallel()
-		cfg := httpserver.DefaultConfig()
+		cfg := defaults.Section[httpserver.Config]("http")
 		cfg.Addr, cfg.PrivateAddr = "127.0.0.1:0", ""
 		server, err := httpserver.New(cfg, httpserver.Deps{})
 		require.NoError(t, err)
@@ -144,7 +145,7 @@ func TestListen(t *testing.T) {
 	t.Run("a busy port is a sentence", func(t *testing.T) {
 		t.Parallel()
 		first, _, _ := listening(t, nil)
-		cfg := httpserver.DefaultConfig()
+		cfg := defaults.Section[httpserver.Config]("http")
 		cfg.Addr = first.Addr()
 		second, err := httpserver.New(cfg, httpserver.Deps{})
 		require.NoError(t, err)
@@ -177,7 +178,7 @@ func TestListen(t *testing.T) {
 func TestHealthPages(t *testing.T) {
 	t.Parallel()
 	registry := health.New()
-	server, err := httpserver.New(httpserver.DefaultConfig(), httpserver.Deps{Health: registry})
+	server, err := httpserver.New(defaults.Section[httpserver.Config]("http"), httpserver.Deps{Health: registry})
 	require.NoError(t, err)
 	redis := errors.New("dial tcp: refused by redis-secret-host")
 	registry.Add(health.Check{Name: "redis", Run: func(context.Context) error { return redis }})
@@ -206,7 +207,7 @@ func (d *deadlines) SetWriteDeadline(at time.Time) error { d.write = at; return 
 // A connection keeps the write deadline of the request before: every request must set its own.
 func TestWriteDeadlines(t *testing.T) {
 	t.Parallel()
-	cfg := httpserver.DefaultConfig()
+	cfg := defaults.Section[httpserver.Config]("http")
 	server, err := httpserver.New(cfg, httpserver.Deps{})
 	require.NoError(t, err)
 	server.Mount([]httpserver.Routes{{Module: "stream", Register: func(r *httpserver.Router) {
@@ -226,10 +227,10 @@ func TestWriteDeadlines(t *testing.T) {
 	require.True(t, ask("/livez").After(time.Now()))
 }
 
-func TestDefaultConfigIsValid(t *testing.T) {
+func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, validator.New().Struct(httpserver.DefaultConfig()))
-	cfg := httpserver.DefaultConfig()
+	require.NoError(t, validator.New().Struct(defaults.Section[httpserver.Config]("http")))
+	cfg := defaults.Section[httpserver.Config]("http")
 	cfg.TrustedProxies, cfg.MinAppVersion = []string{"everybody"}, "new"
 	require.Error(t, validator.New().Struct(cfg))
 	_, err := httpserver.New(cfg, httpserver.Deps{})
@@ -239,7 +240,7 @@ func TestDefaultConfigIsValid(t *testing.T) {
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewInMemoryExporter()
-	server, err := httpserver.New(httpserver.DefaultConfig(), httpserver.Deps{Tracing: trace.NewTracerProvider(trace.WithSyncer(spans))})
+	server, err := httpserver.New(defaults.Section[httpserver.Config]("http"), httpserver.Deps{Tracing: trace.NewTracerProvider(trace.WithSyncer(spans))})
 	require.NoError(t, err)
 	server.Mount([]httpserver.Routes{{Module: "lamps", Register: lamps}})
 	require.Equal(t, 500, send(t, server, "/v1/fail/panic").Code)

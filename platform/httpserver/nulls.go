@@ -9,10 +9,10 @@ import (
 
 // admitNulls says in the document what the answers do: a pointer without omitempty is null where there is nothing. huma leaves
 // that out for references and ids. Schemas of requests stay as they are: they are what requests are checked against.
-func (n *schemaNames) admitNulls(schemas map[string]*huma.Schema) {
-	for t, name := range n.names {
-		schema := schemas[name]
-		if schema == nil || strings.HasSuffix(name, "Request") || strings.HasSuffix(name, "RequestBody") {
+func admitNulls(schemas huma.Registry) {
+	for name, schema := range schemas.Map() {
+		t := schemas.TypeFromRef(schemaPrefix + name)
+		if t == nil || strings.HasSuffix(name, "Request") {
 			continue
 		}
 		for _, field := range reflect.VisibleFields(t) {

@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -21,7 +20,7 @@ const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style
 func (s *Server) mountPlatform(document map[string]any) {
 	r := &Router{module: "config", server: s}
 	mountBootstrap(r, document)
-	s.page("/openapi.json", s.serveOpenAPI("application/json", func() ([]byte, error) { return json.Marshal(s.OpenAPI()) }))
+	s.page("/openapi.json", s.serveOpenAPI("application/json", s.Document))
 	s.page("/openapi.yaml", s.serveOpenAPI("application/yaml", s.OpenAPI().YAML))
 	docs := gin.WrapH(v5emb.New("Atrium", "/openapi.json", "/docs"))
 	withPolicy := func(c *gin.Context) {
@@ -41,10 +40,7 @@ func (s *Server) mountPlatform(document map[string]any) {
 	})
 }
 
-func (s *Server) page(path string, handler gin.HandlerFunc) {
-	s.engine.GET(path, handler)
-	s.engine.HEAD(path, handler)
-}
+func (s *Server) page(path string, handler gin.HandlerFunc) { s.handle(http.MethodGet, path, handler) }
 
 // serveOpenAPI writes the document once: nothing is mounted after the first request.
 func (s *Server) serveOpenAPI(contentType string, write func() ([]byte, error)) gin.HandlerFunc {

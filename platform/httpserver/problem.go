@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -194,8 +193,10 @@ type failure struct{ err error }
 
 func (f failure) Error() string { return "a handler failed" }
 
-// takeOverErrors makes every error that huma writes a problem document of ours. huma keeps these hooks in package variables.
-var takeOverErrors = sync.OnceFunc(func() {
+// huma and gin keep their hooks and defaults in package variables: they are set before anything runs, since whoever makes a schema reads them,
+// in packages that know no server, too. Every error that huma writes is a problem document of ours.
+func init() {
+	gin.SetMode(gin.ReleaseMode)
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
 		return prepare(humagin.Unwrap(ctx), requestError(status, errs))
 	}
@@ -205,7 +206,7 @@ var takeOverErrors = sync.OnceFunc(func() {
 	}
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false // a list is never null
-})
+}
 
 // requestError turns what huma found into an error of ours.
 func requestError(status int, errs []error) error {

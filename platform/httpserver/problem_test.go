@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"atrium/config/defaults"
 	"atrium/platform/apptest"
 	"atrium/platform/fault"
 	"atrium/platform/httpserver"
@@ -106,7 +107,7 @@ func TestProblems(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	cfg := httpserver.DefaultConfig()
+	cfg := defaults.Section[httpserver.Config]("http")
 	cfg.Timeouts["hasty"] = 20 * time.Millisecond
 	server, err := httpserver.New(cfg, httpserver.Deps{})
 	require.NoError(t, err)
@@ -232,7 +233,7 @@ func TestValidation(t *testing.T) {
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.DebugLevel)
-	server, err := httpserver.New(httpserver.DefaultConfig(), httpserver.Deps{Log: zap.New(core)})
+	server, err := httpserver.New(defaults.Section[httpserver.Config]("http"), httpserver.Deps{Log: zap.New(core)})
 	require.NoError(t, err)
 	server.Mount([]httpserver.Routes{{Module: "lamps", Register: lamps}})
 	plain(t, server, "GET", "/v1/fail/plain", "tok-en")
@@ -255,4 +256,56 @@ func TestAccessLog(t *testing.T) {
 			require.NotContains(t, line, private)
 		}
 	}
+}
+
+func TestFault_H3_AMediaTypeMayBeWrittenInAnyCase(t *testing.T) {
+	t.Parallel()
+	app := setup(t)
+	for _, media := range []string{"Application/Json", "APPLICATION/JSON", "application/JSON; Charset=UTF-8", "Application/Json;charset=utf-8", " application/json "} {
+		app.Do(t, apptest.Request{Method: "POST", Path: "/v1/lamps", Token: apptest.As(ana), Body: aLamp(), Header: map[string]string{"Content-Type": media}}).Want(201)
+		app.Do(t, apptest.Request{Method: "PATCH", Path: "/v1/lamps/" + ana.String(), Token: apptest.As(ana), Body: map[string]any{"name": "Sun"},
+			Header: map[string]string{"Content-Type": media, "If-Match": "*"}}).Want(200)
+	}
+}
+
+func TestFault_H2_HeadIsGetWithoutItsBody(t *testing.T) {
+	t.Parallel()
+	app := setup(t)
+	for path, as := range map[string]string{
+		"/v1/lamps": apptest.As(ana), "/v1/lamps?limit=51": "", "/v1/lamps/1/picture": "", "/v1/admin/lamps/1": apptest.As(ana), "/v1/config": "", "/livez": "",
+		"/openapi.json": "", "/docs": "", "/hello/you": "", "/v1/nowhere": "", "/v1/fail/conflict": "",
+	} {
+		get, head := app.Do(t, apptest.Request{Path: path, Token: as}), app.Do(t, apptest.Request{Method: "HEAD", Path: path, Token: as})
+		require.Equal(t, get.Status, head.Status, path)
+		require.Empty(t, head.Body, path)
+		for _, name := range []string{"Content-Type", "Location", "ETag", "Cache-Control", "RateLimit-Policy"} {
+			require.Equal(t, get.Header.Get(name), head.Header.Get(name), "%s of %s", name, path)
+		}
+	}
+	app.Do(t, apptest.Request{Method: "HEAD", Path: "/v1/lamps/1/like", Token: apptest.As(ana)}).Want(405)
+	require.Contains(t, app.Do(t, apptest.Request{Method: "DELETE", Path: "/v1/lamps"}).Header.Get("Allow"), "HEAD")
+}
+
+// What a client sends to a route that takes nothing is as unknown as any other member.
+func TestFault_H4_ARouteWithoutABodyTakesNone(t *testing.T) {
+	t.Parallel()
+	app := setup(t)
+	like := func(body any, header ...string) *apptest.Response {
+		request := apptest.Request{Method: "PUT", Path: "/v1/lamps/1/like", Token: apptest.As(ana), Body: body, Header: map[string]string{}}
+		for i := 0; i+1 < len(header); i += 2 {
+			request.Header[header[i]] = header[i+1]
+		}
+		return app.Do(t, request)
+	}
+	for _, fine := range []any{nil, "", " ", "{}", "null"} {
+		like(fine).Want(204)
+	}
+	problem := wantProblem(t, like(map[string]any{"reason": "x", "until": 1}), 422, "request.invalid")
+	require.Equal(t, []any{
+		map[string]any{"pointer": "/body/reason", "detail": "unexpected property"}, map[string]any{"pointer": "/body/until", "detail": "unexpected property"},
+	}, problem["errors"])
+	wantProblem(t, like("[1]"), 422, "request.invalid")
+	wantProblem(t, like("{"), 400, "request.malformed")
+	wantProblem(t, like("a=b", "Content-Type", "application/x-www-form-urlencoded"), 415, "request.unsupported_type")
+	like("", "Content-Type", "application/x-www-form-urlencoded").Want(204)
 }

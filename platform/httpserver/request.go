@@ -2,7 +2,7 @@ package httpserver
 
 import (
 	"context"
-	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -32,7 +32,7 @@ type call struct {
 	address string // of the client, as limits count it
 	place   string // of the client, where the content network tells it
 	user    uuid.UUID
-	sent    io.Reader // the body as it comes from the connection, past the limit of its size
+	sent    *incoming // the body as it comes from the connection, past the limit of its size; nil where there is none
 	body    []byte    // of routes whose body is read before the handler runs
 	err     error     // what the client is not told
 	stack   []byte    // of a panic
@@ -83,23 +83,29 @@ func Draining(ctx context.Context) <-chan struct{} {
 }
 
 // begin names the request. A sane id from outside is kept, so that a client or proxy can follow its request.
-// It also replaces the write deadline that an earlier request has left on the connection.
+// It also replaces the write deadline that an earlier request has left on the connection, and gives the body one of its own.
 func (s *Server) begin(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !saneID.MatchString(id) {
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	c.Writer.Header().Set(requestIDHeader, id)
-	found := &call{server: s, id: id, began: time.Now(), address: addressOf(c.ClientIP()), place: s.placeOf(c)}
+	found := &call{server: s, id: id, began: time.Now(), address: addressOf(s.clientIP(c.Request)), place: s.placeOf(c)}
 	setWriteDeadline(c, found.began, s.cfg.timeout("default"))
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callKey{}, found))
+	if c.Request.ContentLength == 0 {
+		return
+	}
+	found.sent = s.bodies.watch(c)
+	defer found.sent.leave()
+	c.Next()
 }
 
 // readable refuses a path or query that no handler could read: they would be errors of the database otherwise.
-func readable(c *gin.Context) {
+func (s *Server) readable(c *gin.Context) {
 	u := c.Request.URL
 	if strings.ContainsRune(u.Path, 0) || !utf8.ValidString(u.Path) {
-		Fail(c, errNotFound)
+		s.refuse(c, errNotFound)
 		return
 	}
 	if u.RawQuery == "" {
@@ -107,13 +113,13 @@ func readable(c *gin.Context) {
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		Fail(c, errMalformed.Saying("The query string cannot be read."))
+		s.refuse(c, errMalformed.Saying("The query string cannot be read."))
 		return
 	}
 	for name, values := range query {
 		for _, text := range append(values, name) {
 			if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
-				Fail(c, errMalformed.Saying("The query string is not UTF-8 text."))
+				s.refuse(c, errMalformed.Saying("The query string is not UTF-8 text."))
 				return
 			}
 		}
@@ -126,10 +132,10 @@ func know(c *gin.Context, p identity.Principal) {
 	c.Request = c.Request.WithContext(identity.With(c.Request.Context(), p))
 }
 
-func notFound(c *gin.Context) { Fail(c, errNotFound) }
+func (s *Server) notFound(c *gin.Context) { s.refuse(c, errNotFound) }
 
 // methodNotAllowed answers 405; gin has set Allow.
-func methodNotAllowed(c *gin.Context) { Fail(c, errMethod) }
+func (s *Server) methodNotAllowed(c *gin.Context) { s.refuse(c, errMethod) }
 
 // setWriteDeadline bounds how long a slow reader may hold the connection: writePatience longer than the handler may take.
 func setWriteDeadline(c *gin.Context, from time.Time, timeout time.Duration) {
@@ -140,16 +146,45 @@ func setWriteDeadline(c *gin.Context, from time.Time, timeout time.Duration) {
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(deadline) // a test's recorder has none
 }
 
-func addressOf(ip string) string {
-	addr, err := netip.ParseAddr(ip)
+// forwardedHeader is the one header in which proxies tell whom they forward: each adds the peer that it saw at the end.
+const forwardedHeader = "X-Forwarded-For"
+
+// clientIP returns the address of the client: the peer's, or that which the last of our proxies in a row saw. Nothing that stands
+// before it in the header is believed, nor any other header: a client can write both. The zero address is an unknown one.
+func (s *Server) clientIP(r *http.Request) netip.Addr {
+	client := hopAddress(r.RemoteAddr)
+	hops := strings.Split(strings.Join(r.Header.Values(forwardedHeader), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		seen := hopAddress(hop)
+		if !s.trusts(client) || !seen.IsValid() {
+			break
+		}
+		client = seen
+	}
+	return client
+}
+
+// hopAddress reads an address as proxies write it: with or without a port, an IPv6 one in brackets or not.
+func hopAddress(hop string) netip.Addr {
+	hop = strings.TrimSpace(hop)
+	if host, _, err := net.SplitHostPort(hop); err == nil {
+		hop = host
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
 	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+func addressOf(addr netip.Addr) string {
+	if !addr.IsValid() {
 		return "unknown"
 	}
-	addr = addr.Unmap()
 	if addr.Is4() {
 		return addr.String()
 	}
-	prefix, _ := addr.WithZone("").Prefix(64) // 64 always fits an IPv6 address
+	prefix, _ := addr.Prefix(64) // 64 always fits an IPv6 address
 	return prefix.String()
 }
 
@@ -168,23 +203,16 @@ func (s *Server) placeOf(c *gin.Context) string {
 			parts = append(parts, plainText(text))
 		}
 	}
-	if len(parts) == 0 || !s.trusts(c.RemoteIP()) {
+	if len(parts) == 0 || !s.trusts(hopAddress(c.Request.RemoteAddr)) {
 		return ""
 	}
 	place := []rune(strings.Join(parts, ", "))
 	return string(place[:min(len(place), placeSize)])
 }
 
-// trusts reports whether a peer is one of our proxies.
-func (s *Server) trusts(ip string) bool {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(s.cfg.TrustedProxies, func(cidr string) bool {
-		prefix, err := netip.ParsePrefix(cidr)
-		return err == nil && prefix.Contains(addr.Unmap())
-	})
+// trusts reports whether an address is one of our proxies'.
+func (s *Server) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.proxies, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
 // plainText undoes percent-encoding and leaves out what cannot be shown.

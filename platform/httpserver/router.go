@@ -88,7 +88,6 @@ type Router struct {
 
 // Handle registers a typed route. I is the request (path, query, header, Body), O the answer (usually Answer[T]).
 func Handle[I, O any](r *Router, route Route, handler func(ctx context.Context, in *I) (*O, error)) {
-	r.server.schemas.module, r.server.schemas.operation = r.module, route.Name
 	huma.Register(r.server.api, r.operation(route), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -107,7 +106,7 @@ func (r *Router) Raw(route Route, handler gin.HandlerFunc) {
 		route.Docs(&op)
 	}
 	r.server.api.OpenAPI().AddOperation(&op)
-	r.server.engine.Handle(op.Method, ginPath(op.Path), append(r.server.guards(route), handler)...)
+	r.server.handle(op.Method, ginPath(op.Path), append(r.server.guards(route), handler)...)
 }
 
 // Root registers a plain gin handler at the root of the host, outside /v1 and the OpenAPI document; method "" means any.
@@ -119,13 +118,13 @@ func (r *Router) Root(method, path string, handler gin.HandlerFunc) {
 		r.server.engine.Any(path, append(r.server.guards(route), handler)...)
 		return
 	}
-	r.server.engine.Handle(method, path, append(r.server.guards(route), handler)...)
+	r.server.handle(method, path, append(r.server.guards(route), handler)...)
 }
 
 // Page registers a plain gin handler at the root of the host, like Root, behind the route's limits and access: for pages that
 // strangers may open. Its path is the whole path, in gin's spelling.
 func (r *Router) Page(route Route, handler gin.HandlerFunc) {
-	r.server.engine.Handle(route.Method, route.Path, append(r.server.guards(route), handler)...)
+	r.server.handle(route.Method, route.Path, append(r.server.guards(route), handler)...)
 }
 
 // API is the huma API, for schemas and documentation that Handle cannot express.
@@ -143,6 +142,9 @@ func OK[T any](body T) *Answer[T] { return &Answer[T]{Body: body} }
 
 // Empty is the answer without a body: 204.
 type Empty struct{}
+
+// NoContent answers 204, or the error of what was done.
+func NoContent(err error) (*Empty, error) { return &Empty{}, err }
 
 // PathID reads an id from a path. A malformed one is notFound: it answers like an unknown one.
 func PathID(s string, notFound error) (uuid.UUID, error) {

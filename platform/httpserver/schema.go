@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -14,20 +15,26 @@ import (
 // routeKey is where an operation keeps its Route.
 const routeKey = "route"
 
+// apiVersion is the version of the contract, not of the build: the document is the same for every build that serves it.
+const apiVersion = "1"
+
 const schemaPrefix = "#/components/schemas/"
 
 // openAPI sets huma up: an OpenAPI 3.1 document with plain schema names, and strict JSON as the only format.
 func (s *Server) openAPI() {
-	s.schemas = &schemaNames{names: map[reflect.Type]string{}, taken: map[string]bool{}}
-	registry := huma.NewMapRegistry(schemaPrefix, s.schemas.name)
+	var registry huma.Registry
+	registry = huma.NewMapRegistry(schemaPrefix, func(t reflect.Type, hint string) string {
+		name := s.schemaName(t, hint)
+		if other := registry.TypeFromRef(schemaPrefix + name); other != nil && other != plain(t) {
+			panic(fmt.Sprintf("httpserver: %s.%s and %s.%s have the same schema name %s: give one of them a SchemaName of its own",
+				other.PkgPath(), other.Name(), plain(t).PkgPath(), plain(t).Name(), name))
+		}
+		return name
+	})
 	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[idSchema]())
-	version := s.deps.Version
-	if version == "" {
-		version = "dev"
-	}
 	document := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: "Atrium", Version: version, Description: "The API of Atrium, an interior-design app."},
+		Info:    &huma.Info{Title: "Atrium", Version: apiVersion, Description: "The API of Atrium, an interior-design app."},
 		Components: &huma.Components{
 			Schemas: registry,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -49,6 +56,7 @@ func (s *Server) openAPI() {
 
 // operation describes a route to huma.
 func (r *Router) operation(route Route) huma.Operation {
+	r.server.registering = route.Name
 	op := huma.Operation{
 		Method: route.Method, Path: "/v1" + route.Path, OperationID: route.Name, Summary: route.Summary, Tags: []string{r.module},
 		DefaultStatus:   route.Status,
@@ -102,37 +110,36 @@ func (idSchema) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
 }
 
-// schemaNames gives every type a plain name of its own: a body without a name is called after its operation ("CreatePostRequest"),
-// and of two types with the same name the second gets its module in front, the third a number behind.
-type schemaNames struct {
-	module    string // that is registering now
-	operation string // likewise: "create-post"
-	names     map[reflect.Type]string
-	taken     map[string]bool
+// Named is a type whose schema is not called after it. The name is part of the contract: generated clients have a type of this name.
+type Named interface {
+	SchemaName() string
 }
 
-func (n *schemaNames) name(t reflect.Type, hint string) string {
+// schemaName names the schema of t, whatever else is registered: by its SchemaName, by its items ("CommentList" for a page.List of
+// comments), or else by the type's own name. A body without a name is called after the operation that registers now
+// ("CreatePostRequest").
+func (s *Server) schemaName(t reflect.Type, hint string) string {
+	t = plain(t)
+	if named, ok := reflect.Zero(t).Interface().(Named); ok {
+		return named.SchemaName()
+	}
+	if strings.HasPrefix(t.Name(), "List[") {
+		if items, ok := t.FieldByName("Items"); ok {
+			return s.schemaName(items.Type.Elem(), hint) + "List"
+		}
+	}
+	if t.Name() == "" && (strings.HasSuffix(hint, "Request") || strings.HasSuffix(hint, "RequestBody")) {
+		return capitals(s.registering) + "Request"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// plain is the type that a pointer points to.
+func plain(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct {
-		return huma.DefaultSchemaNamer(t, hint)
-	}
-	if name, ok := n.names[t]; ok {
-		return name
-	}
-	name := huma.DefaultSchemaNamer(t, hint)
-	if t.Name() == "" && strings.HasSuffix(hint, "RequestBody") {
-		name = capitals(n.operation) + "Request"
-	}
-	if n.taken[name] {
-		name = capitals(n.module) + name
-	}
-	for plain, i := name, 2; n.taken[name]; i++ {
-		name = plain + strconv.Itoa(i)
-	}
-	n.names[t], n.taken[name] = name, true
-	return name
+	return t
 }
 
 // capitals writes "create-post" as "CreatePost".

@@ -2,8 +2,12 @@ package httpserver
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,7 +35,6 @@ type Deps struct {
 	Tracing       trace.TracerProvider // nil: no spans
 	Modules       []string             // the modules that are on, for GET /v1/config
 	Bootstrap     []Bootstrap
-	Version       string // of this build
 }
 
 // Limiter is what the server needs of a *ratelimit.Limiter.
@@ -42,22 +45,24 @@ type Limiter interface {
 
 // Server is Atrium's HTTP server.
 type Server struct {
-	cfg      Config
-	deps     Deps
-	engine   *gin.Engine
-	api      huma.API
-	schemas  *schemaNames
-	metrics  metrics
-	draining chan struct{}
-	stop     sync.Once
-	public   listener
-	private  listener
+	cfg         Config
+	deps        Deps
+	engine      *gin.Engine
+	api         huma.API
+	registering string // the operation, while a route is registered
+	proxies     []netip.Prefix
+	origins     map[string]bool // of browsers that may call the API, as they write them
+	metrics     metrics
+	refusals    func(c *gin.Context) error // counts a request that reaches no handler
+	bodies      bodies
+	draining    chan struct{}
+	stop        sync.Once
+	public      listener
+	private     listener
 }
 
 // New makes a server that knows its own routes: operations, documentation and /v1/config. Mount adds the modules'.
 func New(cfg Config, deps Deps) (*Server, error) {
-	takeOverErrors()
-	gin.SetMode(gin.ReleaseMode)
 	if deps.Log == nil {
 		deps.Log = zap.NewNop()
 	}
@@ -67,10 +72,19 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Metrics == nil {
 		deps.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, deps: deps, engine: gin.New(), draining: make(chan struct{})}
+	s := &Server{cfg: cfg, deps: deps, engine: gin.New(), draining: make(chan struct{}), bodies: bodies{incoming: map[*incoming]bool{}, patience: bodyPatience}}
+	s.refusals = s.counter(cfg.limit(Route{Method: http.MethodGet}))
 	s.metrics = newMetrics(deps.Metrics)
-	if err := s.engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
-		return nil, fmt.Errorf("httpserver: trusted proxies: %w", err)
+	for _, cidr := range cfg.TrustedProxies {
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("httpserver: trusted proxies: %w", err)
+		}
+		s.proxies = append(s.proxies, prefix)
+	}
+	var err error
+	if s.origins, err = parseOrigins(cfg.CORSOrigins); err != nil {
+		return nil, err
 	}
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.RedirectTrailingSlash = false
@@ -81,9 +95,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Tracing != nil {
 		s.engine.Use(otelgin.Middleware("atrium", otelgin.WithTracerProvider(deps.Tracing)))
 	}
-	s.engine.Use(securityHeaders, s.cors(), readable, s.appVersion())
-	s.engine.NoRoute(notFound)
-	s.engine.NoMethod(methodNotAllowed)
+	s.engine.Use(securityHeaders, s.cors(), s.readable, s.appVersion())
+	s.engine.NoRoute(s.notFound)
+	s.engine.NoMethod(s.methodNotAllowed)
 	s.openAPI()
 	document, err := s.bootstrapDocument()
 	if err != nil {
@@ -94,11 +108,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 }
 
 // Mount registers the modules' routes. Two modules that want the same route are a mistake of the program: it panics.
+// They are registered by module, in whatever order they come.
 func (s *Server) Mount(routes []Routes) {
+	routes = slices.SortedStableFunc(slices.Values(routes), func(a, b Routes) int { return strings.Compare(a.Module, b.Module) })
 	for _, r := range routes {
 		r.Register(&Router{module: r.Module, server: s})
 	}
-	s.schemas.admitNulls(s.api.OpenAPI().Components.Schemas.Map())
+	admitNulls(s.api.OpenAPI().Components.Schemas)
 }
 
 // Handler is the whole API as a handler.
@@ -106,6 +122,12 @@ func (s *Server) Handler() http.Handler { return s.engine }
 
 // OpenAPI is the document of everything mounted so far.
 func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
+
+// Document is OpenAPI as indented JSON: the same bytes for the same modules, whatever the order in which they were mounted.
+func (s *Server) Document() ([]byte, error) {
+	document, err := json.MarshalIndent(s.OpenAPI(), "", "  ")
+	return append(document, '\n'), err
+}
 
 // guards are what a request passes on its way to a route's handler, in this order.
 func (s *Server) guards(route Route) gin.HandlersChain {
@@ -120,13 +142,24 @@ func (s *Server) guards(route Route) gin.HandlersChain {
 	return chain
 }
 
+// handle registers a route, and with GET also HEAD: the same answer, of which net/http leaves the body out.
+func (s *Server) handle(method, path string, chain ...gin.HandlerFunc) {
+	s.engine.Handle(method, path, chain...)
+	if method == http.MethodGet {
+		s.engine.Handle(http.MethodHead, path, chain...)
+	}
+}
+
 // handleTyped puts one of huma's operations on gin.
 func (s *Server) handleTyped(op *huma.Operation, handler func(huma.Context)) {
 	route := op.Metadata[routeKey].(Route)
 	chain := s.guards(route)
-	if op.RequestBody != nil {
+	switch {
+	case op.RequestBody != nil:
 		chain = append(chain, strictBody(op.RequestBody))
+	case op.Method != http.MethodGet:
+		chain = append(chain, noBody)
 	}
 	chain = append(chain, func(c *gin.Context) { handler(humagin.NewContext(op, c)) })
-	s.engine.Handle(op.Method, ginPath(op.Path), chain...)
+	s.handle(op.Method, ginPath(op.Path), chain...)
 }

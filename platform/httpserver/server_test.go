@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"atrium/config/defaults"
 	"atrium/platform/apptest"
 	"atrium/platform/etag"
 	"atrium/platform/fault"
@@ -225,7 +226,7 @@ func TestAccess(t *testing.T) {
 		require.Equal(t, "Bearer", answer.Header.Get("WWW-Authenticate"))
 	})
 	t.Run("without an authenticator nobody is signed in", func(t *testing.T) {
-		server, err := httpserver.New(httpserver.DefaultConfig(), httpserver.Deps{})
+		server, err := httpserver.New(defaults.Section[httpserver.Config]("http"), httpserver.Deps{})
 		require.NoError(t, err)
 		server.Mount([]httpserver.Routes{{Module: "lamps", Register: lamps}})
 		require.Equal(t, 401, plain(t, server, "PUT", "/v1/lamps/1/like", "").Code)

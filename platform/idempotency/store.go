@@ -40,7 +40,7 @@ func (s *Store) Begin(ctx context.Context, request Request) (*Run, *Answer, erro
 		"run": run.id, "lease": request.Lease.Seconds(), "kept": KeptFor.Seconds(),
 	}).Scan(&claimed).Error
 	if err != nil {
-		return nil, nil, fmt.Errorf("idempotency: claim: %w", err)
+		return nil, nil, err
 	}
 	if len(claimed) == 1 {
 		run.resource = claimed[0].Resource
@@ -62,7 +62,7 @@ func (s *Store) first(ctx context.Context, request Request) (*Answer, error) {
 		WHERE user_id = ? AND route = ? AND key = ?`, request.Hash, request.UserID, request.Route, request.Key).Scan(&records).Error
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("idempotency: read the first answer: %w", err)
+		return nil, err
 	case len(records) == 0: // pruned between the two statements
 		return nil, ErrInProgress
 	case !records[0].Same:
@@ -110,22 +110,15 @@ func (r *Run) update(ctx context.Context, what, set string, values ...any) error
 }
 
 func (s *Store) attach(ctx context.Context, run *Run, resource uuid.UUID) error {
-	done := s.db.Conn(ctx).Exec(`UPDATE idempotency_records SET resource = ? WHERE user_id = ? AND route = ? AND key = ? AND run_id = ?`,
-		resource, run.request.UserID, run.request.Route, run.request.Key, run.id)
-	if done.Error != nil {
-		return fmt.Errorf("idempotency: attach: %w", done.Error)
-	}
-	if done.RowsAffected == 0 {
-		return ErrInProgress
-	}
-	return nil
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`UPDATE idempotency_records SET resource = ? WHERE user_id = ? AND route = ? AND key = ? AND run_id = ?`,
+		resource, run.request.UserID, run.request.Route, run.request.Key, run.id), ErrInProgress)
 }
 
 // Prune deletes records that began longer ago than olderThan (at least KeptFor makes sense) and returns how many there were.
 func (s *Store) Prune(ctx context.Context, olderThan time.Duration) (int64, error) {
 	done := s.db.Conn(ctx).Exec(`DELETE FROM idempotency_records WHERE created_at <= now() - make_interval(secs => ?)`, olderThan.Seconds())
 	if done.Error != nil {
-		return 0, fmt.Errorf("idempotency: prune: %w", done.Error)
+		return 0, done.Error
 	}
 	return done.RowsAffected, nil
 }

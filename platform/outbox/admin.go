@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,14 +70,14 @@ func (o *Outbox) List(ctx context.Context, f Filter) ([]Entry, error) {
 			AND (NOT ? OR EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.dead_at IS NOT NULL))
 		ORDER BY o.id DESC LIMIT ?`, f.Name, f.Name, f.Dead, f.Limit).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("outbox: list: %w", err)
+		return nil, err
 	}
 	entries := make([]Entry, len(rows))
 	for i, row := range rows {
 		entries[i] = row.Entry
 		entries[i].IDs = IDs(row.Payload)
 		if err := json.Unmarshal(row.Standings, &entries[i].Subscribers); err != nil {
-			return nil, fmt.Errorf("outbox: list: %w", err)
+			return nil, err
 		}
 	}
 	return entries, nil
@@ -95,7 +94,7 @@ func (o *Outbox) Standings(ctx context.Context, id uuid.UUID) (found []Standing,
 		LEFT JOIN event_receipts r ON r.event_id = o.id AND r.subscriber = s.name
 		WHERE o.id = ? ORDER BY s.name`, id).Scan(&found).Error
 	if err != nil {
-		return nil, fmt.Errorf("outbox: standings: %w", err)
+		return nil, err
 	}
 	return found, nil
 }
@@ -108,7 +107,7 @@ func (o *Outbox) Replay(ctx context.Context, id uuid.UUID) error {
 		err := o.db.Conn(ctx).Raw(`SELECT finished_at IS NOT NULL FROM outbox WHERE id = ? FOR UPDATE`, id).Scan(&found).Error
 		switch {
 		case err != nil:
-			return fmt.Errorf("outbox: replay: %w", err)
+			return err
 		case len(found) == 0:
 			return ErrNotFound
 		case found[0]:
@@ -117,10 +116,10 @@ func (o *Outbox) Replay(ctx context.Context, id uuid.UUID) error {
 		err = o.db.Conn(ctx).Exec(`
 			UPDATE event_receipts SET dead_at = NULL, tries = 0 WHERE event_id = ? AND dead_at IS NOT NULL AND done_at IS NULL`, id).Error
 		if err != nil {
-			return fmt.Errorf("outbox: replay: %w", err)
+			return err
 		}
 		if err := o.db.Conn(ctx).Exec(`UPDATE outbox SET due_at = now(), attempts = 0 WHERE id = ?`, id).Error; err != nil {
-			return fmt.Errorf("outbox: replay: %w", err)
+			return err
 		}
 		o.db.AfterCommit(ctx, func(context.Context) { o.bell.ring() })
 		return nil
@@ -145,7 +144,7 @@ func (o *Outbox) Backlog(ctx context.Context) (Backlog, error) {
 				SELECT min(available_at) FROM outbox WHERE finished_at IS NULL AND due_at < 'infinity'))::float8, 0), 0) AS lag,
 			(SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL) AS dead`).Scan(&read).Error
 	if err != nil {
-		return Backlog{}, fmt.Errorf("outbox: measure: %w", err)
+		return Backlog{}, err
 	}
 	return Backlog{Lag: time.Duration(read.Lag * float64(time.Second)), Dead: read.Dead}, nil
 }
@@ -168,7 +167,7 @@ func (o *Outbox) Prune(ctx context.Context, olderThan time.Duration) (int64, err
 			receipts AS (DELETE FROM event_receipts r USING gone WHERE r.event_id = gone.id)
 			SELECT count(*) FROM gone`, olderThan.Seconds(), pruneBatch).Scan(&gone).Error
 		if err != nil {
-			return total, fmt.Errorf("outbox: prune: %w", err)
+			return total, err
 		}
 		if total += gone; gone < pruneBatch {
 			return total, nil

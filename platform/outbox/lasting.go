@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"atrium/platform/database"
@@ -33,10 +32,7 @@ func Enlist(ctx context.Context, db *database.DB, modules []string, all []Lastin
 			ON CONFLICT (subscriber) DO UPDATE SET event = excluded.event`,
 			database.Array(subscribers), database.Array(events)).Error
 	})
-	if err != nil {
-		return fmt.Errorf("outbox: enlist lasting subscribers: %w", err)
-	}
-	return nil
+	return err
 }
 
 // lasting reads who must hear of the events among rows that are dispatched for the first time, by the event's name.
@@ -54,7 +50,7 @@ func (r *Relay) lasting(ctx context.Context, rows []claimedRow) (map[string][]st
 	err := r.db.Conn(ctx).Raw(`SELECT subscriber, event FROM lasting_subscribers WHERE event = ANY(?) ORDER BY subscriber`,
 		database.Array(names)).Scan(&found).Error
 	if err != nil {
-		return nil, fmt.Errorf("outbox: read lasting subscribers: %w", err)
+		return nil, err
 	}
 	byEvent := map[string][]string{}
 	for _, l := range found {

@@ -19,6 +19,7 @@ import (
 const (
 	KindEvent = "event" // for every subscriber there is
 	KindTask  = "task"  // for one handler, of the task's name
+	KindDrop  = "drop"  // for the relay itself: what the caches of all instances are to forget
 )
 
 // Event is a past-tense fact that modules publish: ids and facts true at the time, JSON-able.
@@ -63,6 +64,12 @@ func (o *Outbox) EnqueueAll(ctx context.Context, tasks []Task, opts ...Option) e
 		content[i] = named{t.TaskName(), t}
 	}
 	return o.write(ctx, KindTask, content, opts)
+}
+
+// KeepDrop writes what caches are to forget into the transaction open in ctx; without one it returns an error. A relay repeats it
+// until it has happened.
+func (o *Outbox) KeepDrop(ctx context.Context, drops any) error {
+	return o.write(ctx, KindDrop, []named{{"cache.drop", drops}}, nil)
 }
 
 // Option changes how a task is enqueued.

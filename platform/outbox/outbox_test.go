@@ -49,16 +49,21 @@ func (f fixture) publish(events ...outbox.Event) {
 	require.NoError(f, f.db.InTx(f.Context(), func(ctx context.Context) error { return f.out.PublishAll(ctx, events) }))
 }
 
+// receivers are one process's: subscribers listen to everything, and enqueue gets what is for them.
+func receivers(subscribers []string, enqueue func(context.Context, outbox.Delivery) error) outbox.Receivers {
+	return outbox.Receivers{SubscribersOf: func(string, string) []string { return subscribers }, Enqueue: enqueue}
+}
+
 // relay makes one whose deliveries are collected, oldest first.
 func (f fixture) relay(cfg outbox.Config, got *[]outbox.Delivery, subscribers ...string) *outbox.Relay {
 	var mu sync.Mutex
-	return outbox.NewRelay(f.db, func(string, string) []string { return subscribers }, func(_ context.Context, d outbox.Delivery) error {
+	return outbox.NewRelay(f.db, receivers(subscribers, func(_ context.Context, d outbox.Delivery) error {
 		mu.Lock()
 		defer mu.Unlock()
 		*got = append(*got, d)
 		slices.SortStableFunc(*got, func(a, b outbox.Delivery) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 		return nil
-	}, zaptest.NewLogger(f), cfg)
+	}), zaptest.NewLogger(f), cfg)
 }
 
 func (f fixture) dispatch(r *outbox.Relay) int {
@@ -221,7 +226,7 @@ func TestRelay(t *testing.T) {
 		down := true
 		var got []outbox.Delivery
 		var mu sync.Mutex
-		relay := outbox.NewRelay(f.db, func(string, string) []string { return []string{"a.one"} }, func(_ context.Context, d outbox.Delivery) error {
+		relay := outbox.NewRelay(f.db, receivers([]string{"a.one"}, func(_ context.Context, d outbox.Delivery) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if down {
@@ -229,7 +234,7 @@ func TestRelay(t *testing.T) {
 			}
 			got = append(got, d)
 			return nil
-		}, zaptest.NewLogger(t), quick)
+		}), zaptest.NewLogger(t), quick)
 		_, err := relay.Dispatch(t.Context())
 		require.ErrorContains(t, err, "Redis is away")
 		down = false
@@ -275,10 +280,10 @@ func TestRelay_IsWokenByACommit(t *testing.T) {
 	sleepy := quick
 	sleepy.SweepInterval = time.Hour
 	came := make(chan outbox.Delivery, 10)
-	relay := outbox.NewRelay(f.db, func(string, string) []string { return []string{"a.one"} }, func(_ context.Context, d outbox.Delivery) error {
+	relay := outbox.NewRelay(f.db, receivers([]string{"a.one"}, func(_ context.Context, d outbox.Delivery) error {
 		came <- d
 		return nil
-	}, zaptest.NewLogger(t), sleepy)
+	}), zaptest.NewLogger(t), sleepy)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()

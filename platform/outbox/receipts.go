@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -44,7 +43,7 @@ func (r *Receipts) Take(ctx context.Context, subscriber string, id uuid.UUID) (t
 		WHERE r.done_at IS NULL AND r.dead_at IS NULL
 		RETURNING tries`, subscriber, id).Scan(&tries).Error
 	if err != nil {
-		return 0, fmt.Errorf("outbox: take receipt: %w", err)
+		return 0, err
 	}
 	return tries, nil
 }
@@ -60,7 +59,7 @@ func (r *Receipts) Claim(ctx context.Context, subscriber string, id uuid.UUID, l
 		WHERE r.done_at IS NULL AND r.dead_at IS NULL AND (r.claimed_until IS NULL OR r.claimed_until <= clock_timestamp())
 		RETURNING tries`, subscriber, lease.Seconds(), id).Scan(&tries).Error
 	if err != nil {
-		return Claim{}, fmt.Errorf("outbox: claim: %w", err)
+		return Claim{}, err
 	}
 	if tries > 0 {
 		return Claim{State: Claimed, Tries: tries}, nil
@@ -71,7 +70,7 @@ func (r *Receipts) Claim(ctx context.Context, subscriber string, id uuid.UUID, l
 		WHERE event_id = ? AND subscriber = ? AND done_at IS NULL AND dead_at IS NULL AND claimed_until IS NOT NULL`,
 		id, subscriber).Scan(&wait).Error
 	if err != nil {
-		return Claim{}, fmt.Errorf("outbox: read claim: %w", err)
+		return Claim{}, err
 	}
 	if wait > 0 {
 		return Claim{State: Busy, Wait: time.Duration(wait * float64(time.Second))}, nil
@@ -79,45 +78,61 @@ func (r *Receipts) Claim(ctx context.Context, subscriber string, id uuid.UUID, l
 	return Claim{State: Settled}, nil
 }
 
+// Renew prolongs the claim of a try, and reports whether it still has it.
+func (r *Receipts) Renew(ctx context.Context, subscriber string, id uuid.UUID, tries int, lease time.Duration) (bool, error) {
+	done := r.db.Conn(ctx).Exec(`
+		UPDATE event_receipts SET claimed_until = clock_timestamp() + make_interval(secs => ?)
+		WHERE event_id = ? AND subscriber = ? AND tries = ? AND claimed_until IS NOT NULL AND done_at IS NULL`,
+		lease.Seconds(), id, subscriber, tries)
+	return done.RowsAffected > 0, done.Error
+}
+
+// Release ends the claim of a try that was interrupted, as if it had never begun, and has the row handed on again at once.
+func (r *Receipts) Release(ctx context.Context, subscriber string, id uuid.UUID, tries int) error {
+	return r.db.Conn(ctx).Exec(`
+		WITH released AS (
+			UPDATE event_receipts SET claimed_until = NULL, tries = tries - 1
+			WHERE event_id = @id AND subscriber = @subscriber AND tries = @tries AND claimed_until IS NOT NULL AND done_at IS NULL
+			RETURNING event_id)
+		UPDATE outbox o SET due_at = now() FROM released r WHERE o.id = r.event_id AND o.finished_at IS NULL`,
+		map[string]any{"id": id, "subscriber": subscriber, "tries": tries}).Error
+}
+
+// Lapsed reports whether a claim of the row has ended without a word: whoever had it is gone.
+func (r *Receipts) Lapsed(ctx context.Context, subscriber string, id uuid.UUID) (lapsed bool, err error) {
+	err = r.db.Conn(ctx).Raw(`SELECT EXISTS (
+		SELECT FROM event_receipts WHERE event_id = ? AND subscriber = ? AND claimed_until <= clock_timestamp())`, id, subscriber).
+		Scan(&lapsed).Error
+	return lapsed, err
+}
+
 // Done marks a claimed row as done.
 func (r *Receipts) Done(ctx context.Context, subscriber string, id uuid.UUID) error {
-	err := r.db.Conn(ctx).Exec(`
+	return r.db.Conn(ctx).Exec(`
 		UPDATE event_receipts SET done_at = clock_timestamp(), claimed_until = NULL, dead_at = NULL, last_error = NULL
 		WHERE event_id = ? AND subscriber = ? AND done_at IS NULL`, id, subscriber).Error
-	if err != nil {
-		return fmt.Errorf("outbox: mark done: %w", err)
-	}
-	return nil
 }
 
 // Fail notes a failed try and ends its claim, unless a later try has begun. dead gives the row up for this subscriber
 // until Replay.
 func (r *Receipts) Fail(ctx context.Context, subscriber string, id uuid.UUID, tries int, cause error, dead bool) error {
-	err := r.db.Conn(ctx).Exec(`
+	return r.db.Conn(ctx).Exec(`
 		INSERT INTO event_receipts AS r (subscriber, event_id, tries, last_error, dead_at)
 		SELECT ?, id, ?, ?, CASE WHEN ? THEN clock_timestamp() END FROM outbox WHERE id = ?
 		ON CONFLICT (event_id, subscriber) DO UPDATE
 		SET tries = excluded.tries, last_error = excluded.last_error, dead_at = excluded.dead_at, claimed_until = NULL
 		WHERE r.done_at IS NULL AND r.tries <= excluded.tries`,
 		subscriber, tries, clip(cause.Error(), 500), dead, id).Error
-	if err != nil {
-		return fmt.Errorf("outbox: note failure: %w", err)
-	}
-	return nil
 }
 
 // Finish marks a row as finished if every recorded subscriber is done. It is called after the receipt is committed, so the
 // last of several sees all the others'; if it is not called at all, the relay finds out at its next look.
 func (r *Receipts) Finish(ctx context.Context, id uuid.UUID) error {
-	err := r.db.Conn(ctx).Exec(`
+	return r.db.Conn(ctx).Exec(`
 		UPDATE outbox o SET finished_at = now()
 		WHERE o.id = ? AND o.finished_at IS NULL AND o.subscribers IS NOT NULL AND NOT EXISTS (
 			SELECT FROM unnest(o.subscribers) AS s (name) WHERE NOT EXISTS (
 				SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.subscriber = s.name AND r.done_at IS NOT NULL))`, id).Error
-	if err != nil {
-		return fmt.Errorf("outbox: finish: %w", err)
-	}
-	return nil
 }
 
 // clip cuts text to at most n bytes, between characters, and to what PostgreSQL's text can hold.

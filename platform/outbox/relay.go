@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"atrium/platform/background"
 	"atrium/platform/database"
 )
 
@@ -38,34 +40,47 @@ const (
 	patientUpTo = 8 // times RequeueAfter: what waits long in Redis is not asked about every time
 )
 
+// Receivers are what a relay hands rows to. A row whose receiver fails comes again.
+type Receivers struct {
+	SubscribersOf func(kind, name string) []string                            // who listens here and now
+	Enqueue       func(ctx context.Context, d Delivery) error                 // may get the same delivery more than once
+	Drop          func(ctx context.Context, payloads []json.RawMessage) error // repeats Drops of caches; idempotent. Nil where there is no cache
+}
+
 // Relay takes rows that are due and hands them on, one Delivery per subscriber that has no receipt yet. Several may run at once.
 type Relay struct {
-	db            *database.DB
-	subscribersOf func(kind, name string) []string
-	enqueue       func(ctx context.Context, d Delivery) error
-	log           *zap.Logger
-	cfg           Config
+	db  *database.DB
+	to  Receivers
+	log *zap.Logger
+	cfg Config
 }
 
-// NewRelay makes a relay. subscribersOf names who listens here and now; enqueue hands a delivery on and may do so more than once
-// with the same one. A failed enqueue is tried again.
-func NewRelay(db *database.DB, subscribersOf func(kind, name string) []string,
-	enqueue func(ctx context.Context, d Delivery) error, log *zap.Logger, cfg Config) *Relay {
-	return &Relay{db: db, subscribersOf: subscribersOf, enqueue: enqueue, log: log, cfg: cfg}
+// NewRelay makes a relay.
+func NewRelay(db *database.DB, to Receivers, log *zap.Logger, cfg Config) *Relay {
+	return &Relay{db: db, to: to, log: log, cfg: cfg}
 }
 
-// Run works until ctx ends, then returns nil. It is woken by commits and looks by itself every SweepInterval.
+// Run works until ctx ends, then returns nil. It is woken by commits and looks by itself every SweepInterval. A database or a
+// Redis that is away is a warning in the log; the next look tries again.
 func (r *Relay) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
-	listening := make(chan error, 1)
-	go func() {
-		listening <- r.db.Listen(ctx, channel, func(string) {
+	return background.Together(ctx, func(ctx context.Context) error {
+		return r.db.Listen(ctx, channel, func(string) {
 			select {
 			case wake <- struct{}{}:
 			default:
 			}
 		})
-	}()
+	}, func(ctx context.Context) error {
+		r.sweep(ctx, wake)
+		return nil
+	}, func(ctx context.Context) error { // beside the sweep: rows are handed on while receipts are locked
+		return background.Every(ctx, r.cfg.SweepInterval, r.log, "look for lapsed claims", r.revive)
+	})
+}
+
+// sweep hands on what is due, at each wake-up and every SweepInterval, until ctx ends.
+func (r *Relay) sweep(ctx context.Context, wake <-chan struct{}) {
 	sweep := time.NewTicker(r.cfg.SweepInterval)
 	defer sweep.Stop()
 	for resumed := false; ctx.Err() == nil; {
@@ -79,7 +94,6 @@ func (r *Relay) Run(ctx context.Context) error {
 		case <-sweep.C:
 		}
 	}
-	return <-listening
 }
 
 // noted logs an error; the next sweep tries again.
@@ -102,26 +116,55 @@ func (r *Relay) drain(ctx context.Context) error {
 
 // Dispatch takes one batch of due rows, hands them on, and returns how many rows it took.
 func (r *Relay) Dispatch(ctx context.Context) (rows int, err error) {
-	deliveries, rows, err := r.Take(ctx)
+	taken, err := r.Take(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return rows, r.handOn(ctx, deliveries)
+	return taken.Rows, errors.Join(r.drop(ctx, taken.drops), r.handOn(ctx, taken.Deliveries))
 }
 
-// Take takes one batch of due rows (how many: rows) and returns what is to be handed on, oldest first. It also finishes rows
-// that nobody waits for, and parks those that nobody here can take on.
-func (r *Relay) Take(ctx context.Context) (deliveries []Delivery, rows int, err error) {
+// Batch is what a relay took at once.
+type Batch struct {
+	Rows       int        // how many there were
+	Deliveries []Delivery // to be handed on, oldest first
+	drops      []claimedRow
+}
+
+// Take takes one batch of due rows. It also finishes rows that nobody waits for, and parks those that nobody here can take on.
+func (r *Relay) Take(ctx context.Context) (taken Batch, err error) {
 	err = r.db.InTx(ctx, func(ctx context.Context) error {
 		claimed, err := r.claim(ctx)
 		if err != nil {
 			return err
 		}
-		rows = len(claimed)
-		deliveries, err = r.route(ctx, claimed)
+		taken = Batch{Rows: len(claimed)}
+		for _, row := range claimed {
+			if row.Kind == KindDrop {
+				taken.drops = append(taken.drops, row)
+			}
+		}
+		claimed = slices.DeleteFunc(claimed, func(row claimedRow) bool { return row.Kind == KindDrop })
+		taken.Deliveries, err = r.route(ctx, claimed)
 		return err
 	})
-	return deliveries, rows, err
+	return taken, err
+}
+
+// drop repeats Drops, all at once, and removes their rows. Where that fails they are due again soon.
+func (r *Relay) drop(ctx context.Context, rows []claimedRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids, payloads := make([]uuid.UUID, len(rows)), make([]json.RawMessage, len(rows))
+	for i, row := range rows {
+		ids[i], payloads[i] = row.ID, row.Payload
+	}
+	if r.to.Drop != nil {
+		if err := r.to.Drop(ctx, payloads); err != nil {
+			return errors.Join(fmt.Errorf("outbox: %d Drops wait: %w", len(rows), err), r.postpone(context.WithoutCancel(ctx), ids))
+		}
+	}
+	return r.remove(ctx, ids)
 }
 
 // handOn enqueues. After the first failure it stops, and what was not handed on is due again soon.
@@ -134,7 +177,7 @@ func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
 			if inGroup.Err() != nil {
 				return inGroup.Err()
 			}
-			err := r.enqueue(inGroup, d)
+			err := r.to.Enqueue(inGroup, d)
 			handed[i] = err == nil
 			return err
 		})
@@ -175,7 +218,7 @@ func (r *Relay) route(ctx context.Context, rows []claimedRow) ([]Delivery, error
 	}
 	p := plan{unrecorded: map[string][]uuid.UUID{}}
 	for _, row := range rows {
-		p.add(row, r.subscribersOf(row.Kind, row.Name), lasting[row.Name], settled)
+		p.add(row, r.to.SubscribersOf(row.Kind, row.Name), lasting[row.Name], settled)
 	}
 	slices.SortStableFunc(p.deliveries, func(a, b Delivery) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return p.deliveries, r.settle(ctx, p)

@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -61,7 +60,7 @@ func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
 		RETURNING o.id, o.kind, o.name, o.payload, o.trace, array_to_json(o.subscribers)::text AS subscribers`,
 		r.cfg.BatchSize, r.cfg.RequeueAfter.Seconds(), patientUpTo).Scan(&rows).Error
 	if err != nil {
-		return nil, fmt.Errorf("outbox: claim rows: %w", err)
+		return nil, err
 	}
 	return rows, nil
 }
@@ -86,7 +85,7 @@ func (r *Relay) settled(ctx context.Context, rows []claimedRow) (map[receiptKey]
 		SELECT event_id, subscriber, done_at IS NOT NULL AS done FROM event_receipts
 		WHERE event_id = ANY(?) AND (done_at IS NOT NULL OR dead_at IS NOT NULL)`, database.Array(ids)).Scan(&receipts).Error
 	if err != nil {
-		return nil, fmt.Errorf("outbox: read receipts: %w", err)
+		return nil, err
 	}
 	states := make(map[receiptKey]receiptState, len(receipts))
 	for _, receipt := range receipts {
@@ -105,31 +104,41 @@ func (r *Relay) settle(ctx context.Context, p plan) error {
 		err := conn.Exec(`UPDATE outbox SET subscribers = ARRAY(SELECT json_array_elements_text(?::json)) WHERE id = ANY(?)`,
 			list, database.Array(ids)).Error
 		if err != nil {
-			return fmt.Errorf("outbox: record subscribers: %w", err)
+			return err
 		}
 	}
 	if len(p.finished) > 0 {
 		if err := conn.Exec(`UPDATE outbox SET finished_at = now() WHERE id = ANY(?)`, database.Array(p.finished)).Error; err != nil {
-			return fmt.Errorf("outbox: finish: %w", err)
+			return err
 		}
 	}
 	if len(p.parked) > 0 {
 		if err := conn.Exec(`UPDATE outbox SET due_at = 'infinity' WHERE id = ANY(?)`, database.Array(p.parked)).Error; err != nil {
-			return fmt.Errorf("outbox: park: %w", err)
+			return err
 		}
 	}
 	return nil
 }
 
+// revive makes rows due whose claims have lapsed: who had them died, and nobody else would look for them before long. What was handed
+// on a moment ago is left to whoever takes it.
+func (r *Relay) revive(ctx context.Context) error {
+	return r.db.Conn(ctx).Exec(`
+		UPDATE outbox o SET due_at = now() FROM event_receipts r
+		WHERE r.claimed_until <= clock_timestamp() AND r.event_id = o.id AND o.finished_at IS NULL
+			AND o.due_at > now() AND o.due_at < 'infinity' AND o.dispatched_at < now() - interval '5 seconds'`).Error
+}
+
 // postpone makes rows due again a little later, at most ten seconds: Redis is usually back soon.
 func (r *Relay) postpone(ctx context.Context, ids []uuid.UUID) error {
-	err := r.db.Conn(ctx).Exec(`
+	return r.db.Conn(ctx).Exec(`
 		UPDATE outbox SET due_at = now() + least(make_interval(secs => least(attempts, 10)), make_interval(secs => ?))
 		WHERE id = ANY(?) AND finished_at IS NULL`, r.cfg.RequeueAfter.Seconds(), database.Array(ids)).Error
-	if err != nil {
-		return fmt.Errorf("outbox: postpone: %w", err)
-	}
-	return nil
+}
+
+// remove deletes rows of which nothing is to be remembered.
+func (r *Relay) remove(ctx context.Context, ids []uuid.UUID) error {
+	return r.db.Conn(ctx).Exec(`DELETE FROM outbox WHERE id = ANY(?)`, database.Array(ids)).Error
 }
 
 // Resume makes rows due that were parked for a subscriber which is here now. Switching a module on means a new start of the
@@ -139,10 +148,10 @@ func (r *Relay) Resume(ctx context.Context) error {
 	err := r.db.Conn(ctx).Raw(`
 		SELECT DISTINCT kind, name FROM outbox WHERE finished_at IS NULL AND due_at = 'infinity'`).Scan(&parked).Error
 	if err != nil {
-		return fmt.Errorf("outbox: look for parked rows: %w", err)
+		return err
 	}
 	for _, p := range parked {
-		here := r.subscribersOf(p.Kind, p.Name)
+		here := r.to.SubscribersOf(p.Kind, p.Name)
 		if len(here) == 0 {
 			continue
 		}
@@ -155,7 +164,7 @@ func (r *Relay) Resume(ctx context.Context) error {
 					WHERE r.event_id = o.id AND r.subscriber = s.name AND (r.done_at IS NOT NULL OR r.dead_at IS NOT NULL)))`,
 			p.Kind, p.Name, database.Array(here)).Error
 		if err != nil {
-			return fmt.Errorf("outbox: resume parked rows: %w", err)
+			return err
 		}
 	}
 	return nil

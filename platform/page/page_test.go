@@ -27,7 +27,7 @@ var (
 func TestCursor(t *testing.T) {
 	t.Parallel()
 	scope := Scope("posts.feed", ada, "lamp")
-	cursor := signer.Seal(scope, here)
+	cursor := signer.SealCursor(scope, here)
 
 	t.Run("it comes back as it was", func(t *testing.T) {
 		t.Parallel()
@@ -65,7 +65,7 @@ func TestCursor(t *testing.T) {
 
 	t.Run("one of another key is refused", func(t *testing.T) {
 		t.Parallel()
-		foreign := NewSigner(bytes.Repeat([]byte("x"), 32)).Seal(scope, here)
+		foreign := NewSigner(bytes.Repeat([]byte("x"), 32)).SealCursor(scope, here)
 		_, err := signer.Open(scope, foreign, &position{})
 		require.ErrorIs(t, err, ErrInvalidCursor)
 	})
@@ -129,7 +129,7 @@ func TestCut(t *testing.T) {
 // FuzzOpen looks for a cursor that opens although we did not seal it.
 func FuzzOpen(f *testing.F) {
 	scope := Scope("posts.feed", ada)
-	genuine := signer.Seal(scope, here)
+	genuine := signer.SealCursor(scope, here)
 	raw, err := base64.RawURLEncoding.DecodeString(genuine)
 	require.NoError(f, err)
 	f.Add(genuine)

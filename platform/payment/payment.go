@@ -3,6 +3,7 @@ package payment
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"atrium/platform/fault"
@@ -25,6 +26,8 @@ var (
 	ErrProcessing = fault.Conflict("payment.processing", "The payment is being processed.")
 	// ErrRefused means that the provider understood and said no; repeating does not help.
 	ErrRefused = fault.Conflict("payment.refused", "The payment provider refused.")
+	// ErrAmount means that this amount cannot be asked for: too little, too much, or in no unit or currency of the provider's.
+	ErrAmount = fault.Invalid("payment.amount", "This amount cannot be paid.")
 	// ErrSignature means that the webhook was not signed by the provider, or too long ago.
 	ErrSignature = fault.New(fault.KindMalformed, "orders.invalid_signature", "The signature is missing, wrong or too old.")
 )
@@ -93,6 +96,8 @@ type Event struct {
 type Provider interface {
 	// Name is the provider's name on the wire: "stripe".
 	Name() string
+	// Accepts returns ErrAmount, with a message that says why, where an amount cannot be asked for. No I/O.
+	Accepts(amount money.Money) error
 	// CreateIntent asks for money. The same key gives the same intent.
 	CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error)
 	// Intent reads an intent.
@@ -109,6 +114,7 @@ type Provider interface {
 	// Intents calls fn with every intent created at or after the time, the newest first, until fn returns an error,
 	// which it returns.
 	Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error
-	// Verify reads a webhook's raw body after checking its signature (tolerance 5 minutes). No I/O.
-	Verify(body []byte, signature string) (Event, error)
+	// VerifyWebhook returns the event in a webhook's raw body after checking the signature that the provider sent in its
+	// headers, or ErrSignature: missing, wrong, or older than 5 minutes. No I/O.
+	VerifyWebhook(header http.Header, body []byte) (Event, error)
 }

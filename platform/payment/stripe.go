@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	atOnce         = 32
 	listPage       = 100 // Stripe's own limit
 	tolerance      = 5 * time.Minute
+
+	signatureHeader = "Stripe-Signature"
 )
 
 // Stripe is the Provider that speaks to Stripe. Safe for concurrent use.
@@ -58,8 +61,12 @@ func (s *Stripe) Name() string { return "stripe" }
 
 // CreateIntent implements Provider.
 func (s *Stripe) CreateIntent(ctx context.Context, key string, amount money.Money, orderID string) (Intent, error) {
+	units, err := toStripe(amount)
+	if err != nil {
+		return Intent{}, err
+	}
 	params := &stripe.PaymentIntentCreateParams{
-		Amount:   stripe.Int64(amount.Amount),
+		Amount:   stripe.Int64(units),
 		Currency: stripe.String(strings.ToLower(amount.Currency)),
 		// Cards and the wallets that hold them: what takes days to arrive would outlive the reservation of the stock.
 		PaymentMethodTypes: stripe.StringSlice([]string{"card"}),
@@ -104,14 +111,18 @@ func (s *Stripe) CancelIntent(ctx context.Context, _, id string) (Intent, error)
 
 // Refund implements Provider.
 func (s *Stripe) Refund(ctx context.Context, key, intentID string, amount money.Money, refundID string) (Refund, error) {
+	units, err := toStripe(amount)
+	if err != nil {
+		return Refund{}, err
+	}
 	params := &stripe.RefundCreateParams{
 		PaymentIntent: stripe.String(intentID),
-		Amount:        stripe.Int64(amount.Amount),
+		Amount:        stripe.Int64(units),
 	}
 	params.AddMetadata("refund_id", refundID)
 	params.SetIdempotencyKey(key)
 	var made *stripe.Refund
-	err := s.call(ctx, func(ctx context.Context) (err error) {
+	err = s.call(ctx, func(ctx context.Context) (err error) {
 		made, err = s.client.V1Refunds.Create(ctx, params)
 		return err
 	})
@@ -176,14 +187,17 @@ func walk[V, T any](ctx context.Context, s *Stripe, listed stripe.Seq2[V, error]
 	return asFault(err)
 }
 
-// Verify implements Provider.
-func (s *Stripe) Verify(body []byte, signature string) (Event, error) {
-	event, err := webhook.ConstructEventWithOptions(body, signature, s.webhookSecret, webhook.ConstructEventOptions{
+// VerifyWebhook implements Provider.
+func (s *Stripe) VerifyWebhook(header http.Header, body []byte) (Event, error) {
+	event, err := webhook.ConstructEventWithOptions(body, header.Get(signatureHeader), s.webhookSecret, webhook.ConstructEventOptions{
 		Tolerance:                tolerance,
 		IgnoreAPIVersionMismatch: true, // the account's version moves on its own; we read three fields
 	})
 	if err != nil {
 		return Event{}, ErrSignature.Because(err)
+	}
+	if time.Until(signedAt(header.Get(signatureHeader))) > tolerance { // the library looks at the past alone
+		return Event{}, ErrSignature.Because(errors.New("signed in the future"))
 	}
 	intentID, refundID := subjectOf(event.Data)
 	return Event{
@@ -194,6 +208,17 @@ func (s *Stripe) Verify(body []byte, signature string) (Event, error) {
 		Live:     event.Livemode,
 		At:       time.Unix(event.Created, 0).UTC(),
 	}, nil
+}
+
+// signedAt returns the time of a signature that was verified.
+func signedAt(signature string) time.Time {
+	for part := range strings.SplitSeq(signature, ",") {
+		if seconds, ok := strings.CutPrefix(strings.TrimSpace(part), "t="); ok {
+			at, _ := strconv.ParseInt(seconds, 10, 64) // the library has read it
+			return time.Unix(at, 0)
+		}
+	}
+	return time.Time{}
 }
 
 // subjectOf returns the intent that an event is about (the object itself, or the one it belongs to), and the refund.
@@ -267,16 +292,12 @@ func toIntent(p *stripe.PaymentIntent) Intent {
 		ID:           p.ID,
 		ClientSecret: p.ClientSecret,
 		Status:       intentStatus(p.Status),
-		Amount:       toMoney(p.Amount, p.Currency),
-		Received:     toMoney(p.AmountReceived, p.Currency),
+		Amount:       fromStripe(p.Amount, p.Currency),
+		Received:     fromStripe(p.AmountReceived, p.Currency),
 		Live:         p.Livemode,
 		OrderID:      p.Metadata["order_id"],
 		CreatedAt:    time.Unix(p.Created, 0).UTC(),
 	}
-}
-
-func toMoney(amount int64, currency stripe.Currency) money.Money {
-	return money.Of(amount, strings.ToUpper(string(currency)))
 }
 
 func intentStatus(s stripe.PaymentIntentStatus) Status {
@@ -296,7 +317,7 @@ func toRefund(r *stripe.Refund) Refund {
 	refund := Refund{
 		ID:        r.ID,
 		RefundID:  r.Metadata["refund_id"],
-		Amount:    toMoney(r.Amount, r.Currency),
+		Amount:    fromStripe(r.Amount, r.Currency),
 		Status:    refundStatus(r.Status),
 		Failure:   string(r.FailureReason),
 		CreatedAt: time.Unix(r.Created, 0).UTC(),

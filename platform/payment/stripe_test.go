@@ -45,7 +45,7 @@ func setup(t *testing.T) *bench {
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		select {
-		case b.hooks <- hook{body, r.Header.Get("Stripe-Signature")}:
+		case b.hooks <- hook{body, r.Header.Get(signatureHeader)}:
 		default: // most tests look at none
 		}
 	}))
@@ -204,7 +204,7 @@ func TestRefund_TakesItsTime(t *testing.T) {
 	require.Equal(t, "refund-1", listed[0].RefundID)
 	require.Eventually(t, func() bool {
 		h := <-b.hooks
-		event, err := b.Verify(h.body, h.signature)
+		event, err := b.VerifyWebhook(signed(h.signature), h.body)
 		require.NoError(t, err)
 		return event.Type == "refund.failed" && event.RefundID == made.ID && event.IntentID == intent.ID
 	}, 10*time.Second, time.Millisecond)
@@ -212,7 +212,7 @@ func TestRefund_TakesItsTime(t *testing.T) {
 	require.ErrorIs(t, err, ErrRefused)
 }
 
-func TestVerify(t *testing.T) {
+func TestVerifyWebhook(t *testing.T) {
 	t.Run("the webhooks of a payment and its refund name the intent", func(t *testing.T) {
 		b := setup(t)
 		intent := b.paid(money.Of(1000, "EUR"))
@@ -222,7 +222,7 @@ func TestVerify(t *testing.T) {
 		for len(wanted) > 0 {
 			select {
 			case h := <-b.hooks:
-				event, err := b.Verify(h.body, h.signature)
+				event, err := b.VerifyWebhook(signed(h.signature), h.body)
 				require.NoError(t, err)
 				require.Equal(t, intent.ID, event.IntentID, event.Type)
 				require.Contains(t, event.ID, "evt_")
@@ -244,7 +244,7 @@ func TestVerify(t *testing.T) {
 
 	t.Run("an event of another kind and version is about no intent", func(t *testing.T) {
 		t.Parallel()
-		event, err := s.Verify([]byte(unknown), sign(unknown, time.Now(), webhookSecret))
+		event, err := s.VerifyWebhook(signed(sign(unknown, time.Now(), webhookSecret)), []byte(unknown))
 		require.NoError(t, err)
 		require.Equal(t, Event{ID: "evt_1", Type: "customer.created", At: time.Unix(1, 0).UTC()}, event)
 	})
@@ -259,11 +259,20 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run("a signature is refused: "+name, func(t *testing.T) {
 			t.Parallel()
-			_, err := s.Verify([]byte(tc.body), tc.signature)
+			_, err := s.VerifyWebhook(signed(tc.signature), []byte(tc.body))
 			require.ErrorIs(t, err, ErrSignature)
 			require.Equal(t, fault.KindMalformed, fault.KindOf(err))
 		})
 	}
+}
+
+// signed is the header of a webhook with that signature.
+func signed(signature string) http.Header {
+	header := http.Header{}
+	if signature != "" {
+		header.Set(signatureHeader, signature)
+	}
+	return header
 }
 
 // answering is a Stripe that answers everything alike and remembers the last request.
@@ -352,6 +361,17 @@ func TestEveryCallIsOneThatStripeKnows(t *testing.T) { //nolint:paralleltest // 
 	ctx := context.Background()
 	s := NewStripe(Config{Endpoint: stacktest.Endpoint(t, "stripe_mock"), SecretKey: "sk_test_123"})
 
+	// The first request, which has no deadline: reading its specification takes a busy machine longer than a payment may.
+	odd, err := http.NewRequestWithContext(ctx, http.MethodPost, stacktest.Endpoint(t, "stripe_mock")+"/v1/payment_intents",
+		strings.NewReader("amount=much&currency=eur"))
+	require.NoError(t, err)
+	odd.Header.Set("Authorization", "Bearer sk_test_123")
+	odd.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := http.DefaultClient.Do(odd)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, http.StatusBadRequest, answer.StatusCode, "it does look at what is sent")
+
 	intent, err := s.CreateIntent(ctx, uuid.NewString(), money.Of(129900, "EUR"), uuid.NewString())
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(intent.ID, "pi_"), intent.ID)
@@ -389,14 +409,79 @@ func TestEveryCallIsOneThatStripeKnows(t *testing.T) { //nolint:paralleltest // 
 		return nil
 	}))
 	require.Positive(t, listed)
+}
 
-	odd, err := http.NewRequestWithContext(ctx, http.MethodPost, stacktest.Endpoint(t, "stripe_mock")+"/v1/payment_intents",
-		strings.NewReader("amount=much&currency=eur"))
-	require.NoError(t, err)
-	odd.Header.Set("Authorization", "Bearer sk_test_123")
-	odd.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := http.DefaultClient.Do(odd)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusBadRequest, answer.StatusCode, "it does look at what is sent")
+// Stripe counts some currencies in units of its own; what we ask for and what it says are the same money.
+func TestFault_O7_AmountsAreInStripesUnits(t *testing.T) {
+	ctx := context.Background()
+	for _, tc := range []struct {
+		amount money.Money
+		units  string
+	}{
+		{money.Of(1299, "EUR"), "1299"},
+		{money.Of(500, "JPY"), "500"},
+		{money.Of(500, "ISK"), "50000"},      // 500 krónur, which ISO 4217 counts whole
+		{money.Of(20_000, "UGX"), "2000000"}, // likewise
+		{money.Of(500_000, "MGA"), "5000"},   // 5000 ariary, which ISO 4217 counts in hundredths
+		{money.Of(1230, "KWD"), "1230"},      // thousandths, by tens
+	} {
+		t.Run(tc.amount.Currency, func(t *testing.T) {
+			currency := strings.ToLower(tc.amount.Currency)
+			s, _, form := answering(t, http.StatusOK, `{"id":"x_1","currency":"`+currency+`","amount":`+tc.units+`,"amount_received":`+tc.units+`,"status":"succeeded"}`)
+			intent, err := s.CreateIntent(ctx, "key", tc.amount, "order-1")
+			require.NoError(t, err)
+			require.Equal(t, tc.units, form.Get("amount"))
+			require.Equal(t, []money.Money{tc.amount, tc.amount}, []money.Money{intent.Amount, intent.Received})
+			refund, err := s.Refund(ctx, "key", "pi_1", tc.amount, "refund-1")
+			require.NoError(t, err)
+			require.Equal(t, tc.units, form.Get("amount"))
+			require.Equal(t, tc.amount, refund.Amount)
+		})
+	}
+	t.Run("what Stripe has no unit for is refused, never rounded", func(t *testing.T) {
+		s, last, _ := answering(t, http.StatusOK, `{}`)
+		for _, amount := range []money.Money{money.Of(501, "MGA"), money.Of(1234, "KWD"), money.Of(1<<62, "ISK")} {
+			_, err := s.CreateIntent(ctx, "key", amount, "order-1")
+			require.ErrorIs(t, err, ErrRefused)
+			_, err = s.Refund(ctx, "key", "pi_1", amount, "refund-1")
+			require.ErrorIs(t, err, ErrRefused)
+		}
+		require.Nil(t, last.URL, "nothing is sent")
+	})
+}
+
+func TestFault_O15_AmountsThatStripeDoesNotTake(t *testing.T) {
+	t.Parallel()
+	s := NewStripe(Config{SecretKey: "sk_test_key"})
+	for _, amount := range []money.Money{
+		money.Of(50, "EUR"), money.Of(99_999_999, "EUR"), money.Of(30, "GBP"), money.Of(50, "JPY"), money.Of(1, "ISK"), money.Of(1230, "KWD"), money.Of(100, "MGA"),
+	} {
+		require.NoError(t, s.Accepts(amount), "%s", amount)
+	}
+	for _, amount := range []money.Money{
+		money.Of(49, "EUR"), money.Of(100_000_000, "EUR"), money.Of(17_499, "HUF"), money.Of(1_000_000, "ISK"), money.Of(1231, "KWD"), money.Of(101, "MGA"),
+		money.Of(5000, "XXX"), money.Of(5000, "XAU"), money.Of(5000, "DEM"), money.Of(0, "EUR"),
+	} {
+		require.ErrorIs(t, s.Accepts(amount), ErrAmount, "%s", amount)
+	}
+}
+
+// A signature is good for five minutes, and not before its time.
+func TestFault_H12_AWebhookOfTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
+	s := NewStripe(Config{WebhookSecret: webhookSecret})
+	const body = `{"id":"evt_1","object":"event","type":"customer.created","created":1,"data":{"object":{"id":"cus_1","object":"customer"}}}`
+	verify := func(at time.Duration) error {
+		signature := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{
+			Payload: []byte(body), Secret: webhookSecret, Timestamp: time.Now().Add(at), Scheme: "v1",
+		}).Header
+		_, err := s.VerifyWebhook(signed(signature), []byte(body))
+		return err
+	}
+	for _, good := range []time.Duration{-4 * time.Minute, 0, 4 * time.Minute} {
+		require.NoError(t, verify(good))
+	}
+	for _, bad := range []time.Duration{-10 * time.Minute, 6 * time.Minute, 10 * time.Minute, 24 * time.Hour} {
+		require.ErrorIs(t, verify(bad), ErrSignature)
+	}
 }

@@ -149,12 +149,17 @@ func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) 
 	if err != nil {
 		return Decision{}, fmt.Errorf("ratelimit: ask Redis: %w", err)
 	}
-	return Decision{
+	decision := Decision{
 		Allowed:    result.Allowed > 0 || n == 0 && result.Remaining > 0,
 		Remaining:  result.Remaining,
 		RetryAfter: max(result.RetryAfter, 0),
 		ResetAfter: result.ResetAfter,
-	}, nil
+	}
+	if n == 0 && !decision.Allowed { // Redis tells when nothing would be allowed: now
+		each := class.Period / time.Duration(class.Rate)
+		decision.RetryAfter = max(result.ResetAfter-time.Duration(class.Burst-1)*each, 0)
+	}
+	return decision, nil
 }
 
 func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {

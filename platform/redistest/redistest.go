@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"atrium/platform/stacktest"
 )
 
 const (
@@ -131,4 +133,10 @@ func databases(ctx context.Context, client *redis.Client) (int, error) {
 		err = fmt.Errorf("the Redis server has one database only")
 	}
 	return total, err
+}
+
+// Broken leases a clean database like URL and puts a line that can be cut before it. The line is whole at first.
+func Broken(t testing.TB) *stacktest.Proxy {
+	t.Helper()
+	return stacktest.NewProxy(t, URL(t))
 }

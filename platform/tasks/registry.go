@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,13 @@ import (
 )
 
 const (
-	// leaseMargin is how much longer than a handler's timeout its claim lasts: time to write down how it ended.
+	// lease is how long the claim of a run lasts that is not renewed: how late another worker notices a death.
+	lease = 20 * time.Second
+	// renewEvery leaves several tries to renew a lease.
+	renewEvery = lease / 4
+	// longestBusy bounds how long a run waits that finds another at work, which may be released at any time.
+	longestBusy = 2 * time.Second
+	// leaseMargin is how much longer than a handler's timeout asynq waits: time to write down how it ended.
 	leaseMargin = 5 * time.Second
 	// afterwards bounds the writing down itself, which happens even when the handler's own time is over.
 	afterwards = 4 * time.Second
@@ -56,8 +63,8 @@ func (r *Registry) add(h Handler) error {
 	if module, what, ok := strings.Cut(h.name, "."); !ok || module == "" || what == "" {
 		return fmt.Errorf("handler %q needs a name like \"<module>.<what>\"", h.name)
 	}
-	if !slices.Contains([]string{queueCritical, queueDefault, queueMedia, queueLow}, h.queue) {
-		return fmt.Errorf("handler %s names the queue %q: there are critical, default, media and low", h.name, h.queue)
+	if !slices.Contains([]string{queueCritical, queueDefault, queueMedia, queueLarge, queueLow}, h.queue) {
+		return fmt.Errorf("handler %s names the queue %q: there are critical, default, media, media_large and low", h.name, h.queue)
 	}
 	if h.lasting && h.kind != outbox.KindEvent {
 		return fmt.Errorf("handler %s is a task's: tasks always wait, only a subscriber can be lasting", h.name)
@@ -153,14 +160,14 @@ func (r *Registry) inTransaction(ctx context.Context, h Handler, d outbox.Delive
 	return r.failed(ctx, h, d.ID, tries, err)
 }
 
-// withLease runs an effect or a job: claim, work, mark done.
+// withLease runs an effect or a job: claim, work, mark done. A run that ends with its worker gives its claim back.
 func (r *Registry) withLease(ctx context.Context, h Handler, d outbox.Delivery) error {
-	claim, err := r.receipts.Claim(ctx, h.name, d.ID, h.timeout+leaseMargin)
+	claim, err := r.receipts.Claim(ctx, h.name, d.ID, lease)
 	switch {
 	case err != nil:
 		return putOff{err, unavailable}
 	case claim.State == outbox.Busy:
-		return putOff{errors.New("tasks: another run has it"), claim.Wait}
+		return putOff{errors.New("tasks: another run has it"), min(claim.Wait, longestBusy)}
 	case claim.State == outbox.Settled:
 		return r.finish(ctx, d.ID)
 	case claim.Tries > h.maxRetry+1: // earlier tries ended without a word: they took their process with them
@@ -168,15 +175,59 @@ func (r *Registry) withLease(ctx context.Context, h Handler, d outbox.Delivery) 
 	}
 	bounded, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	if err := h.guarded(bounded, d, claim.Tries); err != nil {
+	err = r.renewing(bounded, h, d.ID, claim.Tries, func(ctx context.Context) error { return h.guarded(ctx, d, claim.Tries) })
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return r.release(ctx, h, d.ID, claim.Tries, err)
+	case err != nil:
 		return r.failed(ctx, h, d.ID, claim.Tries, err)
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
 	if err := r.receipts.Done(ending, h.name, d.ID); err != nil {
-		return putOff{err, h.timeout + leaseMargin}
+		return putOff{err, lease}
 	}
 	return r.finish(ctx, d.ID)
+}
+
+// errLost: another run has the claim, or nobody can tell.
+var errLost = errors.New("tasks: the claim is lost")
+
+// renewing calls fn while the claim is renewed; if that is lost, fn's context ends.
+func (r *Registry) renewing(ctx context.Context, h Handler, id uuid.UUID, tries int, fn func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { r.renew(ctx, h, id, tries, cancel) })
+	defer renewing.Wait()
+	defer cancel(nil)
+	return fn(ctx)
+}
+
+func (r *Registry) renew(ctx context.Context, h Handler, id uuid.UUID, tries int, lost context.CancelCauseFunc) {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for renewed := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		held, err := r.receipts.Renew(ctx, h.name, id, tries, lease)
+		switch {
+		case err == nil && held:
+			renewed = time.Now()
+		case err == nil || time.Since(renewed) > lease-renewEvery:
+			lost(errLost)
+			return
+		}
+	}
+}
+
+// release gives a claim back: the worker stops, which is nobody's failure.
+func (r *Registry) release(ctx context.Context, h Handler, id uuid.UUID, tries int, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	return putOff{errors.Join(cause, r.receipts.Release(ctx, h.name, id, tries)), unavailable}
 }
 
 // guarded calls the handler; a panic becomes an error with its stack.

@@ -23,9 +23,9 @@ import (
 // Config says how many handlers run at a time in this process, and how eagerly it looks for work.
 type Config struct {
 	Concurrency      int           `koanf:"concurrency" validate:"min=1,max=500"`
-	MediaConcurrency int           `koanf:"media_concurrency" validate:"min=1,max=64"`
-	PollInterval     time.Duration `koanf:"poll_interval" validate:"min=10ms"` // how often an idle worker asks Redis
-	DrainTimeout     time.Duration `koanf:"drain_timeout" validate:"min=1s"`   // what is running at the end may take so long
+	MediaConcurrency int           `koanf:"media_concurrency" validate:"min=1,max=64"` // for pictures; a quarter of them may take large ones
+	PollInterval     time.Duration `koanf:"poll_interval" validate:"min=10ms"`         // how often an idle worker asks Redis
+	DrainTimeout     time.Duration `koanf:"drain_timeout" validate:"min=1s"`           // what is running at the end may take so long
 }
 
 // Runner runs deliveries on asynq. Redis may be away at any time: it keeps trying.
@@ -34,11 +34,15 @@ type Runner struct {
 	client    *asynq.Client
 	inspector *asynq.Inspector
 	servers   []*asynq.Server
+	running   sync.WaitGroup // handlers, which asynq leaves alone when its patience ends
 	log       *zap.Logger
 }
 
 // weights are the shares of the worker's time when every queue is full.
 var weights = map[string]int{queueCritical: 6, queueDefault: 3, queueLow: 1}
+
+// mediaWeights are the shares of those workers' time who take large pictures as well.
+var mediaWeights = map[string]int{queueLarge: 3, queueMedia: 1}
 
 // NewRunner makes a runner on a Redis client that the caller closes after Stop. It refuses handlers like NewRegistry.
 func NewRunner(db *database.DB, rdb redis.UniversalClient, handlers []Handler, cfg Config, log *zap.Logger) (*Runner, error) {
@@ -52,12 +56,17 @@ func NewRunner(db *database.DB, rdb redis.UniversalClient, handlers []Handler, c
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		log:       log,
 	}
-	r.servers = []*asynq.Server{
-		r.newServer(rdb, weights, cfg.Concurrency, cfg),
-		r.newServer(rdb, map[string]int{queueMedia: 1}, cfg.MediaConcurrency, cfg),
+	r.servers = append(r.servers, r.newServer(rdb, weights, cfg.Concurrency, cfg))
+	large := largeShare(cfg.MediaConcurrency)
+	if small := cfg.MediaConcurrency - large; small > 0 {
+		r.servers = append(r.servers, r.newServer(rdb, map[string]int{queueMedia: 1}, small, cfg))
 	}
+	r.servers = append(r.servers, r.newServer(rdb, mediaWeights, large, cfg))
 	return r, nil
 }
+
+// largeShare is how many of the workers for pictures may take a large one: a quarter, and at least one.
+func largeShare(workers int) int { return max(1, workers/4) }
 
 func (r *Runner) newServer(rdb redis.UniversalClient, queues map[string]int, concurrency int, cfg Config) *asynq.Server {
 	return asynq.NewServerFromRedisClient(rdb, asynq.Config{
@@ -87,7 +96,7 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 // Stop takes on nothing new and waits for what is running, at most Config.DrainTimeout and until ctx ends.
-// What is not done by then runs again elsewhere.
+// What is not done by then is interrupted, and runs again elsewhere at once.
 func (r *Runner) Stop(ctx context.Context) error {
 	var stopping sync.WaitGroup
 	for _, server := range r.servers {
@@ -96,6 +105,7 @@ func (r *Runner) Stop(ctx context.Context) error {
 	stopped := make(chan struct{})
 	go func() {
 		stopping.Wait()
+		r.running.Wait()
 		close(stopped)
 	}()
 	select {
@@ -131,16 +141,17 @@ func (r *Runner) Enqueue(ctx context.Context, d outbox.Delivery) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := r.enqueue(ctx, h, d.ID.String()+":"+d.Subscriber, payload); err != nil {
+	if err := r.enqueue(ctx, h, d, payload); err != nil {
 		return fmt.Errorf("tasks: enqueue %s: %w", d.Subscriber, err)
 	}
 	return nil
 }
 
 // enqueue makes an asynq task under the id. What asynq has archived is begun anew, since the outbox alone decides what is
-// dead. A task whose worker died keeps its id for up to two minutes: another one takes its place, and the receipt sees to it
-// that only one of them works.
-func (r *Runner) enqueue(ctx context.Context, h Handler, id string, payload []byte) error {
+// dead. A task whose worker died keeps its id for up to two minutes: another one takes its place as soon as the claim has lapsed,
+// and the receipt sees to it that only one of them works.
+func (r *Runner) enqueue(ctx context.Context, h Handler, d outbox.Delivery, payload []byte) error {
+	id := d.ID.String() + ":" + d.Subscriber
 	for attempt := 1; attempt <= 3; attempt++ {
 		// One more retry than the handler's: asynq must not give up before the receipt does.
 		task := asynq.NewTask(typeName(h.kind, h.name), payload, asynq.TaskID(id), asynq.Queue(h.queue),
@@ -157,13 +168,23 @@ func (r *Runner) enqueue(ctx context.Context, h Handler, id string, payload []by
 			if err := r.inspector.DeleteTask(h.queue, id); err != nil {
 				return err
 			}
-		case info.State == asynq.TaskStateActive && r.orphaned(h.queue, id):
+		case info.State == asynq.TaskStateActive:
+			gone, err := r.abandoned(ctx, h, d, id)
+			if err != nil || !gone {
+				return err
+			}
 			id += ":again"
 		default:
 			return nil
 		}
 	}
 	return nil
+}
+
+// abandoned reports whether nobody works on an active task any more.
+func (r *Runner) abandoned(ctx context.Context, h Handler, d outbox.Delivery, id string) (bool, error) {
+	lapsed, err := r.registry.receipts.Lapsed(ctx, d.Subscriber, d.ID)
+	return lapsed || err == nil && r.orphaned(h.queue, id), err
 }
 
 // orphaned reports whether the worker of an active task has been silent for longer than asynq allows.
@@ -177,6 +198,8 @@ func (r *Runner) orphaned(queue, id string) bool {
 
 // process is asynq's handler for every task; it finds ours by exact name.
 func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
+	r.running.Add(1)
+	defer r.running.Done()
 	kind, subscriber, _ := strings.Cut(task.Type(), ":")
 	var e envelope
 	if err := json.Unmarshal(task.Payload(), &e); err != nil {

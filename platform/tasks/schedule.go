@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"atrium/platform/background"
 	"atrium/platform/database"
 )
 
@@ -54,12 +55,14 @@ func NewScheduler(db *database.DB, schedules []Schedule, log *zap.Logger) (*Sche
 // very first start, then every interval. A run that fails is logged and comes again at its next tick; the others do not
 // notice.
 func (s *Scheduler) Run(ctx context.Context) error {
-	var running sync.WaitGroup
+	keepers := []func(ctx context.Context) error{background.UntilStopped} // without schedules there is nothing to do but to wait
 	for _, schedule := range s.schedules {
-		running.Go(func() { s.keep(ctx, schedule) })
+		keepers = append(keepers, func(ctx context.Context) error {
+			s.keep(ctx, schedule)
+			return nil
+		})
 	}
-	running.Wait()
-	return nil
+	return background.Together(ctx, keepers...)
 }
 
 func (s *Scheduler) keep(ctx context.Context, schedule Schedule) {
@@ -78,10 +81,7 @@ func (s *Scheduler) keep(ctx context.Context, schedule Schedule) {
 			log.Warn("the schedule is interrupted", zap.Error(err))
 			wait = longestSleep
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		background.Pause(ctx, wait)
 	}
 }
 
@@ -105,7 +105,7 @@ func (s *Scheduler) tick(ctx context.Context, schedule Schedule, log *zap.Logger
 		WHERE name = ? AND next_at <= now() AND (leased_until IS NULL OR leased_until <= now())`,
 		scheduleLease.Seconds(), s.instance, schedule.Name)
 	if claimed.Error != nil {
-		return 0, fmt.Errorf("tasks: claim schedule: %w", claimed.Error)
+		return 0, claimed.Error
 	}
 	if claimed.RowsAffected == 1 {
 		failure := s.runLeased(ctx, schedule)
@@ -165,14 +165,10 @@ func (s *Scheduler) release(ctx context.Context, schedule Schedule, interrupted 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
 	every := schedule.Every.Seconds()
-	err := s.db.Conn(ctx).Exec(`
+	return s.db.Conn(ctx).Exec(`
 		UPDATE schedule_leases SET leased_until = NULL, leased_by = NULL, next_at = CASE WHEN ? THEN next_at ELSE
 			next_at + make_interval(secs => ? * (1 + floor(extract(epoch FROM now() - next_at)::float8 / ?))) END
 		WHERE name = ? AND leased_by = ?`, interrupted, every, every, schedule.Name, s.instance).Error
-	if err != nil {
-		return fmt.Errorf("tasks: release schedule: %w", err)
-	}
-	return nil
 }
 
 func (s *Scheduler) untilNext(ctx context.Context, schedule Schedule) (time.Duration, error) {
@@ -181,7 +177,7 @@ func (s *Scheduler) untilNext(ctx context.Context, schedule Schedule) (time.Dura
 		SELECT extract(epoch FROM greatest(next_at, leased_until) - now())::float8 FROM schedule_leases WHERE name = ?`,
 		schedule.Name).Scan(&seconds).Error
 	if err != nil {
-		return 0, fmt.Errorf("tasks: read schedule: %w", err)
+		return 0, err
 	}
 	return min(max(time.Duration(seconds*float64(time.Second)), 10*time.Millisecond), longestSleep), nil
 }

@@ -38,15 +38,16 @@ func (h Handler) IsLasting() bool { return h.lasting }
 // Option changes how a handler runs.
 type Option func(*Handler)
 
-// The queues. Pictures have workers of their own, so they never keep the rest waiting.
+// The queues. Pictures have workers of their own, so they never keep the rest waiting, and large ones keep no small ones waiting.
 const (
 	queueCritical = "critical"
 	queueDefault  = "default"
 	queueMedia    = "media"
+	queueLarge    = "media_large"
 	queueLow      = "low"
 )
 
-// Queue names the asynq queue: "critical", "default" (unless said otherwise), "media" or "low".
+// Queue names the asynq queue: "critical", "default" (unless said otherwise), "media", "media_large" or "low".
 func Queue(name string) Option { return func(h *Handler) { h.queue = name } }
 
 // Timeout bounds one run. Default 30 s.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"atrium/platform/redistest"
 	"atrium/platform/stacktest"
 	"atrium/platform/tasks"
+	"atrium/platform/tasks/taskstest"
 )
 
 type placed struct{ Number int }
@@ -122,7 +124,7 @@ func startWorker(db *database.DB, rdb redis.UniversalClient, handlers []tasks.Ha
 	if err := runner.Start(context.Background()); err != nil {
 		return nil, err
 	}
-	relay := outbox.NewRelay(db, runner.SubscribersOf, runner.Enqueue, log, quickOutbox)
+	relay := outbox.NewRelay(db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, log, quickOutbox)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -333,6 +335,93 @@ func TestRunner_StopWaitsForWhatIsRunning(t *testing.T) {
 	stop()
 	b.exactly("orders.tell", 1)
 	require.Zero(t, b.number("SELECT count(*) FROM outbox WHERE finished_at IS NULL"))
+}
+
+// A worker that has to stop in the middle of a job gives it back: the next one begins at once, and no try is lost.
+func TestFault_R7_StopReleasesWhatItInterrupts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	redisURL := redistest.URL(t)
+	began := make(chan struct{}, 1)
+	hurried := quickTasks
+	hurried.DrainTimeout = time.Second
+	runner, err := tasks.NewRunner(b.db, redistest.Dial(t, redisURL), []tasks.Handler{
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, _ cleanup) error {
+			began <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}, tasks.Queue("media"), tasks.Timeout(5*time.Minute)),
+	}, hurried, zap.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, runner.Start(t.Context()))
+	b.enqueue(1)
+	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, zap.NewNop(), quickOutbox)
+	_, err = relay.Dispatch(t.Context())
+	require.NoError(t, err)
+	<-began
+	require.Equal(t, 1, b.number("SELECT count(*) FROM event_receipts WHERE claimed_until BETWEEN now() AND now() + interval '30 seconds'"), "a short lease")
+	require.NoError(t, runner.Stop(t.Context()))
+	require.Equal(t, 1, b.number("SELECT count(*) FROM event_receipts WHERE claimed_until IS NULL AND tries = 0"))
+	require.Equal(t, 1, b.number("SELECT count(*) FROM outbox WHERE due_at <= now()"))
+
+	b.work(redisURL, tasks.Job(func(ctx context.Context, id uuid.UUID, c cleanup) error {
+		return record(b.db, "orders.cleanup")(ctx, id, placed(c))
+	}, tasks.Queue("media"), tasks.Timeout(5*time.Minute)))
+	b.eventually(func() bool { return b.number("SELECT count(*) FROM outbox WHERE finished_at IS NULL") == 0 })
+	b.exactly("orders.cleanup", 1)
+}
+
+// A worker that is killed leaves a lease that lapses soon, whatever the handler's timeout; the relay then finds the job by itself, though
+// asynq takes it for active.
+func TestFault_R7_AnotherTakesOverWhenTheLeaseLapses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	redisURL := redistest.URL(t)
+	slow := quickOutbox
+	slow.RequeueAfter = time.Hour // what is handed on again is what has lapsed
+	began, end := make(chan struct{}, 1), make(chan struct{})
+	var calls atomic.Int32
+	runner, err := tasks.NewRunner(b.db, redistest.Dial(t, redisURL), []tasks.Handler{
+		tasks.Job(func(ctx context.Context, id uuid.UUID, c cleanup) error {
+			if calls.Add(1) == 1 {
+				began <- struct{}{}
+				<-end // hangs as one whose worker is gone: it hears nothing
+				return nil
+			}
+			return record(b.db, "orders.cleanup")(ctx, id, placed(c))
+		}, tasks.Timeout(5*time.Minute)),
+	}, quickTasks, zap.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, runner.Start(t.Context()))
+	b.enqueue(1)
+	ctx, stop := context.WithCancel(t.Context())
+	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, zap.NewNop(), slow)
+	var relaying sync.WaitGroup
+	relaying.Go(func() { _ = relay.Run(ctx) })
+	<-began
+	b.eventually(func() bool { // until the relay looks for it
+		require.NoError(t, b.db.Conn(t.Context()).Exec(`UPDATE event_receipts SET claimed_until = now() - interval '1 second' WHERE tries = 1`).Error)
+		require.NoError(t, b.db.Conn(t.Context()).Exec(`UPDATE outbox SET dispatched_at = dispatched_at - interval '1 minute' WHERE dispatched_at > now() - interval '30 seconds'`).Error)
+		return b.number("SELECT count(*) FROM work") == 1
+	})
+	close(end)
+	stop()
+	relaying.Wait()
+	require.NoError(t, runner.Stop(t.Context()))
+}
+
+func TestJob_RenewsItsClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.enqueue(1)
+	ran := taskstest.Drain(t, b.db, tasks.Job(func(ctx context.Context, _ uuid.UUID, _ cleanup) error {
+		require.NoError(t, b.db.Conn(ctx).Exec("CREATE TABLE first AS SELECT claimed_until FROM event_receipts").Error)
+		b.eventually(func() bool {
+			return b.number("SELECT count(*) FROM event_receipts r, first f WHERE r.claimed_until > f.claimed_until") == 1
+		})
+		return nil
+	}))
+	require.Len(t, ran, 1)
 }
 
 func TestNewRunner_RefusesWithASentence(t *testing.T) {

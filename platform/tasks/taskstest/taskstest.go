@@ -44,18 +44,18 @@ func Try(t testing.TB, db *database.DB, handlers ...tasks.Handler) []Ran {
 		t.Fatal(err)
 	}
 	// Rows stay due after they are taken, so that the next call meets a failed one again.
-	relay := outbox.NewRelay(db, registry.SubscribersOf, nil, zap.NewNop(), outbox.Config{BatchSize: 10_000})
+	relay := outbox.NewRelay(db, outbox.Receivers{SubscribersOf: registry.SubscribersOf}, zap.NewNop(), outbox.Config{BatchSize: 10_000})
 	if err := relay.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var all []Ran
 	for seen := map[string]bool{}; ; {
-		deliveries, _, err := relay.Take(t.Context())
+		taken, err := relay.Take(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		before := len(all)
-		for _, d := range deliveries {
+		for _, d := range taken.Deliveries {
 			if key := d.ID.String() + d.Subscriber; !seen[key] {
 				seen[key] = true
 				all = append(all, Ran{Handler: d.Subscriber, Name: d.Name, ID: d.ID, Err: registry.Run(t.Context(), d)})

@@ -1,4 +1,4 @@
-package takeout
+package dataexport
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func (t Table) rows(ctx context.Context, db *database.DB, user uuid.UUID) iter.S
 			var page []struct{ Key, Content string }
 			err := db.Conn(ctx).Raw(statement, map[string]any{"user": user, "after": after, "limit": limit}).Scan(&page).Error
 			if err != nil {
-				yield(nil, fmt.Errorf("takeout: read: %w", err))
+				yield(nil, fmt.Errorf("dataexport: read: %w", err))
 				return
 			}
 			for _, row := range page {

@@ -1,5 +1,5 @@
-// Package takeout is how modules hand out what they keep about a person: each plugs in a Part, and one archive is made of all.
-package takeout
+// Package dataexport makes the archive of everything that the modules keep about a person: each module plugs in its Part.
+package dataexport
 
 import (
 	"archive/zip"
@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Part is what one module hands out: a folder of the archive, named like the module. Write must not hold a transaction
+// Part is what one module exports: a folder of the archive, named like the module. Write must not hold a transaction
 // open, since the archive goes over the network while it is written.
 type Part struct {
 	Module string
@@ -46,7 +46,7 @@ func Write(ctx context.Context, w io.Writer, user uuid.UUID, parts []Part, now t
 	for _, part := range sorted {
 		a.folder = part.Module + "/"
 		if err := part.Write(ctx, user, a); err != nil {
-			return fmt.Errorf("takeout: %s: %w", part.Module, err)
+			return fmt.Errorf("dataexport: %s: %w", part.Module, err)
 		}
 	}
 	a.folder = ""
@@ -55,7 +55,7 @@ func Write(ctx context.Context, w io.Writer, user uuid.UUID, parts []Part, now t
 		return err
 	}
 	if err := a.zip.Close(); err != nil {
-		return fmt.Errorf("takeout: close: %w", err)
+		return fmt.Errorf("dataexport: close: %w", err)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (a *Archive) Rows(name string, rows iter.Seq2[json.RawMessage, error]) erro
 	}
 	_, _ = out.WriteString("\n]\n")
 	if err := out.Flush(); err != nil {
-		return fmt.Errorf("takeout: write %s: %w", name, err)
+		return fmt.Errorf("dataexport: write %s: %w", name, err)
 	}
 	return nil
 }
@@ -90,14 +90,14 @@ func (a *Archive) Rows(name string, rows iter.Seq2[json.RawMessage, error]) erro
 func (a *Archive) One(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
-		return fmt.Errorf("takeout: write %s: %w", name, err)
+		return fmt.Errorf("dataexport: write %s: %w", name, err)
 	}
 	w, err := a.create(name+".json", zip.Deflate)
 	if err != nil {
 		return err
 	}
 	if _, err := w.Write(append(text, '\n')); err != nil {
-		return fmt.Errorf("takeout: write %s: %w", name, err)
+		return fmt.Errorf("dataexport: write %s: %w", name, err)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (a *Archive) File(name string, content io.Reader) error {
 		return err
 	}
 	if _, err := io.Copy(w, content); err != nil {
-		return fmt.Errorf("takeout: write %s: %w", name, err)
+		return fmt.Errorf("dataexport: write %s: %w", name, err)
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func (a *Archive) File(name string, content io.Reader) error {
 func (a *Archive) create(name string, method uint16) (io.Writer, error) {
 	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: a.folder + name, Method: method, Modified: a.now})
 	if err != nil {
-		return nil, fmt.Errorf("takeout: open %s: %w", name, err)
+		return nil, fmt.Errorf("dataexport: open %s: %w", name, err)
 	}
 	a.names = append(a.names, a.folder+name)
 	return w, nil

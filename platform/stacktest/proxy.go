@@ -1,4 +1,4 @@
-package redistest
+package stacktest
 
 import (
 	"io"
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Proxy is a line to a Redis database that a test can cut and mend.
+// Proxy is a line to a server that a test can cut and mend, as if the server were killed and started again.
 type Proxy struct {
 	listener net.Listener
 	direct   *url.URL
@@ -17,16 +17,16 @@ type Proxy struct {
 	open     map[net.Conn]bool
 }
 
-// Broken leases a clean database like URL and puts a Proxy before it. The line is whole at first.
-func Broken(t testing.TB) *Proxy {
+// NewProxy puts a Proxy before the server of a URL, until the test ends. The line is whole at first.
+func NewProxy(t testing.TB, address string) *Proxy {
 	t.Helper()
-	direct, err := url.Parse(URL(t))
+	direct, err := url.Parse(address)
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		t.Fatal("stacktest: what a proxy stands before is a URL") // the cause would show a password
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		t.Fatalf("stacktest: %v", err)
 	}
 	p := &Proxy{listener: listener, direct: direct, open: map[net.Conn]bool{}}
 	var done sync.WaitGroup
@@ -46,7 +46,7 @@ func (p *Proxy) URL() string {
 	return u.String()
 }
 
-// Direct is the way past the proxy, to look at what is in the database while the line is cut.
+// Direct is the way past the proxy, to look at the server while the line is cut.
 func (p *Proxy) Direct() string { return p.direct.String() }
 
 // Cut ends all connections, and new ones at once.
