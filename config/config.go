@@ -1,4 +1,4 @@
-// Package config is everything that can be set about Atrium, in one typed struct: defaults (default.yaml), then a file,
+// Package config is everything that can be set about Atrium, in one typed struct: defaults (package defaults), then a file,
 // then the environment. ATRIUM_HTTP_ADDR sets http.addr, and so on.
 package config
 
@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"atrium/config/defaults"
 	"atrium/modules/auth"
 	"atrium/modules/orders"
 	"atrium/modules/posts"
@@ -23,6 +24,7 @@ import (
 	"atrium/platform/database"
 	"atrium/platform/download"
 	"atrium/platform/httpserver"
+	"atrium/platform/keys"
 	"atrium/platform/logging"
 	"atrium/platform/mail"
 	"atrium/platform/outbox"
@@ -39,6 +41,7 @@ type Config struct {
 	HTTP      httpserver.Config `koanf:"http"`
 	Database  database.Config   `koanf:"database"`
 	Redis     Redis             `koanf:"redis"`
+	Keys      keys.Config       `koanf:"keys"`
 	Outbox    outbox.Config     `koanf:"outbox"`
 	Tasks     tasks.Config      `koanf:"tasks"`
 	S3        blob.Config       `koanf:"s3"`
@@ -57,6 +60,9 @@ type Config struct {
 	Posts    posts.Config    `koanf:"posts"`
 	Products products.Config `koanf:"products"`
 	Orders   orders.Config   `koanf:"orders"`
+
+	// Notices are sentences for the log about settings that work but will not for ever.
+	Notices []string
 }
 
 // Redis says where Redis is. What it holds can always be made again.
@@ -103,9 +109,6 @@ type Modules map[string]*Switch
 // On reports whether the module is on.
 func (m Modules) On(name string) bool { return m[name] != nil && bool(*m[name]) }
 
-//go:embed default.yaml
-var defaults []byte
-
 // placeholders stand in for what only a running server needs.
 //
 //go:embed offline.yaml
@@ -114,12 +117,12 @@ var placeholders []byte
 // Load reads defaults, the file (none if path is empty) and the environment ("KEY=value"). modules names all that exist.
 // Everything wrong is reported at once, as Faults.
 func Load(modules []string, path string, environ []string) (*Config, error) {
-	return read(modules, path, environ, layer{"the defaults", defaults})
+	return read(modules, path, environ, layer{"the defaults", defaults.YAML})
 }
 
 // LoadOffline is Load for commands that need no server (modules, openapi): required settings have placeholders.
 func LoadOffline(modules []string, path string, environ []string) (*Config, error) {
-	return read(modules, path, environ, layer{"the defaults", defaults}, layer{"the placeholders", placeholders}, layer{"the placeholders", placeholderKey()})
+	return read(modules, path, environ, layer{"the defaults", defaults.YAML}, layer{"the placeholders", placeholders}, layer{"the placeholders", placeholderKey()})
 }
 
 // placeholderKey makes an RSA key that signs nothing, once: one in a file would look like a secret.
@@ -145,8 +148,10 @@ func read(modules []string, path string, environ []string, layers ...layer) (*Co
 		}
 		layers = append(slices.Clip(layers), file)
 	}
-	if err := load(cfg, layers, environ); err != nil {
+	notices, err := load(cfg, layers, environ)
+	if err != nil {
 		return nil, err
 	}
+	cfg.Notices = notices
 	return cfg, nil
 }

@@ -23,6 +23,9 @@ const prefix = "ATRIUM_"
 // reserved are the variables with our prefix that are not configuration: where the file is, and where the local stack is.
 var reserved = map[string]bool{"ATRIUM_CONFIG": true, "ATRIUM_ENDPOINTS": true}
 
+// renamed are settings that moved, by their old key: it and its variable work for one release more.
+var renamed = map[string]string{"auth.master_key": "keys.master"}
+
 // Faults are all that is wrong with a configuration, one sentence each, in a stable order.
 type Faults []string
 
@@ -38,11 +41,14 @@ type leaf struct {
 }
 
 // load fills target (a pointer to a struct with koanf tags) from the layers in order: YAML documents, then the environment
-// ("KEY=value"). It returns Faults naming every unknown key and every bad value at once.
-func load(target any, layers []layer, environ []string) error {
+// ("KEY=value"). It returns a notice for every setting under an old name, or Faults naming every unknown key and every bad value
+// at once.
+func load(target any, layers []layer, environ []string) (notices []string, err error) {
 	leaves := walk("", reflect.ValueOf(target).Elem())
-	values, faults := readLayers(leaves, layers)
-	faults = append(faults, readEnvironment(leaves, environ, values)...)
+	r := reading{leaves: leaves, values: map[string]any{}}
+	r.layers(layers)
+	r.environment(environ)
+	values, faults := r.values, r.faults
 	unreadable := map[string]bool{}
 	for _, l := range leaves {
 		if v, ok := values[l.key]; ok {
@@ -55,9 +61,9 @@ func load(target any, layers []layer, environ []string) error {
 	faults = append(faults, validate(target, unreadable)...)
 	if len(faults) > 0 {
 		slices.Sort(faults)
-		return slices.Compact(faults)
+		return nil, slices.Compact(faults)
 	}
-	return nil
+	return r.notices, nil
 }
 
 // layer is one YAML document and how to call it in a sentence.
@@ -74,27 +80,55 @@ func fileLayer(path string) (layer, error) {
 	return layer{name: path, yaml: raw}, nil
 }
 
-func readLayers(leaves []leaf, layers []layer) (values map[string]any, faults Faults) {
-	values = map[string]any{}
+// reading collects what the layers and the environment say, by key.
+type reading struct {
+	leaves  []leaf
+	values  map[string]any
+	faults  Faults
+	notices []string
+}
+
+func (r *reading) layers(layers []layer) {
 	merged := koanf.New(".")
 	for _, l := range layers {
 		k := koanf.New(".")
 		if err := k.Load(rawbytes.Provider(l.yaml), yaml.Parser()); err != nil {
-			faults = append(faults, fmt.Sprintf("%s: not readable as YAML: %v", l.name, err))
+			r.faults = append(r.faults, fmt.Sprintf("%s: not readable as YAML: %v", l.name, err))
 			continue
 		}
+		r.carryRenamed(k, l.name)
 		if err := merged.Merge(k); err != nil {
-			faults = append(faults, fmt.Sprintf("%s: %v", l.name, err))
+			r.faults = append(r.faults, fmt.Sprintf("%s: %v", l.name, err))
 		}
 		for _, key := range k.Keys() {
-			if owner, ok := ownerOf(leaves, key); ok {
-				values[owner] = merged.Get(owner)
+			if owner, ok := ownerOf(r.leaves, key); ok {
+				r.values[owner] = merged.Get(owner)
 			} else {
-				faults = append(faults, fmt.Sprintf("%s: unknown key (in %s)", key, l.name))
+				r.faults = append(r.faults, fmt.Sprintf("%s: unknown key (in %s)", key, l.name))
 			}
 		}
 	}
-	return values, faults
+}
+
+// carryRenamed puts what a layer says under an old key under the new one.
+func (r *reading) carryRenamed(k *koanf.Koanf, layer string) {
+	for old, key := range renamed {
+		if !k.Exists(old) {
+			continue
+		}
+		if k.Exists(key) {
+			r.faults = append(r.faults, fmt.Sprintf("%s: is called %s now, and %s sets both: remove the old one", old, key, layer))
+		}
+		r.renamed(old, key)
+		if err := k.Set(key, k.Get(old)); err != nil {
+			r.faults = append(r.faults, fmt.Sprintf("%s: %v (in %s)", key, err, layer))
+		}
+		k.Delete(old)
+	}
+}
+
+func (r *reading) renamed(old, key string) {
+	r.notices = append(r.notices, fmt.Sprintf("%s is called %s now; the old name stops working with the next release", old, key))
 }
 
 // ownerOf finds the setting that a flattened key belongs to: itself, or a map above it.
@@ -107,27 +141,40 @@ func ownerOf(leaves []leaf, key string) (string, bool) {
 	return "", false
 }
 
-func readEnvironment(leaves []leaf, environ []string, values map[string]any) (faults Faults) {
+func (r *reading) environment(environ []string) {
 	names := map[string]leaf{}
-	for _, l := range leaves {
+	for _, l := range r.leaves {
 		names[variable(l.key)] = l
 	}
+	oldNames := map[string]string{}
+	for old, key := range renamed {
+		oldNames[variable(old)] = variable(key)
+	}
+	set := map[string]string{} // by today's name: the variable that set it
 	for _, pair := range environ {
-		name, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, prefix) || reserved[name] {
+		given, value, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(given, prefix) || reserved[given] {
 			continue
 		}
+		name := given
+		if today, old := oldNames[given]; old {
+			name = today
+			r.renamed(given, name)
+		}
+		if other, twice := set[name]; twice && other != given {
+			r.faults = append(r.faults, fmt.Sprintf("%s: is set by %s and %s: remove the old one", name, min(given, other), max(given, other)))
+		}
+		set[name] = given
 		l, ok := names[name]
 		switch {
 		case !ok:
-			faults = append(faults, fmt.Sprintf("%s: unknown environment variable", name))
+			r.faults = append(r.faults, fmt.Sprintf("%s: unknown environment variable", name))
 		case l.value.Kind() == reflect.Slice && value == "":
-			values[l.key] = []string{}
+			r.values[l.key] = []string{}
 		default:
-			values[l.key] = value
+			r.values[l.key] = value
 		}
 	}
-	return faults
 }
 
 // variable names the environment variable of a key: http.drain_timeout -> ATRIUM_HTTP_DRAIN_TIMEOUT.
@@ -169,7 +216,7 @@ func decode(raw any, into reflect.Value) error {
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			mapstructure.StringToTimeDurationHookFunc(),
 			mapstructure.TextUnmarshallerHookFunc(),
-			mapstructure.StringToSliceHookFunc(","),
+			mapstructure.DecodeHookFuncType(splitList),
 		),
 	})
 	if err != nil {
@@ -179,6 +226,17 @@ func decode(raw any, into reflect.Value) error {
 		return fmt.Errorf("not a valid value (%s)", expectation(into.Type()))
 	}
 	return nil
+}
+
+// splitList splits the value of a variable at its commas, for lists of texts and of secrets alike.
+func splitList(from, to reflect.Type, value any) (any, error) {
+	if from.Kind() != reflect.String || to.Kind() != reflect.Slice || to.Elem().Kind() != reflect.String {
+		return value, nil
+	}
+	if text := reflect.ValueOf(value).String(); text != "" {
+		return strings.Split(text, ","), nil
+	}
+	return []string{}, nil
 }
 
 // expectation says what a type takes, without repeating the value: it may be a secret.

@@ -70,7 +70,7 @@ func TestLoad(t *testing.T) {
 		t.Parallel()
 		_, err := Load(modules, "", nil)
 		require.ErrorContains(t, err, "database.url: is missing (set it in the file or as ATRIUM_DATABASE_URL)")
-		require.ErrorContains(t, err, "auth.master_key")
+		require.ErrorContains(t, err, "keys.master: is missing (set it in the file or as ATRIUM_KEYS_MASTER)")
 	})
 	t.Run("a file that is not there is a sentence", func(t *testing.T) {
 		t.Parallel()
@@ -79,15 +79,48 @@ func TestLoad(t *testing.T) {
 	})
 }
 
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	t.Run("the old name works in a file and says so", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := offline(t, "auth: {master_key: old}")
+		require.NoError(t, err)
+		require.Equal(t, "old", cfg.Keys.Master.Reveal())
+		require.Equal(t, []string{"auth.master_key is called keys.master now; the old name stops working with the next release"}, cfg.Notices)
+	})
+	t.Run("the old variable works, and wins over a file like any other", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := offline(t, "keys: {master: file}", "ATRIUM_AUTH_MASTER_KEY=old")
+		require.NoError(t, err)
+		require.Equal(t, "old", cfg.Keys.Master.Reveal())
+		require.Equal(t, []string{"ATRIUM_AUTH_MASTER_KEY is called ATRIUM_KEYS_MASTER now; the old name stops working with the next release"}, cfg.Notices)
+	})
+	t.Run("the new name alone says nothing", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := offline(t, "", "ATRIUM_KEYS_MASTER=new")
+		require.NoError(t, err)
+		require.Equal(t, "new", cfg.Keys.Master.Reveal())
+		require.Empty(t, cfg.Notices)
+	})
+	t.Run("both names in one place are refused, without a value", func(t *testing.T) {
+		t.Parallel()
+		_, err := offline(t, "auth: {master_key: hunter2}\nkeys: {master: hunter3}", "ATRIUM_AUTH_MASTER_KEY=hunter2", "ATRIUM_KEYS_MASTER=hunter3")
+		require.ErrorContains(t, err, "auth.master_key: is called keys.master now, and ")
+		require.ErrorContains(t, err, "ATRIUM_KEYS_MASTER: is set by ATRIUM_AUTH_MASTER_KEY and ATRIUM_KEYS_MASTER: remove the old one")
+		require.NotContains(t, err.Error(), "hunter")
+	})
+}
+
 func TestPrint_HidesSecrets(t *testing.T) {
 	t.Parallel()
-	cfg, err := offline(t, "", "ATRIUM_DATABASE_URL=postgres://user:hunter2@host/db", "ATRIUM_DATABASE_REPLICA_URLS=postgres://user:hunter2@other/db",
-		"ATRIUM_PAYMENT_SECRET_KEY=hunter2", "ATRIUM_AUTH_MASTER_KEY=hunter2hunter2")
+	cfg, err := offline(t, "", "ATRIUM_DATABASE_URL=postgres://user:hunter2@host/db", "ATRIUM_DATABASE_DIRECT_URL=postgres://user:hunter2@other/db",
+		"ATRIUM_PAYMENT_SECRET_KEY=hunter2", "ATRIUM_KEYS_MASTER=hunter2hunter2", "ATRIUM_KEYS_ACCEPT=hunter2old,hunter2older")
 	require.NoError(t, err)
 	var out bytes.Buffer
 	require.NoError(t, cfg.Print(&out))
 	require.NotContains(t, out.String(), "hunter2")
 	require.Contains(t, out.String(), "database.url: [hidden]\n")
+	require.Contains(t, out.String(), "keys.accept: [[hidden], [hidden]]\n")
 	require.Contains(t, out.String(), "http.addr: 127.0.0.1:8080\n")
 	require.Contains(t, out.String(), "modules.orders: on\n")
 }
