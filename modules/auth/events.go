@@ -2,7 +2,8 @@ package auth
 
 import "github.com/google/uuid"
 
-// SignedIn: a session began. NewDevice is true where the person has signed in before, but never from this installation.
+// SignedIn: a session was opened. NewDevice: the user has signed in before, but never from this installation, or from one that
+// cannot be told.
 type SignedIn struct {
 	UserID    uuid.UUID `json:"user_id"`
 	SessionID uuid.UUID `json:"session_id"`
@@ -12,12 +13,13 @@ type SignedIn struct {
 // EventName is the event's name on the wire.
 func (SignedIn) EventName() string { return "auth.signed_in.v1" }
 
-// SessionRevoked: a session ended before its time. With the reason "logout" its owner ended it, there or on another device.
+// SessionRevoked: a session ended before it expired. The reasons are the Reason constants: with ReasonLogout and ReasonRevoked
+// its owner ended it. With ReasonReplaced it is not published: the installation goes on.
 type SessionRevoked struct {
 	UserID         uuid.UUID `json:"user_id"`
 	SessionID      uuid.UUID `json:"session_id"`
 	InstallationID string    `json:"installation_id,omitempty"`
-	Reason         string    `json:"reason"` // logout, reuse, revoked, suspended, erasure, roles, operator, provider
+	Reason         string    `json:"reason"`
 }
 
 // EventName is the event's name on the wire.

@@ -4,77 +4,57 @@ package authfx
 import (
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/fx"
 
 	"atrium/modules/auth"
-	"atrium/modules/auth/internal"
 	"atrium/modules/auth/internal/access"
-	"atrium/modules/users"
-	"atrium/platform/database"
-	"atrium/platform/httpserver"
-	"atrium/platform/keys"
-	"atrium/platform/outbox"
+	"atrium/modules/auth/internal/audit"
+	"atrium/modules/auth/internal/identity"
+	"atrium/modules/auth/internal/idtoken"
+	"atrium/modules/auth/internal/oauth"
+	"atrium/modules/auth/internal/operator"
+	"atrium/modules/auth/internal/personaldata"
+	"atrium/modules/auth/internal/provider"
+	"atrium/modules/auth/internal/session"
+	"atrium/modules/auth/internal/signin"
+	"atrium/modules/auth/internal/throttle"
+	"atrium/modules/auth/internal/webhook"
 	"atrium/platform/plug"
-	"atrium/platform/ratelimit"
 )
 
 // Module is auth, switched on.
 var Module = fx.Module("auth",
-	plug.Private(newKeys, newRevocations, newTokens, newEndings, newService, access.NewSightings, access.NewWatch, internal.NewHTTP),
+	plug.Private(
+		clock, provider.NewProviders, throttle.New,
+		access.NewKeys, access.NewRevocations, access.NewLastSeen, access.NewTokens, access.NewSyncer, access.NewHTTP,
+		audit.NewLog, audit.NewHTTP,
+		session.NewRevoker, session.NewService, session.NewHTTP,
+		idtoken.NewVerifier, idtoken.NewHTTP,
+		identity.NewService, identity.NewHTTP,
+		signin.NewService, signin.NewHTTP,
+		oauth.NewService, oauth.NewHTTP,
+		webhook.NewService, webhook.NewHTTP,
+		personaldata.NewService,
+		operator.New,
+	),
 	fx.Provide(
 		func(t *access.Tokens) auth.Verifier { return t },
-		func(e *internal.Endings) auth.Sessions { return e },
-		func(s *internal.Service) auth.Admins { return s },
-		func(s *internal.Service) auth.Operator { return s },
+		func(r *session.Revoker) auth.Sessions { return r },
+		func(s *session.Service) auth.Admins { return s },
+		func(o *operator.Operator) auth.Operator { return o },
 	),
-	plug.Routes(func(h *internal.HTTP) httpserver.Routes { return h.Routes() }),
-	plug.Takeout(internal.Takeout),
-	plug.Handlers(internal.Handlers),
-	plug.Schedules(internal.Schedules),
-	fx.Invoke(func(life fx.Lifecycle, w *access.Watch) { life.Append(fx.Hook{OnStart: w.Start, OnStop: w.Stop}) }),
+	plug.Routes(access.Routes, audit.Routes, session.Routes, idtoken.Routes, identity.Routes, signin.Routes, oauth.Routes, webhook.Routes),
+	plug.Handlers(identity.Handlers, personaldata.Handlers),
+	plug.Schedules(access.Schedules, personaldata.Schedules),
+	plug.DataExport(personaldata.DataExport),
+	plug.Background(access.Services),
 )
 
-// Off is auth, switched off: nobody is anybody.
+// Off is auth, switched off: every token is refused.
 var Off = fx.Module("auth", fx.Provide(
 	func() auth.Verifier { return auth.Absent{} },
 	func() auth.Admins { return auth.Absent{} },
 	func() auth.Operator { return auth.Absent{} },
 ))
 
-func newKeys(db *database.DB, master *keys.Master) *access.Keys {
-	return access.NewKeys(db, master, time.Now)
-}
-
-func newRevocations(db *database.DB, rdb redis.UniversalClient) *access.Revocations {
-	return access.NewRevocations(db, rdb, time.Now)
-}
-
-func newTokens(web httpserver.Config, k *access.Keys, revoked *access.Revocations, seen *access.Sightings) *access.Tokens {
-	return access.NewTokens(web.PublicURL, k, revoked, seen, time.Now)
-}
-
-func newEndings(db *database.DB, box *outbox.Outbox, revoked *access.Revocations) *internal.Endings {
-	return internal.NewEndings(db, box, revoked, time.Now)
-}
-
-type parts struct {
-	fx.In
-
-	Web      httpserver.Config
-	DB       *database.DB
-	Outbox   *outbox.Outbox
-	Accounts users.Accounts
-	Master   *keys.Master
-	Tokens   *access.Tokens
-	Keys     *access.Keys
-	Endings  *internal.Endings
-	Limiter  *ratelimit.Limiter
-}
-
-func newService(cfg auth.Config, p parts) *internal.Service {
-	return internal.NewService(cfg, internal.Deps{
-		PublicURL: p.Web.PublicURL, DB: p.DB, Outbox: p.Outbox, Accounts: p.Accounts, Master: p.Master, Tokens: p.Tokens,
-		Keys: p.Keys, Endings: p.Endings, Limiter: p.Limiter, Now: time.Now,
-	})
-}
+func clock() func() time.Time { return time.Now }

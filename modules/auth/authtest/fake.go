@@ -11,18 +11,18 @@ import (
 	"atrium/modules/auth"
 )
 
-// Sessions is an auth.Sessions that remembers what was asked of it. Safe for concurrent use.
+// Sessions is an auth.Sessions that records its calls. Safe for concurrent use.
 type Sessions struct {
 	mu      sync.Mutex
 	ended   map[uuid.UUID][]auth.Cause
 	changed map[uuid.UUID][]string
+	over    map[uuid.UUID]bool
 }
 
 var _ auth.Sessions = (*Sessions)(nil)
 
-// NewSessions makes one of which nothing was asked yet.
 func NewSessions() *Sessions {
-	return &Sessions{ended: map[uuid.UUID][]auth.Cause{}, changed: map[uuid.UUID][]string{}}
+	return &Sessions{ended: map[uuid.UUID][]auth.Cause{}, changed: map[uuid.UUID][]string{}, over: map[uuid.UUID]bool{}}
 }
 
 // RevokeAll implements auth.Sessions.
@@ -41,14 +41,28 @@ func (s *Sessions) RolesChanged(_ context.Context, user uuid.UUID, roles []strin
 	return nil
 }
 
-// Ended lists why all sessions of the user were ended, the oldest first.
+// End ends one session.
+func (s *Sessions) End(session uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over[session] = true
+}
+
+// Active implements auth.Sessions: every session is active until End.
+func (s *Sessions) Active(_ context.Context, session uuid.UUID) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.over[session], nil
+}
+
+// Ended returns the causes of the RevokeAll calls for the user, the oldest first.
 func (s *Sessions) Ended(user uuid.UUID) []auth.Cause {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.ended[user])
 }
 
-// Roles are those that the user was last said to have.
+// Roles returns the roles of the last RolesChanged call for the user.
 func (s *Sessions) Roles(user uuid.UUID) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

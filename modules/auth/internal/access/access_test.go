@@ -19,6 +19,7 @@ import (
 	"atrium/modules/auth"
 	"atrium/platform/database"
 	"atrium/platform/dbtest"
+	"atrium/platform/httpserver"
 	"atrium/platform/keys"
 	"atrium/platform/secret"
 )
@@ -31,7 +32,7 @@ type parts struct {
 	master  *keys.Master
 	keys    *Keys
 	revoked *Revocations
-	seen    *Sightings
+	seen    *LastSeen
 	tokens  *Tokens
 	ahead   time.Duration
 }
@@ -40,20 +41,20 @@ func (p *parts) now() time.Time { return time.Now().Add(p.ahead) }
 
 func setup(t testing.TB) *parts {
 	t.Helper()
-	master, err := keys.NewMaster(secret.Text(strings.Repeat("A", 43) + "="))
+	master, err := keys.NewMaster(keys.Config{Master: secret.Text(strings.Repeat("A", 43) + "=")})
 	require.NoError(t, err)
 	p := &parts{db: dbtest.Clone(t), master: master}
 	p.keys = NewKeys(p.db, master, p.now)
 	p.revoked = NewRevocations(p.db, nil, p.now)
-	p.seen = NewSightings(p.db)
+	p.seen = NewLastSeen(p.db)
 	require.NoError(t, p.keys.Ensure(t.Context()))
-	p.tokens = NewTokens(issuer, p.keys, p.revoked, p.seen, p.now)
+	p.tokens = NewTokens(httpserver.Config{PublicURL: issuer}, p.keys, p.revoked, p.seen, p.now)
 	return p
 }
 
 func (p *parts) issue(t testing.TB, session uuid.UUID) string {
 	t.Helper()
-	token, err := p.tokens.Issue(Grant{
+	token, err := p.tokens.Issue(Claims{
 		UserID: uuid.New(), SessionID: session, Roles: []string{"user"}, AsOf: p.now(), SignedIn: p.now(), TTL: 15 * time.Minute,
 	})
 	require.NoError(t, err)
@@ -107,6 +108,9 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 		"without end":                ours(map[string]any{"exp": nil}),
 		"not yet":                    ours(map[string]any{"nbf": time.Now().Add(time.Minute).Unix()}),
 		"from the future":            ours(map[string]any{"iat": time.Now().Add(time.Minute).Unix()}),
+		"for ten years":              ours(map[string]any{"exp": time.Now().AddDate(10, 0, 0).Unix()}),
+		"fresh for ever":             ours(map[string]any{"auth_time": time.Now().Add(time.Hour).Unix()}),
+		"beyond any revocation":      ours(map[string]any{"as_of": time.Now().Add(time.Hour).UnixMilli()}),
 		"another audience":           ours(map[string]any{"aud": "other"}),
 		"another issuer":             ours(map[string]any{"iss": "https://evil.test"}),
 		"no subject":                 ours(map[string]any{"sub": nil}),
@@ -124,6 +128,18 @@ func TestAuthenticate_RefusesAllElseAlike(t *testing.T) {
 		require.NotContains(t, err.Error(), "\n")
 	}
 	require.LessOrEqual(t, p.tokens.checked.Len(), 1, "a stranger's token takes no room")
+}
+
+// Whoever holds a key, by theft or by a mistake of ours, makes no token that outlives the longest lifetime.
+func TestFault_K1_NothingOutlivesTheLongestLifetime(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	for _, ttl := range []time.Duration{maxTokenTTL + time.Second, 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+		token, err := p.tokens.Issue(Claims{UserID: uuid.New(), SessionID: uuid.New(), AsOf: p.now(), SignedIn: p.now(), TTL: ttl})
+		require.NoError(t, err)
+		_, err = p.tokens.Authenticate(t.Context(), token)
+		require.ErrorIs(t, err, auth.ErrInvalidToken, ttl)
+	}
 }
 
 func TestAuthenticate_ASeenTokenEndsInTime(t *testing.T) {
@@ -149,14 +165,14 @@ func TestRevocations(t *testing.T) {
 
 	t.Run("a transaction that fails revokes nothing", func(t *testing.T) {
 		_ = p.db.InTx(t.Context(), func(ctx context.Context) error {
-			require.NoError(t, p.revoked.End(ctx, session))
+			require.NoError(t, p.revoked.Revoke(ctx, session))
 			return context.Canceled
 		})
 		_, err := p.tokens.Authenticate(t.Context(), token)
 		require.NoError(t, err)
 	})
 	t.Run("one that commits bites at once, also tokens seen before", func(t *testing.T) {
-		require.NoError(t, p.db.InTx(t.Context(), func(ctx context.Context) error { return p.revoked.End(ctx, session) }))
+		require.NoError(t, p.db.InTx(t.Context(), func(ctx context.Context) error { return p.revoked.Revoke(ctx, session) }))
 		_, err := p.tokens.Authenticate(t.Context(), token)
 		require.ErrorIs(t, err, auth.ErrInvalidToken)
 	})
@@ -200,10 +216,10 @@ func TestKeys(t *testing.T) {
 		require.Len(t, p.keys.Public(), 2)
 		other := NewKeys(p.db, p.master, p.now)
 		require.NoError(t, other.Ensure(t.Context()))
-		p.ahead = keyLead + time.Second
+		p.ahead = activationDelay + time.Second
 		fresh := p.issue(t, uuid.New())
 		require.Equal(t, kid, kidOf(fresh))
-		_, err = NewTokens(issuer, other, p.revoked, p.seen, p.now).Authenticate(t.Context(), fresh)
+		_, err = NewTokens(httpserver.Config{PublicURL: issuer}, other, p.revoked, p.seen, p.now).Authenticate(t.Context(), fresh)
 		require.NoError(t, err)
 		_, err = p.tokens.Authenticate(t.Context(), old)
 		require.NoError(t, err, "tokens of the old one hold until they expire")
@@ -211,13 +227,13 @@ func TestKeys(t *testing.T) {
 	t.Run("the scheduler rotates after 30 days, not before, and clears up", func(t *testing.T) {
 		require.NoError(t, p.keys.RotateDue(t.Context()))
 		require.Len(t, p.keys.Public(), 2)
-		p.ahead = keyLife + keyLead + time.Minute
+		p.ahead = keyLifetime + activationDelay + time.Minute
 		require.NoError(t, p.keys.RotateDue(t.Context()))
 		require.Len(t, p.keys.Public(), 2, "the first is forgotten, the third has come")
 		p.issue(t, uuid.New())
 	})
 	t.Run("a leaked database yields no key", func(t *testing.T) {
-		other, err := keys.NewMaster(secret.Text(strings.Repeat("B", 43) + "="))
+		other, err := keys.NewMaster(keys.Config{Master: secret.Text(strings.Repeat("B", 43) + "=")})
 		require.NoError(t, err)
 		require.Error(t, NewKeys(p.db, other, p.now).Reload(t.Context()))
 	})

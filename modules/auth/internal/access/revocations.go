@@ -9,53 +9,54 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"atrium/platform/background"
 	"atrium/platform/database"
 )
 
 const (
-	// maxTTL is the longest that an access token lives; config allows no more.
-	maxTTL = 15 * time.Minute
-	// overlap is how far back each poll looks: longer than a transaction can keep a row to itself.
-	overlap = time.Minute
-	channel = "auth.revoked"
+	// maxTokenTTL is the longest lifetime of an access token that the configuration allows.
+	maxTokenTTL = 15 * time.Minute
+	// pollOverlap is how far each poll reads behind the last: longer than any transaction keeps a row invisible.
+	pollOverlap = time.Minute
+	channel     = "auth.revoked"
 )
 
-// revocation says that tokens of a session as of Before or earlier are worth nothing. It is kept until the last of them
-// would have expired anyway.
+// revocation invalidates the tokens of a session as of Before or earlier. It is kept until the last of them has expired.
 type revocation struct {
 	SessionID uuid.UUID `json:"session_id"`
 	Before    time.Time `json:"before"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Revocations are the recent ones, in memory. PostgreSQL is the truth; Redis only makes the others learn sooner.
+// Revocations holds the recent revocations in memory. PostgreSQL decides; Redis only tells the other instances sooner. Safe for
+// concurrent use.
 type Revocations struct {
-	db       *database.DB
-	store    store
-	rdb      redis.UniversalClient // may be nil
-	now      func() time.Time
-	announce chan []revocation
+	db            *database.DB
+	store         store
+	rdb           redis.UniversalClient // may be nil
+	now           func() time.Time
+	announcements chan []revocation
 
 	mu     sync.RWMutex
 	recent map[uuid.UUID]revocation
-	loaded time.Time // of the last poll that succeeded, by the database's clock
+	loaded time.Time // the last successful poll, by the database's clock
 }
 
-// NewRevocations makes an empty set; Poll fills it. rdb may be nil.
+// NewRevocations is empty until the first Poll. rdb may be nil.
 func NewRevocations(db *database.DB, rdb redis.UniversalClient, now func() time.Time) *Revocations {
 	return &Revocations{
-		db: db, store: store{db}, rdb: rdb, now: now, announce: make(chan []revocation, 256), recent: map[uuid.UUID]revocation{},
+		db: db, store: store{db}, rdb: rdb, now: now, announcements: make(chan []revocation, 256), recent: map[uuid.UUID]revocation{},
 	}
 }
 
-// End makes all tokens of the sessions worthless, those to come too, in the transaction open in ctx.
-func (r *Revocations) End(ctx context.Context, sessions ...uuid.UUID) error {
-	return r.add(ctx, sessions, r.now().Add(maxTTL+2*leeway))
+// Revoke invalidates all tokens of the sessions, also those issued later, in the transaction open in ctx.
+func (r *Revocations) Revoke(ctx context.Context, sessions ...uuid.UUID) error {
+	return r.add(ctx, sessions, r.now().Add(maxTokenTTL+2*leeway))
 }
 
-// Renew makes the sessions' tokens that are as of then or earlier worthless, in the transaction open in ctx: they must be
-// refreshed.
-func (r *Revocations) Renew(ctx context.Context, then time.Time, sessions ...uuid.UUID) error {
+// RevokeIssuedBefore invalidates the sessions' tokens as of then or earlier, in the transaction open in ctx. The sessions go on
+// with the tokens of their next refresh.
+func (r *Revocations) RevokeIssuedBefore(ctx context.Context, then time.Time, sessions ...uuid.UUID) error {
 	return r.add(ctx, sessions, then)
 }
 
@@ -65,7 +66,7 @@ func (r *Revocations) add(ctx context.Context, sessions []uuid.UUID, before time
 	}
 	added := make([]revocation, len(sessions))
 	for i, id := range sessions {
-		added[i] = revocation{SessionID: id, Before: before, ExpiresAt: r.now().Add(maxTTL + 2*leeway)}
+		added[i] = revocation{SessionID: id, Before: before, ExpiresAt: r.now().Add(maxTokenTTL + 2*leeway)}
 	}
 	if err := r.store.insertRevocations(ctx, added); err != nil {
 		return err
@@ -73,15 +74,15 @@ func (r *Revocations) add(ctx context.Context, sessions []uuid.UUID, before time
 	r.db.AfterCommit(ctx, func(context.Context) {
 		r.apply(added)
 		select {
-		case r.announce <- added:
-		default: // the others' poll finds it
+		case r.announcements <- added:
+		default: // the others' next poll finds it
 		}
 	})
 	return nil
 }
 
-// Covers reports whether a token of the session as of then is revoked.
-func (r *Revocations) Covers(session uuid.UUID, asOf time.Time) bool {
+// Revoked reports whether a token of the session as of that time is revoked.
+func (r *Revocations) Revoked(session uuid.UUID, asOf time.Time) bool {
 	r.mu.RLock()
 	found, ok := r.recent[session]
 	r.mu.RUnlock()
@@ -98,13 +99,13 @@ func (r *Revocations) apply(added []revocation) {
 	}
 }
 
-// Poll reads what was revoked since the last poll that succeeded, and forgets what is over.
+// Poll reads what was revoked since the last successful poll and drops what has expired.
 func (r *Revocations) Poll(ctx context.Context) error {
 	r.mu.RLock()
 	since := r.loaded
 	r.mu.RUnlock()
 	if !since.IsZero() {
-		since = since.Add(-overlap)
+		since = since.Add(-pollOverlap)
 	}
 	rows, now, err := r.store.revocations(ctx, since)
 	if err != nil {
@@ -122,7 +123,7 @@ func (r *Revocations) Poll(ctx context.Context) error {
 	return nil
 }
 
-// publish tells the other instances. Whether they hear it does not matter: they poll.
+// publish tells the other instances, best effort: their next poll finds what was lost.
 func (r *Revocations) publish(ctx context.Context, added []revocation) {
 	if r.rdb == nil {
 		return
@@ -130,14 +131,26 @@ func (r *Revocations) publish(ctx context.Context, added []revocation) {
 	if message, err := json.Marshal(added); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_ = r.rdb.Publish(ctx, channel, message).Err() // without Redis the poll does it
+		_ = r.rdb.Publish(ctx, channel, message).Err() // without Redis the poll finds it
 	}
 }
 
-// listen applies what other instances tell, until ctx ends.
-func (r *Revocations) listen(ctx context.Context) {
+// announce publishes what this instance has revoked, until ctx ends.
+func (r *Revocations) announce(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case added := <-r.announcements:
+			r.publish(ctx, added)
+		}
+	}
+}
+
+// listen applies what other instances publish, until ctx ends. The client subscribes again by itself where Redis was away.
+func (r *Revocations) listen(ctx context.Context) error {
 	if r.rdb == nil {
-		return
+		return background.UntilStopped(ctx)
 	}
 	subscription := r.rdb.Subscribe(ctx, channel)
 	defer func() { _ = subscription.Close() }()
@@ -145,10 +158,10 @@ func (r *Revocations) listen(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case message, ok := <-messages:
 			if !ok {
-				return
+				return redis.ErrClosed
 			}
 			var added []revocation
 			if json.Unmarshal([]byte(message.Payload), &added) == nil {

@@ -16,31 +16,32 @@ import (
 
 	"atrium/modules/auth"
 	"atrium/platform/cache"
+	"atrium/platform/httpserver"
 	"atrium/platform/identity"
 )
 
 const (
 	audience = "atrium"
 	leeway   = 30 * time.Second
-	// maxToken is longer than any token of ours: more is not even parsed.
-	maxToken = 4096
-	// seenTokens bounds the memory for tokens that were checked before.
-	seenTokens = 50_000
+	// maxTokenLength is longer, in bytes, than any token that we issue: a longer one is refused unread.
+	maxTokenLength = 4096
+	// maxChecked bounds the tokens that are remembered as verified.
+	maxChecked = 50_000
 )
 
-// Grant is what an access token says.
-type Grant struct {
+// Claims are what an access token says.
+type Claims struct {
 	UserID     uuid.UUID
 	SessionID  uuid.UUID
-	Generation int64 // of the refresh token that came with it
+	Generation int64 // of the refresh token issued with it
 	Roles      []string
-	AsOf       time.Time // when session and roles were as the token says; a later change makes it worthless
+	AsOf       time.Time // when session and roles were as the token says; a later change invalidates it
 	SignedIn   time.Time
 	TTL        time.Duration
 }
 
-// claims are a Grant on the wire (RFC 7519). Times are seconds, as_of milliseconds.
-type claims struct {
+// payload is Claims on the wire (RFC 7519). Times are Unix seconds, as_of Unix milliseconds.
+type payload struct {
 	Issuer     string    `json:"iss"`
 	Audience   string    `json:"aud"`
 	Subject    uuid.UUID `json:"sub"`
@@ -55,47 +56,55 @@ type claims struct {
 	ID         uuid.UUID `json:"jti"`
 }
 
-// checked is a token whose signature was right.
+// timely reports whether the token holds now, give or take the leeway. Whoever signed it, it holds no longer than the longest
+// lifetime, and nothing that it tells lies in the future: a sign-in would stay fresh, and no revocation would reach it.
+func (p payload) timely(now time.Time) bool {
+	soon := now.Add(leeway).Unix()
+	return now.Add(-leeway).Unix() < p.Expires && p.Expires-p.IssuedAt <= int64(maxTokenTTL/time.Second) &&
+		max(p.NotBefore, p.IssuedAt, p.SignedIn, p.AsOf/1000) <= soon
+}
+
+// checked is a token that was verified before.
 type checked struct {
 	who        identity.Principal
 	generation int64
 	asOf       time.Time
 	expires    time.Time
-	noted      atomic.Bool
+	recorded   atomic.Bool
 }
 
-// Tokens makes and checks access tokens. Safe for concurrent use.
+// Tokens issues and verifies access tokens: auth.Verifier. Safe for concurrent use.
 type Tokens struct {
 	issuer  string
 	keys    *Keys
 	revoked *Revocations
-	seen    *Sightings
+	seen    *LastSeen
 	checked *cache.Local[[sha256.Size]byte, *checked]
 	now     func() time.Time
 }
 
-// NewTokens makes the service; issuer is the API's public URL.
-func NewTokens(issuer string, keys *Keys, revoked *Revocations, seen *Sightings, now func() time.Time) *Tokens {
+// NewTokens issues in the name of the API's public URL.
+func NewTokens(web httpserver.Config, keys *Keys, revoked *Revocations, seen *LastSeen, now func() time.Time) *Tokens {
 	return &Tokens{
-		issuer: issuer, keys: keys, revoked: revoked, seen: seen, now: now,
-		checked: cache.NewLocal(seenTokens, func(_ [sha256.Size]byte, c *checked) time.Duration { return c.expires.Sub(now()) }),
+		issuer: web.PublicURL, keys: keys, revoked: revoked, seen: seen, now: now,
+		checked: cache.NewLocal(maxChecked, func(_ [sha256.Size]byte, c *checked) time.Duration { return c.expires.Sub(now()) }),
 	}
 }
 
-// Issue signs a token.
-func (t *Tokens) Issue(g Grant) (string, error) {
+// Issue signs a token. It fails only before the first signing key is loaded.
+func (t *Tokens) Issue(g Claims) (string, error) {
 	signer, ok := t.keys.signer()
 	if !ok {
-		return "", errors.New("auth: there is no signing key yet")
+		return "", errors.New("auth: no signing key is loaded")
 	}
 	now := t.now()
-	body, err := json.Marshal(claims{
+	body, err := json.Marshal(payload{
 		Issuer: t.issuer, Audience: audience, Subject: g.UserID, SessionID: g.SessionID, Generation: g.Generation, Roles: g.Roles,
 		SignedIn: g.SignedIn.Unix(), AsOf: g.AsOf.UnixMilli(),
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(g.TTL).Unix(), ID: uuid.New(),
 	})
 	if err != nil {
-		return "", fmt.Errorf("auth: write a token: %w", err)
+		return "", fmt.Errorf("auth: encode the claims of a token: %w", err)
 	}
 	signed := signer.header + "." + base64.RawURLEncoding.EncodeToString(body)
 	return signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer.private, []byte(signed))), nil
@@ -103,63 +112,62 @@ func (t *Tokens) Issue(g Grant) (string, error) {
 
 // Authenticate implements auth.Verifier.
 func (t *Tokens) Authenticate(_ context.Context, token string) (identity.Principal, error) {
-	if len(token) > maxToken {
+	if len(token) > maxTokenLength {
 		return identity.Principal{}, auth.ErrInvalidToken
 	}
-	hash := sha256.Sum256([]byte(token)) // so that a copy of the memory holds no tokens
+	header, rest, _ := strings.Cut(token, ".")
+	signer, ok := t.keys.byHeader(header) // asked each time: of a key that is gone, no token that was seen before is good either
+	if !ok {
+		return identity.Principal{}, auth.ErrInvalidToken.Because(errUnknownHeader)
+	}
+	hash := sha256.Sum256([]byte(token)) // so that a memory dump holds no tokens
 	found, known := t.checked.Get(hash)
 	if !known {
 		var err error
-		if found, err = t.check(token); err != nil {
+		if found, err = t.check(signer, token, rest); err != nil {
 			return identity.Principal{}, auth.ErrInvalidToken.Because(err)
 		}
 		t.checked.Put(hash, found)
 	}
-	if !t.now().Before(found.expires) || t.revoked.Covers(found.who.SessionID, found.asOf) {
+	if !t.now().Before(found.expires) || t.revoked.Revoked(found.who.SessionID, found.asOf) {
 		return identity.Principal{}, auth.ErrInvalidToken
 	}
-	if !found.noted.Load() && found.noted.CompareAndSwap(false, true) {
-		found.noted.Store(t.seen.note(found.who.SessionID, found.generation))
+	if !found.recorded.Load() && found.recorded.CompareAndSwap(false, true) {
+		found.recorded.Store(t.seen.record(found.who.SessionID, found.generation))
 	}
 	return found.who, nil
 }
 
-// Why a token is refused, for the log; none quotes the token.
+// Why a token is refused, for the log. None quotes the token.
 var (
-	errUnknownHeader = errors.New("the header is not one of ours")
-	errSignature     = errors.New("the signature is wrong")
-	errClaims        = errors.New("the claims are not ours")
-	errTime          = errors.New("the token is not valid now")
+	errUnknownHeader = errors.New("the token's header names no key of ours")
+	errSignature     = errors.New("the token's signature is invalid")
+	errClaims        = errors.New("the token's claims are invalid")
+	errTime          = errors.New("the token is expired or not valid yet")
 )
 
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// check verifies a token at first sight. A token of ours begins with the header of one of our keys, letter for letter: that
-// names the key and, with it, the algorithm. So nothing that a stranger wrote is read before the signature is known to be right.
-func (t *Tokens) check(token string) (*checked, error) {
-	header, rest, _ := strings.Cut(token, ".")
-	signer, ok := t.keys.byHeader(header)
-	if !ok {
-		return nil, errUnknownHeader
-	}
-	body, mark, _ := strings.Cut(rest, ".")
-	signature, err := strictBase64.DecodeString(mark)
-	if err != nil || !ed25519.Verify(signer.public, []byte(token[:len(header)+1+len(body)]), signature) {
+// check verifies a token that was not seen before. It begins with the signer's header, byte for byte, which fixes key and
+// algorithm: nothing is decoded before the signature is verified. rest is what follows the header.
+func (t *Tokens) check(signer key, token, rest string) (*checked, error) {
+	body, encoded, _ := strings.Cut(rest, ".")
+	signature, err := strictBase64.DecodeString(encoded)
+	if err != nil || !ed25519.Verify(signer.public, []byte(token[:len(signer.header)+1+len(body)]), signature) {
 		return nil, errSignature
 	}
 	raw, err := strictBase64.DecodeString(body)
 	if err != nil {
 		return nil, errClaims
 	}
-	var c claims
+	var c payload
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, errClaims
 	}
 	if c.Issuer != t.issuer || c.Audience != audience || c.Subject == uuid.Nil || c.SessionID == uuid.Nil || c.AsOf == 0 {
 		return nil, errClaims
 	}
-	now, skew := t.now().Unix(), int64(leeway/time.Second)
-	if now >= c.Expires+skew || now < c.NotBefore-skew || now < c.IssuedAt-skew {
+	if !c.timely(t.now()) {
 		return nil, errTime
 	}
 	return &checked{

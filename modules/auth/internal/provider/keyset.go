@@ -11,71 +11,72 @@ import (
 )
 
 const (
-	// refreshPause is how often an unknown key id makes us ask for the provider's keys, at most.
-	refreshPause = time.Minute
-	// failurePause is how long a provider is left alone that did not answer.
-	failurePause = 5 * time.Second
+	// minRefetchInterval is the least time between two requests for the provider's keys.
+	minRefetchInterval = time.Minute
+	// retryAfterFailure is how long we wait before we ask a provider again that did not answer.
+	retryAfterFailure = 5 * time.Second
 )
 
-// errAskedAlready stops a refresh of the keys that would come too soon.
-var errAskedAlready = errors.New("the provider's keys were asked for a moment ago")
+// errRefetchTooSoon refuses a request for the keys within minRefetchInterval of the last.
+var errRefetchTooSoon = errors.New("auth: the provider's keys were fetched a moment ago")
 
 type unreachableKey struct{}
 
-// keySet are the provider's public keys, kept in memory. The library asks for them again whenever a signature does not fit;
-// brake sees to it that strangers cannot make us ask all the time.
+// keySet holds the provider's public keys in memory. The library fetches them again whenever a signature does not verify;
+// limitedTransport keeps strangers from making us fetch all the time.
 type keySet struct{ remote *oidc.RemoteKeySet }
 
 func newKeySet(url string) *keySet {
-	client := &http.Client{Timeout: callTimeout, Transport: &brake{next: http.DefaultTransport}}
+	client := &http.Client{Timeout: callTimeout, Transport: &limitedTransport{next: http.DefaultTransport}}
 	return &keySet{remote: oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), url)}
 }
 
-// VerifySignature is for the library. It notes in the context where the keys could not be had at all, which the library forgets.
+// VerifySignature implements oidc.KeySet. Where the keys could not be fetched it stores the error behind the context's
+// unreachableKey, because the library drops it.
 func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	payload, err := k.remote.VerifySignature(ctx, token)
-	var broken brokenError
-	if unreachable, ok := ctx.Value(unreachableKey{}).(*error); ok && errors.As(err, &broken) {
-		*unreachable = broken
+	var unreachableErr unreachableError
+	if unreachable, ok := ctx.Value(unreachableKey{}).(*error); ok && errors.As(err, &unreachableErr) {
+		*unreachable = unreachableErr
 	}
 	return payload, err
 }
 
-// brokenError is a provider that does not answer as it should.
-type brokenError struct{ error }
+// unreachableError says that a provider did not answer, or not with its keys.
+type unreachableError struct{ error }
 
 // Unwrap returns the transport's own error.
-func (b brokenError) Unwrap() error { return b.error }
+func (u unreachableError) Unwrap() error { return u.error }
 
-// brake lets one request through a minute.
-type brake struct {
+// limitedTransport lets one request pass per minRefetchInterval, or per retryAfterFailure after a failure.
+type limitedTransport struct {
 	next http.RoundTripper
 
-	mu   sync.Mutex
-	free time.Time
+	mu        sync.Mutex
+	notBefore time.Time
 }
 
 // RoundTrip implements http.RoundTripper.
-func (b *brake) RoundTrip(r *http.Request) (*http.Response, error) {
-	b.mu.Lock()
-	early := time.Now().Before(b.free)
-	if !early {
-		b.free = time.Now().Add(refreshPause)
+func (l *limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	tooSoon := time.Now().Before(l.notBefore)
+	if !tooSoon {
+		l.notBefore = time.Now().Add(minRefetchInterval)
 	}
-	b.mu.Unlock()
-	if early {
-		return nil, errAskedAlready
+	l.mu.Unlock()
+	if tooSoon {
+		return nil, errRefetchTooSoon
 	}
-	response, err := b.next.RoundTrip(r)
+	response, err := l.next.RoundTrip(r)
 	if err == nil && response.StatusCode == http.StatusOK {
 		return response, nil
 	}
-	b.mu.Lock()
-	b.free = time.Now().Add(failurePause)
-	b.mu.Unlock()
+	l.mu.Lock()
+	l.notBefore = time.Now().Add(retryAfterFailure)
+	l.mu.Unlock()
 	if err == nil {
 		_ = response.Body.Close()
-		err = errors.New("the provider's keys: " + response.Status)
+		err = errors.New("auth: fetch the provider's keys: " + response.Status)
 	}
-	return nil, brokenError{err}
+	return nil, unreachableError{err}
 }

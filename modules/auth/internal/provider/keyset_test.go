@@ -99,8 +99,8 @@ func TestVerify_Claims(t *testing.T) {
 		require.ErrorIs(t, err, auth.ErrInvalidIDToken, name)
 	}
 	for spelled, want := range map[any]bool{true: true, "true": true, false: false, "false": false, "yes": false} {
-		person, err := p.Verify(t.Context(), s.token(t, "one", map[string]any{"email_verified": spelled}))
+		claims, err := p.Verify(t.Context(), s.token(t, "one", map[string]any{"email_verified": spelled}))
 		require.NoError(t, err)
-		require.Equal(t, want, person.EmailVerified)
+		require.Equal(t, want, claims.EmailVerified)
 	}
 }

@@ -1,4 +1,5 @@
-// Package provider knows who people are at Google and Apple: it checks ID tokens, and walks the redirect flow through goth.
+// Package provider speaks OpenID Connect with Google and Apple: it verifies ID tokens, exchanges authorization codes, revokes
+// tokens and verifies Apple's notifications.
 package provider
 
 import (
@@ -17,7 +18,7 @@ import (
 	"atrium/modules/auth"
 )
 
-// The names of the providers, as identities carry them.
+// The providers' names, as identities store them.
 const (
 	Google = "google"
 	Apple  = "apple"
@@ -26,15 +27,16 @@ const (
 // callTimeout bounds each call to a provider.
 const callTimeout = 8 * time.Second
 
-// Person is who a provider says somebody is. The e-mail is for contact: only (Provider, Subject) says who it is.
-type Person struct {
+// Claims are what a verified ID token says about a person. (Provider, Subject) identifies the person; the e-mail is for contact
+// only, since it can change hands.
+type Claims struct {
 	Provider      string
 	Subject       string
 	Email         string
 	EmailVerified bool
 	Name          string
 	Language      string
-	Picture       string   // address of the person's picture; may be empty
+	Picture       string   // URL of the person's picture; may be empty
 	Client        string   // the client id that the ID token was issued to
 	NonceHashes   [][]byte // SHA-256 of the nonce, in each of the spellings that the provider allows
 }
@@ -44,76 +46,100 @@ type Provider struct {
 	name      string
 	issuer    string
 	clients   []string
-	web       string // client id of the redirect flow
+	webClient string // client id of the redirect flow
 	secret    func(client string) (string, error)
 	scopes    []string
-	formPost  bool // the answer of the redirect flow comes as a form
+	formPost  bool // the callback is a POSTed form
 	hexNonces bool // apps may hand the provider the nonce as the hex of its SHA-256
 	now       func() time.Time
 	client    *http.Client
 
-	mu    sync.Mutex
-	found *endpoints
-	retry time.Time // when discovery is tried again after it failed
+	mu         sync.Mutex
+	discovered *endpoints
+	retry      time.Time // when discovery may be tried again after a failure
 }
 
-// endpoints are what discovery tells.
+// Providers are the configured providers by name.
+type Providers map[string]*Provider
+
+// NewProviders leaves out what is not configured.
+func NewProviders(cfg auth.Config, now func() time.Time) Providers {
+	all := Providers{}
+	if google := NewGoogle(cfg.Google, now); google != nil {
+		all[Google] = google
+	}
+	if apple := NewApple(cfg.Apple, now); apple != nil {
+		all[Apple] = apple
+	}
+	return all
+}
+
+// Named returns the provider of that name, or auth.ErrProviderOff.
+func (all Providers) Named(name string) (*Provider, error) {
+	p, ok := all[name]
+	if !ok {
+		return nil, auth.ErrProviderOff
+	}
+	return p, nil
+}
+
+// endpoints are what the provider's discovery document says.
 type endpoints struct {
-	verifier, notices         *oidc.IDTokenVerifier
-	authorize, token, revoked string
+	verifier, notifications      *oidc.IDTokenVerifier
+	authorize, token, revocation string
 }
 
-// NewGoogle makes Google, or nil where it is not configured.
+// NewGoogle returns nil where Google is not configured.
 func NewGoogle(cfg auth.Google, now func() time.Time) *Provider {
 	if cfg.Issuer == "" {
 		return nil
 	}
 	return &Provider{
-		name: Google, issuer: cfg.Issuer, clients: withWeb(cfg.ClientIDs, cfg.WebClientID), web: cfg.WebClientID,
+		name: Google, issuer: cfg.Issuer, clients: withWebClient(cfg.ClientIDs, cfg.WebClientID), webClient: cfg.WebClientID,
 		secret: func(string) (string, error) { return cfg.ClientSecret.Reveal(), nil },
 		scopes: []string{"openid", "email", "profile"}, now: now, client: &http.Client{Timeout: callTimeout},
 	}
 }
 
-// NewApple makes Apple, or nil where it is not configured.
+// NewApple returns nil where Apple is not configured.
 func NewApple(cfg auth.Apple, now func() time.Time) *Provider {
 	if cfg.Issuer == "" {
 		return nil
 	}
 	return &Provider{
-		name: Apple, issuer: cfg.Issuer, clients: withWeb(cfg.ClientIDs, cfg.WebClientID), web: cfg.WebClientID,
-		secret: func(client string) (string, error) { return appleSecret(cfg, client, now()) },
+		name: Apple, issuer: cfg.Issuer, clients: withWebClient(cfg.ClientIDs, cfg.WebClientID), webClient: cfg.WebClientID,
+		secret: func(client string) (string, error) { return appleClientSecret(cfg, client, now()) },
 		scopes: []string{"openid", "email", "name"}, formPost: true, hexNonces: true, now: now, client: &http.Client{Timeout: callTimeout},
 	}
 }
 
-func withWeb(clients []string, web string) []string {
+func withWebClient(clients []string, web string) []string {
 	if web == "" || slices.Contains(clients, web) {
 		return clients
 	}
 	return append(slices.Clone(clients), web)
 }
 
-// Verify checks an ID token completely but for its nonce, which the caller must use up: one of Person.NonceHashes.
-// auth.ErrInvalidIDToken, or auth.ErrProviderDown while the keys cannot be had.
-func (p *Provider) Verify(ctx context.Context, raw string) (Person, error) {
+// Verify checks an ID token except for its nonce: the caller must consume one of Claims.NonceHashes. It returns
+// auth.ErrInvalidIDToken, or auth.ErrProviderDown while the provider's keys cannot be fetched.
+func (p *Provider) Verify(ctx context.Context, raw string) (Claims, error) {
 	at, err := p.discover(ctx)
 	if err != nil {
-		return Person{}, err
+		return Claims{}, err
 	}
 	var unreachable error
 	token, err := at.verifier.Verify(context.WithValue(ctx, unreachableKey{}, &unreachable), raw)
 	switch {
 	case unreachable != nil:
-		return Person{}, auth.ErrProviderDown.Because(unreachable)
+		return Claims{}, auth.ErrProviderDown.Because(unreachable)
 	case err != nil:
-		return Person{}, auth.ErrInvalidIDToken.Because(errors.New("the token does not verify")) // the library's text quotes it
+		return Claims{}, auth.ErrInvalidIDToken.Because(errors.New("the token does not verify")) // the library's text quotes it
 	}
-	return p.person(token)
+	return p.claims(token)
 }
 
-// claims are what ID tokens say besides the standard part.
-type claims struct {
+// extraClaims are the claims that the library does not decode.
+type extraClaims struct {
 	Party         string   `json:"azp"`
 	Email         string   `json:"email"`
 	EmailVerified flexBool `json:"email_verified"`
@@ -122,13 +148,13 @@ type claims struct {
 	Picture       string   `json:"picture"`
 }
 
-func (p *Provider) person(token *oidc.IDToken) (Person, error) {
-	var c claims
-	refuse := func(reason string) (Person, error) {
-		return Person{}, auth.ErrInvalidIDToken.Because(errors.New(reason))
+func (p *Provider) claims(token *oidc.IDToken) (Claims, error) {
+	var c extraClaims
+	refuse := func(reason string) (Claims, error) {
+		return Claims{}, auth.ErrInvalidIDToken.Because(errors.New(reason))
 	}
 	if err := token.Claims(&c); err != nil {
-		return refuse("the claims cannot be read")
+		return refuse("the claims cannot be decoded")
 	}
 	client := c.Party
 	if client == "" && len(token.Audience) == 1 {
@@ -144,7 +170,7 @@ func (p *Provider) person(token *oidc.IDToken) (Person, error) {
 	case token.IssuedAt.After(p.now().Add(time.Minute)):
 		return refuse("iat is in the future")
 	}
-	return Person{
+	return Claims{
 		Provider: p.name, Subject: token.Subject, Email: c.Email, EmailVerified: bool(c.EmailVerified), Name: c.Name,
 		Language: c.Locale, Picture: c.Picture, Client: client, NonceHashes: p.nonceHashes(token.Nonce),
 	}, nil
@@ -162,12 +188,13 @@ func (p *Provider) nonceHashes(nonce string) [][]byte {
 	return hashes
 }
 
-// discover asks the provider once where everything is. After a failure it is left alone for a moment.
+// discover reads the provider's discovery document once. After a failure it returns auth.ErrProviderDown at once for
+// retryAfterFailure.
 func (p *Provider) discover(ctx context.Context) (*endpoints, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.found != nil {
-		return p.found, nil
+	if p.discovered != nil {
+		return p.discovered, nil
 	}
 	if time.Now().Before(p.retry) {
 		return nil, auth.ErrProviderDown
@@ -181,26 +208,26 @@ func (p *Provider) discover(ctx context.Context) (*endpoints, error) {
 		err = found.Claims(&more)
 	}
 	if err != nil {
-		p.retry = time.Now().Add(failurePause)
+		p.retry = time.Now().Add(retryAfterFailure)
 		return nil, auth.ErrProviderDown.Because(err)
 	}
 	keys := newKeySet(more.Keys)
-	p.found = &endpoints{
+	p.discovered = &endpoints{
 		verifier: oidc.NewVerifier(p.issuer, keys, &oidc.Config{
 			SkipClientIDCheck: true, SupportedSigningAlgs: []string{oidc.RS256}, Now: p.now,
 		}),
-		notices: oidc.NewVerifier(p.issuer, keys, &oidc.Config{
+		notifications: oidc.NewVerifier(p.issuer, keys, &oidc.Config{
 			SkipClientIDCheck: true, SkipExpiryCheck: true, SupportedSigningAlgs: []string{oidc.RS256}, Now: p.now,
 		}),
-		authorize: found.Endpoint().AuthURL, token: found.Endpoint().TokenURL, revoked: more.Revoke,
+		authorize: found.Endpoint().AuthURL, token: found.Endpoint().TokenURL, revocation: more.Revoke,
 	}
-	return p.found, nil
+	return p.discovered, nil
 }
 
-// flexBool reads true and "true": Apple has sent both.
+// flexBool is a boolean that may be written as true or "true": Apple has sent both.
 type flexBool bool
 
-// UnmarshalJSON never fails: whatever is not plainly true is false.
+// UnmarshalJSON never fails: anything but true and "true" is false.
 func (b *flexBool) UnmarshalJSON(text []byte) error {
 	var plain bool
 	if json.Unmarshal(text, &plain) == nil {
