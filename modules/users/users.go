@@ -56,12 +56,18 @@ type Ref struct {
 	Avatar      *photo.Photo `json:"avatar"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Ref) SchemaName() string { return "UserRef" }
+
 // Counts are a person's figures.
 type Counts struct {
 	Followers int64 `json:"followers"`
 	Following int64 `json:"following"`
 	Posts     int64 `json:"posts"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Counts) SchemaName() string { return "UserCounts" }
 
 // Viewer is how a person stands to the one who asks.
 type Viewer struct {
@@ -71,6 +77,9 @@ type Viewer struct {
 	IsBlockedByMe   bool `json:"is_blocked_by_me"`
 	IsMuted         bool `json:"is_muted"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Viewer) SchemaName() string { return "UserViewer" }
 
 // User is a profile: the API's User.
 type User struct {
@@ -98,6 +107,9 @@ type Me struct {
 	Version         int64            `json:"version"`
 	CreatedAt       time.Time        `json:"created_at"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Me) SchemaName() string { return "Me" }
 
 // Relation is how another person stands to a viewer, for deciding what the viewer may see.
 type Relation struct {
@@ -170,15 +182,17 @@ type Directory interface {
 	Contacts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Contact, error)
 	// RequireConsents returns ErrTermsRequired while a current document waits for the person.
 	RequireConsents(ctx context.Context, id uuid.UUID) error
+	// DefaultVisibility returns who sees what the person publishes without saying: public, followers or private.
+	DefaultVisibility(ctx context.Context, id uuid.UUID) (string, error)
 }
 
-// Circle is whom a person follows. Mark is another one whenever that is: what was made for a circle is recognised by it.
-type Circle struct {
-	Following []uuid.UUID // ascending; shared: do not write into it
-	Mark      string
+// FollowingSet is whom a person follows. Its version differs whenever the ids do: what was derived from a set is recognised by it.
+type FollowingSet struct {
+	IDs     []uuid.UUID // ascending; shared: do not write into it
+	Version string
 }
 
-// Graph answers who follows and blocks whom. Relations and Circle are cached: a change shows here at once, elsewhere within a second.
+// Graph answers who follows and blocks whom. Relations and FollowingSet are cached: a change shows here at once, elsewhere within a second.
 type Graph interface {
 	// Relations returns how each of others stands to viewer (uuid.Nil: nobody, who follows no one). Every id has an answer.
 	Relations(ctx context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]Relation, error)
@@ -188,8 +202,8 @@ type Graph interface {
 	Following(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
 	// Followers is the other direction.
 	Followers(ctx context.Context, user, after uuid.UUID, limit int) ([]uuid.UUID, error)
-	// Circle returns all whom the user follows.
-	Circle(ctx context.Context, user uuid.UUID) (Circle, error)
+	// FollowingSet returns all whom the user follows.
+	FollowingSet(ctx context.Context, user uuid.UUID) (FollowingSet, error)
 }
 
 // Subject is what a mute may be about: a text with its tags, style and brands; empty where there is none.
@@ -207,9 +221,9 @@ type Mutes interface {
 	Of(ctx context.Context, viewer uuid.UUID) (muted func(Subject) bool, err error)
 }
 
-// Tally keeps the figures that other modules know.
-type Tally interface {
-	// AddPosts moves the number of published posts on a profile, in the transaction open in ctx.
+// Counters keeps the counters of a profile whose rows are in other modules.
+type Counters interface {
+	// AddPosts changes the number of published posts on a profile, in the transaction open in ctx.
 	AddPosts(ctx context.Context, author uuid.UUID, delta int) error
 }
 
@@ -230,7 +244,7 @@ type Standing struct {
 	EraseAt   *time.Time // asked to be erased; signing in before then restores it
 }
 
-// Accounts is for the auth module.
+// Accounts is for the auth module, and for whoever must know how an account stands.
 type Accounts interface {
 	// SignUp makes a person in the transaction open in ctx, with a handle made from the name.
 	SignUp(ctx context.Context, p NewPerson) (uuid.UUID, error)
@@ -242,17 +256,20 @@ type Accounts interface {
 	Me(ctx context.Context, id uuid.UUID) (Me, error)
 	// Grant gives a role, in the transaction open in ctx. Granting twice is no error.
 	Grant(ctx context.Context, id uuid.UUID, role string) error
+	// EmailChanged tells that a provider has verified another address for somebody, in the transaction open in ctx: the contact
+	// follows, unless it came from elsewhere, and its former address is told by mail.
+	EmailChanged(ctx context.Context, id uuid.UUID, was, now string) error
 }
 
-// Account is an account as the back office's command line sees it.
+// Account is an account as the command line shows it.
 type Account struct {
 	ID            uuid.UUID
 	Handle        string
 	EmailVerified bool
 }
 
-// Backoffice is for the command line.
-type Backoffice interface {
+// Admin is for the command line of administrators.
+type Admin interface {
 	// FindByEmail returns every account with the e-mail, however it is capitalised; accounts that are gone are left out.
 	FindByEmail(ctx context.Context, email string) ([]Account, error)
 	// Find returns one account, or ErrNotFound.

@@ -2,106 +2,68 @@
 package usersfx
 
 import (
-	"time"
+	"context"
 
+	"github.com/google/uuid"
 	"go.uber.org/fx"
 
-	"atrium/modules/auth"
-	"atrium/modules/uploads"
 	"atrium/modules/users"
-	"atrium/modules/users/internal"
+	"atrium/modules/users/internal/account"
+	"atrium/modules/users/internal/consent"
+	"atrium/modules/users/internal/deletion"
 	"atrium/modules/users/internal/export"
+	"atrium/modules/users/internal/graph"
 	"atrium/modules/users/internal/mute"
-	"atrium/platform/blob"
-	"atrium/platform/cache"
+	"atrium/modules/users/internal/relation"
+	"atrium/modules/users/internal/user"
 	"atrium/platform/database"
-	"atrium/platform/httpserver"
-	"atrium/platform/keys"
-	"atrium/platform/mail"
-	"atrium/platform/outbox"
 	"atrium/platform/plug"
-	"atrium/platform/takeout"
-	"atrium/platform/tasks"
 	"atrium/platform/telemetry"
 )
 
 // Module is users, switched on.
 var Module = fx.Module("users",
-	plug.Private(newDirectory, newPeople, newReconciler, internal.NewGraph, internal.NewHTTP, newExports, export.NewHTTP, mute.NewService, mute.NewHTTP),
-	fx.Provide(
-		func(d *internal.Directory) users.Directory { return d },
-		func(g *internal.Graph) users.Graph { return g },
-		func(m *mute.Service) users.Mutes { return m },
-		func(p *internal.People) users.Accounts { return p },
-		func(p *internal.People) users.Tally { return p },
-		func(p *internal.People) users.Backoffice { return p },
+	plug.Private(
+		user.NewStore, user.NewDirectory,
+		consent.NewService, consent.NewHTTP,
+		relation.NewService,
+		graph.NewService, graph.NewHTTP, newReconciler,
+		account.NewService, account.NewHTTP,
+		deletion.NewService, deletion.NewHTTP,
+		mute.NewService, mute.NewHTTP,
+		export.NewService, export.NewHTTP,
 	),
-	plug.Routes(routes),
-	plug.Handlers(internal.Handlers),
-	plug.Handlers(export.Handlers),
-	plug.Schedules(internal.Schedules),
-	plug.Schedules(export.Schedules),
-	plug.Schedules(func(m *mute.Service) []tasks.Schedule {
-		return []tasks.Schedule{{Name: "users.prune_muted_terms", Every: time.Hour, Run: m.Prune}}
-	}),
-	plug.Takeout(internal.Takeout),
-	plug.Bootstrap(func(d *internal.Directory) httpserver.Bootstrap { return d.Bootstrap() }),
+	fx.Provide(
+		func(d *user.Directory) users.Directory { return d },
+		func(r *relation.Service) users.Graph { return r },
+		func(m *mute.Service) users.Mutes { return m },
+		func(a *account.Service, d *deletion.Service) users.Accounts { return accounts{a, d} },
+		func(a *account.Service) users.Counters { return a },
+		func(a *account.Service) users.Admin { return a },
+	),
+	plug.Routes(account.Routes, consent.Routes, graph.Routes, deletion.Routes, mute.Routes, export.Routes),
+	plug.Handlers(account.Handlers, deletion.Handlers, export.Handlers),
+	plug.Schedules(account.Schedules, graph.Schedules, deletion.Schedules, mute.Schedules, export.Schedules),
+	plug.DataExport(export.Tables),
+	plug.Bootstrap((*consent.Service).Bootstrap),
 )
 
 // Off is users, switched off: nothing works without people, so there is nothing to put in their place.
 var Off = fx.Options()
 
-func newDirectory(cfg users.Config, web httpserver.Config, db *database.DB, c *cache.Cache, library uploads.Library) *internal.Directory {
-	return internal.NewDirectory(cfg, db, c, library, web.PublicURL)
+// accounts is users.Accounts: restoring an account is to cancel its deletion.
+type accounts struct {
+	*account.Service
+	deletions *deletion.Service
 }
 
-func routes(h *internal.HTTP, e *export.HTTP, m *mute.HTTP) httpserver.Routes {
-	return httpserver.Routes{Module: "users", Register: func(r *httpserver.Router) {
-		h.Register(r)
-		e.Register(r)
-		m.Register(r)
-	}}
+// Restore implements users.Accounts.
+func (a accounts) Restore(ctx context.Context, id uuid.UUID) error {
+	return a.deletions.Cancel(ctx, id)
 }
 
-// exportParts are what makes archives: every module's part is in them.
-type exportParts struct {
-	fx.In
-
-	DB     *database.DB
-	Outbox *outbox.Outbox
-	Files  *blob.Store
-	CDN    *blob.CDN
-	Parts  []takeout.Part `group:"takeout"`
-}
-
-func newExports(p exportParts) *export.Service {
-	return export.NewService(p.DB, p.Outbox, p.Files, p.CDN, p.Parts)
-}
-
-// peopleParts are what the accounts stand on.
-type peopleParts struct {
-	fx.In
-
-	Web       httpserver.Config
-	DB        *database.DB
-	Outbox    *outbox.Outbox
-	Library   uploads.Library
-	Pictures  uploads.Importer
-	Mail      mail.Sender
-	Sessions  auth.Sessions
-	Directory *internal.Directory
-	Master    *keys.Master
-}
-
-func newPeople(cfg users.Config, p peopleParts) *internal.People {
-	return internal.NewPeople(cfg, internal.Deps{
-		DB: p.DB, Outbox: p.Outbox, Library: p.Library, Pictures: p.Pictures, Mail: p.Mail, Sessions: p.Sessions, Directory: p.Directory,
-		LinkKey: p.Master.Derive("users.links", 32), PublicURL: p.Web.PublicURL,
-	})
-}
-
-func newReconciler(p *internal.People, t *telemetry.Telemetry) *internal.Reconciler {
-	r := internal.NewReconciler(p)
+func newReconciler(db *database.DB, people *user.Store, t *telemetry.Telemetry) *graph.Reconciler {
+	r := graph.NewReconciler(db, people)
 	t.Metrics.MustRegister(r.Metrics()...)
 	return r
 }

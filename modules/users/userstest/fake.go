@@ -15,7 +15,7 @@ import (
 	"atrium/modules/users"
 )
 
-// Fake is people in memory: users.Directory, users.Graph, users.Mutes, users.Tally and users.Accounts. Safe for concurrent use.
+// Fake is people in memory: users.Directory, users.Graph, users.Mutes, users.Counters and users.Accounts. Safe for concurrent use.
 type Fake struct {
 	mu       sync.Mutex
 	people   map[uuid.UUID]users.Ref
@@ -28,6 +28,7 @@ type Fake struct {
 	terms    map[uuid.UUID]func(users.Subject) bool
 	posts    map[uuid.UUID]int
 	standing map[uuid.UUID]users.Standing
+	visible  map[uuid.UUID]string
 }
 
 // New makes a world without people.
@@ -36,6 +37,7 @@ func New() *Fake {
 		people: map[uuid.UUID]users.Ref{}, contacts: map[uuid.UUID]users.Contact{}, private: map[uuid.UUID]bool{},
 		pending: map[uuid.UUID]bool{}, follows: map[[2]uuid.UUID]bool{}, blocks: map[[2]uuid.UUID]bool{},
 		mutes: map[[2]uuid.UUID]bool{}, terms: map[uuid.UUID]func(users.Subject) bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
+		visible: map[uuid.UUID]string{},
 	}
 }
 
@@ -169,6 +171,21 @@ func (f *Fake) RequireConsents(_ context.Context, id uuid.UUID) error {
 	return nil
 }
 
+// SetDefaultVisibility says who sees what a person publishes without saying; at first everybody.
+func (f *Fake) SetDefaultVisibility(id uuid.UUID, visibility string) {
+	f.locked(func() { f.visible[id] = visibility })
+}
+
+// DefaultVisibility implements users.Directory.
+func (f *Fake) DefaultVisibility(_ context.Context, id uuid.UUID) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if set := f.visible[id]; set != "" {
+		return set, nil
+	}
+	return "public", nil
+}
+
 // Relations implements users.Graph.
 func (f *Fake) Relations(_ context.Context, viewer uuid.UUID, others []uuid.UUID) (map[uuid.UUID]users.Relation, error) {
 	f.mu.Lock()
@@ -208,10 +225,10 @@ func (f *Fake) Followers(_ context.Context, user, after uuid.UUID, limit int) ([
 	return f.neighbours(1, user, after, limit), nil
 }
 
-// Circle implements users.Graph.
-func (f *Fake) Circle(_ context.Context, user uuid.UUID) (users.Circle, error) {
+// FollowingSet implements users.Graph.
+func (f *Fake) FollowingSet(_ context.Context, user uuid.UUID) (users.FollowingSet, error) {
 	following := f.neighbours(0, user, uuid.Nil, math.MaxInt)
-	return users.Circle{Following: following, Mark: fmt.Sprint(following)}, nil
+	return users.FollowingSet{IDs: following, Version: fmt.Sprint(following)}, nil
 }
 
 func (f *Fake) neighbours(near int, user, after uuid.UUID, limit int) []uuid.UUID {
@@ -227,7 +244,7 @@ func (f *Fake) neighbours(near int, user, after uuid.UUID, limit int) []uuid.UUI
 	return ids[:min(limit, len(ids))]
 }
 
-// AddPosts implements users.Tally.
+// AddPosts implements users.Counters.
 func (f *Fake) AddPosts(_ context.Context, author uuid.UUID, delta int) error {
 	f.locked(func() { f.posts[author] += delta })
 	return nil
@@ -273,6 +290,17 @@ func (f *Fake) Me(_ context.Context, id uuid.UUID) (users.Me, error) {
 	return users.Me{
 		User: users.User{Ref: ref}, Email: f.contacts[id].Email, Roles: f.standing[id].Roles, PendingConsents: []users.PendingConsent{}, Version: 1,
 	}, nil
+}
+
+// EmailChanged implements users.Accounts, without a mail.
+func (f *Fake) EmailChanged(_ context.Context, id uuid.UUID, was, now string) error {
+	f.locked(func() {
+		if c := f.contacts[id]; !c.EmailVerified || strings.EqualFold(c.Email, was) {
+			c.Email, c.EmailVerified = now, true
+			f.contacts[id] = c
+		}
+	})
+	return nil
 }
 
 // Grant implements users.Accounts.

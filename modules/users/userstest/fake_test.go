@@ -9,6 +9,6 @@ import (
 var (
 	_ users.Directory = (*userstest.Fake)(nil)
 	_ users.Graph     = (*userstest.Fake)(nil)
-	_ users.Tally     = (*userstest.Fake)(nil)
+	_ users.Counters  = (*userstest.Fake)(nil)
 	_ users.Accounts  = (*userstest.Fake)(nil)
 )

@@ -12,16 +12,22 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/auth"
 	"atrium/modules/users"
 	"atrium/platform/blob"
 	"atrium/platform/database"
+	"atrium/platform/dataexport"
+	"atrium/platform/httpserver"
+	"atrium/platform/keys"
 	"atrium/platform/outbox"
-	"atrium/platform/takeout"
+	"atrium/platform/plug"
 	"atrium/platform/tasks"
 )
 
 const (
 	kept      = 7 * 24 * time.Hour  // how long an archive can be fetched
+	linkTTL   = 10 * time.Minute    // of a link to it
+	signedTTL = time.Minute         // of the CDN's signature that a link leads to
 	noted     = 30 * 24 * time.Hour // how long its row stays after that
 	fileName  = "atrium-export.zip"
 	pruneSize = 100 // archives a run
@@ -52,17 +58,37 @@ func (e export) prefix() string { return "exports/" + e.Folder + "/" }
 
 // Service makes exports.
 type Service struct {
-	db     *database.DB
-	store  store
-	outbox *outbox.Outbox
-	files  *blob.Store
-	cdn    *blob.CDN
-	parts  []takeout.Part
+	publicURL string
+	links     links
+	db        *database.DB
+	store     store
+	outbox    *outbox.Outbox
+	files     *blob.Store
+	cdn       *blob.CDN
+	sessions  auth.Sessions
+	parts     []dataexport.Part
 }
 
-// NewService makes the service.
-func NewService(db *database.DB, events *outbox.Outbox, files *blob.Store, cdn *blob.CDN, parts []takeout.Part) *Service {
-	return &Service{db: db, store: store{db}, outbox: events, files: files, cdn: cdn, parts: parts}
+// Deps are what a Service needs.
+type Deps struct {
+	plug.In
+
+	Web      httpserver.Config
+	Master   *keys.Master
+	DB       *database.DB
+	Outbox   *outbox.Outbox
+	Files    *blob.Store
+	CDN      *blob.CDN
+	Sessions auth.Sessions
+	Parts    plug.All[dataexport.Part]
+}
+
+// NewService makes archives of every module's part.
+func NewService(d Deps) *Service {
+	return &Service{
+		publicURL: strings.TrimSuffix(d.Web.PublicURL, "/"), links: links{d.Master.DeriveAll("users.exports", 32)}, db: d.DB,
+		store: store{d.DB.WithConstraints(constraints)}, outbox: d.Outbox, files: d.Files, cdn: d.CDN, sessions: d.Sessions, parts: d.Parts,
+	}
 }
 
 // Request has a person's archive made, or returns users.ErrExportRunning while one is being made.
@@ -83,8 +109,8 @@ func (s *Service) Request(ctx context.Context, user uuid.UUID) (Standing, error)
 // Standing is how a person's newest export stands.
 type Standing struct {
 	Status    string
-	URL       string     // where it is ready; whoever has it can fetch the archive
-	ExpiresAt *time.Time // of the archive and its URL
+	KeptUntil *time.Time // where it is ready: then it is removed
+	id        uuid.UUID
 }
 
 // Standing returns how a person's newest export stands, or users.ErrNoExport.
@@ -93,17 +119,44 @@ func (s *Service) Standing(ctx context.Context, user uuid.UUID) (Standing, error
 	if err != nil {
 		return Standing{}, err
 	}
-	if e.Status != ready {
+	switch {
+	case e.Status != ready:
 		return Standing{Status: e.Status}, nil
-	}
-	if !e.ExpiresAt.After(time.Now()) { // not removed yet
+	case !e.ExpiresAt.After(time.Now()): // not removed yet
 		return Standing{Status: expired}, nil
 	}
-	query, err := s.cdn.SignUntil(e.prefix(), *e.ExpiresAt)
-	if err != nil {
-		return Standing{}, err
+	return Standing{Status: ready, KeptUntil: e.ExpiresAt, id: e.ID}, nil
+}
+
+// Link returns an address that fetches a ready archive, without a token, and when it ends: after linkTTL, with the session, or
+// with the archive.
+func (s *Service) Link(st Standing, session uuid.UUID) (url string, expires time.Time) {
+	expires = time.Now().Add(linkTTL).UTC().Truncate(time.Second)
+	if st.KeptUntil.Before(expires) {
+		expires = st.KeptUntil.UTC()
 	}
-	return Standing{Status: ready, URL: s.cdn.Public(e.key()) + "?" + query, ExpiresAt: e.ExpiresAt}, nil
+	return s.publicURL + filePath + s.links.seal(link{export: st.id, session: session, expires: expires}), expires
+}
+
+// Open returns where the archive behind a link is, for a moment, or users.ErrNoExport.
+func (s *Service) Open(ctx context.Context, token string) (url string, err error) {
+	l, ok := s.links.open(token)
+	if !ok || !l.expires.After(time.Now()) {
+		return "", users.ErrNoExport
+	}
+	active, err := s.sessions.Active(ctx, l.session)
+	if err != nil {
+		return "", err
+	}
+	e, err := s.store.find(ctx, l.export)
+	if err != nil {
+		return "", err
+	}
+	if !active || e.Status != ready || !e.ExpiresAt.After(time.Now()) {
+		return "", users.ErrNoExport
+	}
+	query, err := s.cdn.SignUntil(e.prefix(), time.Now().Add(signedTTL))
+	return s.cdn.Public(e.key()) + "?" + query, err
 }
 
 // Assemble makes the archive. Repeating it writes the same object again; what was finished or withdrawn meanwhile stays so.
@@ -134,7 +187,7 @@ func (s *Service) stream(ctx context.Context, e export) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		in.CloseWithError(takeout.Write(ctx, in, e.UserID, s.parts, time.Now()))
+		in.CloseWithError(dataexport.Write(ctx, in, e.UserID, s.parts, time.Now()))
 	}()
 	err := s.files.Stream(ctx, e.key(), "application/zip", "private, no-store", out)
 	out.CloseWithError(errors.Join(io.ErrClosedPipe, err)) // whoever still writes need not go on

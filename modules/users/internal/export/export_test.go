@@ -4,11 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"iter"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,16 +19,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"atrium/modules/auth/authtest"
 	"atrium/modules/users"
 	"atrium/platform/apptest"
 	"atrium/platform/blob"
 	"atrium/platform/database"
+	"atrium/platform/dataexport"
 	"atrium/platform/dbtest"
-	"atrium/platform/httpserver"
+	"atrium/platform/keys"
 	"atrium/platform/outbox"
 	"atrium/platform/secret"
 	"atrium/platform/stacktest"
-	"atrium/platform/takeout"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -36,10 +39,10 @@ type bundle struct {
 	db      *database.DB
 	files   *blob.Store
 	exports *Service
-	parts   []takeout.Part
+	session *authtest.Sessions
 }
 
-func setup(t *testing.T, parts ...takeout.Part) *bundle {
+func setup(t *testing.T, parts ...dataexport.Part) *bundle {
 	t.Helper()
 	db := dbtest.Clone(t)
 	pathStyle, err := strconv.ParseBool(stacktest.Env(t, "ATRIUM_S3_PATH_STYLE"))
@@ -53,11 +56,13 @@ func setup(t *testing.T, parts ...takeout.Part) *bundle {
 		URL: stacktest.Env(t, "ATRIUM_CDN_URL"), KeyPairID: stacktest.Env(t, "ATRIUM_CDN_KEY_PAIR_ID"), PrivateKey: secret.Text(stacktest.Env(t, "ATRIUM_CDN_PRIVATE_KEY")),
 	})
 	require.NoError(t, err)
-	exports := NewService(db, outbox.New(db), files, cdn, parts)
-	return &bundle{
-		App: apptest.NewOn(t, db, httpserver.Routes{Module: "users", Register: NewHTTP(exports).Register}),
-		db:  db, files: files, exports: exports, parts: parts,
-	}
+	master, err := keys.NewMaster(keys.Config{Master: secret.Text(strings.Repeat("A", 43) + "=")})
+	require.NoError(t, err)
+	sessions := authtest.NewSessions()
+	exports := NewService(Deps{Master: master, DB: db, Outbox: outbox.New(db), Files: files, CDN: cdn, Sessions: sessions, Parts: parts})
+	app := apptest.NewOn(t, db, Routes(NewHTTP(exports)))
+	exports.publicURL = app.URL
+	return &bundle{App: app, db: db, files: files, exports: exports, session: sessions}
 }
 
 func (b *bundle) exec(t *testing.T, statement string, args ...any) {
@@ -71,8 +76,8 @@ func (b *bundle) work(t *testing.T) []taskstest.Ran {
 }
 
 // numbers is a part of n rows, whose text is the person's id.
-func numbers(module string, n int) takeout.Part {
-	return takeout.Part{Module: module, Write: func(_ context.Context, user uuid.UUID, to *takeout.Archive) error {
+func numbers(module string, n int) dataexport.Part {
+	return dataexport.Part{Module: module, Write: func(_ context.Context, user uuid.UUID, to *dataexport.Archive) error {
 		return to.Rows("numbers", iter.Seq2[json.RawMessage, error](func(yield func(json.RawMessage, error) bool) {
 			for i := range n {
 				if !yield(json.RawMessage(`{"n":`+strconv.Itoa(i)+`,"user":"`+user.String()+`"}`), nil) {
@@ -86,7 +91,7 @@ func numbers(module string, n int) takeout.Part {
 func TestExport_FromTheRequestToTheArchive(t *testing.T) {
 	t.Parallel()
 	const size = 3*8<<20 + 5 // several parts of a stream
-	photo := takeout.Part{Module: "uploads", Write: func(_ context.Context, _ uuid.UUID, to *takeout.Archive) error {
+	photo := dataexport.Part{Module: "uploads", Write: func(_ context.Context, _ uuid.UUID, to *dataexport.Archive) error {
 		return to.File("originals/a.jpg", io.LimitReader(endless{}, size))
 	}}
 	b := setup(t, photo, numbers("posts", 2500), numbers("orders", 0))
@@ -110,9 +115,11 @@ func TestExport_FromTheRequestToTheArchive(t *testing.T) {
 	}
 	standing := look(ana).Want(200).JSON()
 	require.Equal(t, "ready", standing["status"])
-	until, err := time.Parse(time.RFC3339, standing["expires_at"].(string))
-	require.NoError(t, err)
-	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), until, time.Minute)
+	for member, after := range map[string]time.Duration{"expires_at": 10 * time.Minute, "kept_until": 7 * 24 * time.Hour} {
+		until, err := time.Parse(time.RFC3339, standing[member].(string))
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(after), until, time.Minute)
+	}
 
 	files := fetch(t, standing["url"].(string))
 	require.Len(t, files, 4)
@@ -125,7 +132,7 @@ func TestExport_FromTheRequestToTheArchive(t *testing.T) {
 	require.Contains(t, string(files["index.json"]), `"posts/numbers.json"`)
 
 	t.Run("the link opens this archive alone", func(t *testing.T) {
-		link := standing["url"].(string)
+		link := b.Do(t, apptest.Request{Path: strings.TrimPrefix(standing["url"].(string), b.URL)}).Want(302).Header.Get("Location")
 		path, query, _ := strings.Cut(link, "?")
 		for _, other := range []string{path, strings.Replace(path, "/exports/", "/exports/x", 1) + "?" + query} {
 			answer, err := http.Get(other)
@@ -156,10 +163,69 @@ func TestExport_FromTheRequestToTheArchive(t *testing.T) {
 	})
 }
 
+// The link opens what the person may take along; it is theirs only for a moment after they proved who they are.
+func TestFault_V6_TheLinkIsShortAndEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, numbers("posts", 1))
+	ana := uuid.New()
+	look := func() *apptest.Response {
+		return b.Do(t, apptest.Request{Path: "/v1/me/export", Token: apptest.As(ana)}).Want(200)
+	}
+	open := func(url string) *apptest.Response {
+		return b.Do(t, apptest.Request{Path: strings.TrimPrefix(url, b.URL)})
+	}
+	ready := func() (url string) {
+		_, err := b.exports.Request(t.Context(), ana)
+		require.NoError(t, err)
+		for _, ran := range b.work(t) {
+			require.NoError(t, ran.Err)
+		}
+		return look().JSON()["url"].(string)
+	}
+	url := ready()
+	require.Len(t, fetch(t, url), 2)
+
+	stale := b.Do(t, apptest.Request{Path: "/v1/me/export", Token: apptest.Stale(ana)})
+	require.Equal(t, "auth.reauth_required", stale.Want(403).Code())
+	require.NotContains(t, string(stale.Body), "/v1/exports/")
+
+	t.Run("it lives for ten minutes", func(t *testing.T) {
+		e, err := b.exports.store.newest(t.Context(), ana)
+		require.NoError(t, err)
+		old := link{export: e.ID, expires: time.Now().Add(-time.Second)}
+		require.Equal(t, "users.no_export", open(b.URL+filePath+b.exports.links.seal(old)).Want(404).Code())
+		signed := open(url).Want(302).Header.Get("Location")
+		policy, err := base64.StdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "=", "~", "/").Replace(regexp.MustCompile("Policy=([^&]+)").FindStringSubmatch(signed)[1]))
+		require.NoError(t, err)
+		until, err := strconv.ParseInt(regexp.MustCompile(`"AWS:EpochTime":(\d+)`).FindStringSubmatch(string(policy))[1], 10, 64)
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(signedTTL), time.Unix(until, 0), 10*time.Second, "and what it leads to for a minute")
+	})
+	t.Run("nobody makes one", func(t *testing.T) {
+		for _, changed := range []string{url[:len(url)-2] + "AA", url + "A", b.URL + filePath + "x"} {
+			require.Equal(t, "users.no_export", open(changed).Want(404).Code())
+		}
+	})
+	t.Run("it ends with the session", func(t *testing.T) {
+		l, ok := b.exports.links.open(strings.TrimPrefix(url, b.URL+filePath))
+		require.True(t, ok)
+		b.session.End(l.session)
+		open(url).Want(404)
+	})
+	t.Run("it ends with the account, which gives its archive up", func(t *testing.T) {
+		url := b.URL + filePath + b.exports.links.seal(link{export: uuid.New(), session: uuid.New(), expires: time.Now().Add(time.Minute)})
+		open(url).Want(404)
+		b.exec(t, "UPDATE user_exports SET status = 'expired', expires_at = now()") // as an erasure does
+		e, err := b.exports.store.newest(t.Context(), ana)
+		require.NoError(t, err)
+		open(b.URL + filePath + b.exports.links.seal(link{export: e.ID, session: uuid.New(), expires: time.Now().Add(time.Minute)})).Want(404)
+	})
+}
+
 func TestExport_AModuleThatFailsLeavesNoArchive(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	b := setup(t, numbers("orders", 10), takeout.Part{Module: "posts", Write: func(context.Context, uuid.UUID, *takeout.Archive) error { return broken }})
+	b := setup(t, numbers("orders", 10), dataexport.Part{Module: "posts", Write: func(context.Context, uuid.UUID, *dataexport.Archive) error { return broken }})
 	ana := uuid.New()
 	_, err := b.exports.Request(t.Context(), ana)
 	require.NoError(t, err)
@@ -187,7 +253,7 @@ func TestExport_AModuleThatFailsLeavesNoArchive(t *testing.T) {
 func TestExport_OfSomebodyWhoLeftMeanwhileIsThrownAway(t *testing.T) {
 	t.Parallel()
 	var b *bundle
-	b = setup(t, takeout.Part{Module: "users", Write: func(ctx context.Context, user uuid.UUID, _ *takeout.Archive) error {
+	b = setup(t, dataexport.Part{Module: "users", Write: func(ctx context.Context, user uuid.UUID, _ *dataexport.Archive) error {
 		return b.db.Conn(ctx).Exec("UPDATE user_exports SET status = 'expired', expires_at = now() WHERE user_id = ?", user).Error // as an erasure does
 	}})
 	ana := uuid.New()

@@ -13,12 +13,11 @@ import (
 // store keeps user_exports.
 type store struct{ db *database.DB }
 
-var faults = database.Faults{"user_exports_one_at_a_time": users.ErrExportRunning}
+var constraints = database.Constraints{"user_exports_one_at_a_time": users.ErrExportRunning}
 
 func (s store) insert(ctx context.Context, e export) error {
-	err := s.db.Conn(ctx).Exec("INSERT INTO user_exports (id, user_id, status, folder) VALUES (?, ?, ?, ?)",
+	return s.db.Conn(ctx).Exec("INSERT INTO user_exports (id, user_id, status, folder) VALUES (?, ?, ?, ?)",
 		e.ID, e.UserID, e.Status, e.Folder).Error
-	return faults.Translate(err, nil)
 }
 
 func (s store) find(ctx context.Context, id uuid.UUID) (export, error) {
@@ -32,7 +31,7 @@ func (s store) newest(ctx context.Context, user uuid.UUID) (export, error) {
 func (s store) one(ctx context.Context, query string, id uuid.UUID) (export, error) {
 	var found []export
 	if err := s.db.Conn(ctx).Raw(query, id).Scan(&found).Error; err != nil {
-		return export{}, faults.Translate(err, nil)
+		return export{}, err
 	}
 	if len(found) == 0 {
 		return export{}, users.ErrNoExport
@@ -44,30 +43,27 @@ func (s store) one(ctx context.Context, query string, id uuid.UUID) (export, err
 func (s store) ready(ctx context.Context, id uuid.UUID, kept time.Duration) (bool, error) {
 	done := s.db.Conn(ctx).Exec(`UPDATE user_exports SET status = 'ready', expires_at = now() + make_interval(secs => ?)
 		WHERE id = ? AND status = 'preparing'`, kept.Seconds(), id)
-	return done.RowsAffected == 1, faults.Translate(done.Error, nil)
+	return done.RowsAffected == 1, done.Error
 }
 
 // failed marks an archive that cannot be made; what may be there of it goes with the next run of Prune.
 func (s store) failed(ctx context.Context, id uuid.UUID) error {
-	err := s.db.Conn(ctx).Exec("UPDATE user_exports SET status = 'failed', expires_at = now() WHERE id = ? AND status = 'preparing'", id).Error
-	return faults.Translate(err, nil)
+	return s.db.Conn(ctx).Exec("UPDATE user_exports SET status = 'failed', expires_at = now() WHERE id = ? AND status = 'preparing'", id).Error
 }
 
 // over finds archives whose time is over.
 func (s store) over(ctx context.Context, limit int) (found []export, err error) {
 	err = s.db.Conn(ctx).Raw("SELECT * FROM user_exports WHERE removed_at IS NULL AND expires_at <= now() ORDER BY expires_at LIMIT ?", limit).
 		Scan(&found).Error
-	return found, faults.Translate(err, nil)
+	return found, err
 }
 
 func (s store) removed(ctx context.Context, id uuid.UUID) error {
-	err := s.db.Conn(ctx).Exec(`UPDATE user_exports SET removed_at = now(), status = CASE status WHEN 'failed' THEN status ELSE 'expired' END
+	return s.db.Conn(ctx).Exec(`UPDATE user_exports SET removed_at = now(), status = CASE status WHEN 'failed' THEN status ELSE 'expired' END
 		WHERE id = ?`, id).Error
-	return faults.Translate(err, nil)
 }
 
 // forget deletes rows whose archives were removed so long ago.
 func (s store) forget(ctx context.Context, after time.Duration) error {
-	err := s.db.Conn(ctx).Exec("DELETE FROM user_exports WHERE removed_at <= now() - make_interval(secs => ?)", after.Seconds()).Error
-	return faults.Translate(err, nil)
+	return s.db.Conn(ctx).Exec("DELETE FROM user_exports WHERE removed_at <= now() - make_interval(secs => ?)", after.Seconds()).Error
 }

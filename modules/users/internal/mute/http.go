@@ -7,35 +7,39 @@ import (
 
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
+	"atrium/platform/page"
 )
 
-// HTTP is the capability's part of the API.
+// HTTP is the routes of muted terms.
 type HTTP struct{ mutes *Service }
 
-// NewHTTP makes the routes.
 func NewHTTP(mutes *Service) *HTTP { return &HTTP{mutes: mutes} }
 
-// Register plugs them in.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs them in.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "users", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	type route = httpserver.Route
 	httpserver.Handle(r, route{Method: http.MethodGet, Path: "/me/muted-terms", Name: "list-muted-terms",
-		Summary: "The tags, brands, styles and words that you muted, newest first; at most 500"}, h.list)
-	httpserver.Handle(r, route{Method: http.MethodPut, Path: "/me/muted-terms/{kind}/{term}", Name: "put-muted-term",
-		Summary: "Mute a tag, brand, style or word, for good or until then"}, h.put)
-	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me/muted-terms/{kind}/{term}", Name: "delete-muted-term",
-		Summary: "Unmute it"}, h.delete)
+		Summary: "Lists the tags, brands, styles and words that the caller muted, newest first; at most 500"}, h.list)
+	httpserver.Handle(r, route{Method: http.MethodPut, Path: "/me/muted-terms/{kind}/{term}", Name: "mute-term",
+		Summary: "Mutes a tag, brand, style or word, for good or until a moment"}, h.put)
+	httpserver.Handle(r, route{Method: http.MethodDelete, Path: "/me/muted-terms/{kind}/{term}", Name: "unmute-term",
+		Summary: "Unmutes a tag, brand, style or word"}, h.delete)
 }
 
-type listResponse struct {
-	Items []Term `json:"items" nullable:"false"`
-}
-
-func (h *HTTP) list(ctx context.Context, _ *struct{}) (*httpserver.Answer[listResponse], error) {
+func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[Term]], error) {
 	terms, err := h.mutes.List(ctx, identity.From(ctx).UserID)
 	if err != nil {
 		return nil, err
 	}
-	return httpserver.OK(listResponse{Items: terms}), nil
+	list, err := page.Whole(*in, terms)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(list), nil
 }
 
 // TermPath names a term.
@@ -49,6 +53,9 @@ type TermBody struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"when it ends by itself; without: never" example:"2027-01-01T00:00:00Z"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (TermBody) SchemaName() string { return "MuteTermRequest" }
+
 type putRequest struct {
 	TermPath
 	Body *TermBody
@@ -59,16 +66,9 @@ func (h *HTTP) put(ctx context.Context, in *putRequest) (*httpserver.Empty, erro
 	if in.Body != nil {
 		until = in.Body.ExpiresAt
 	}
-	return done(h.mutes.Mute(ctx, identity.From(ctx).UserID, in.Kind, in.Term, until))
+	return httpserver.NoContent(h.mutes.Mute(ctx, identity.From(ctx).UserID, in.Kind, in.Term, until))
 }
 
 func (h *HTTP) delete(ctx context.Context, in *TermPath) (*httpserver.Empty, error) {
-	return done(h.mutes.Unmute(ctx, identity.From(ctx).UserID, in.Kind, in.Term))
-}
-
-func done(err error) (*httpserver.Empty, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &httpserver.Empty{}, nil
+	return httpserver.NoContent(h.mutes.Unmute(ctx, identity.From(ctx).UserID, in.Kind, in.Term))
 }

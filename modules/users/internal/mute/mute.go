@@ -6,18 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/rivo/uniseg"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 
 	"atrium/modules/users"
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/fault"
+	"atrium/platform/text"
 )
 
 const (
@@ -47,6 +43,9 @@ type Term struct {
 	CreatedAt time.Time  `json:"created_at"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Term) SchemaName() string { return "MutedTerm" }
+
 // ended reports whether a mute is over.
 func (t Term) ended(now time.Time) bool { return t.ExpiresAt != nil && !t.ExpiresAt.After(now) }
 
@@ -72,6 +71,13 @@ func (s *Service) Mute(ctx context.Context, user uuid.UUID, kind, typed string, 
 		return errTerm.At("/body/expires_at", "must be in the future")
 	}
 	return s.change(ctx, user, func(ctx context.Context) error {
+		same, err := s.spellings(ctx, user, kind, term)
+		if err != nil {
+			return err
+		}
+		if len(same) > 0 {
+			term = same[0]
+		}
 		kept, err := s.store.put(ctx, user, Term{Kind: kind, Term: term, ExpiresAt: until}, maxTerms)
 		if err == nil && !kept {
 			return errTooMany
@@ -86,12 +92,18 @@ func (s *Service) Unmute(ctx context.Context, user uuid.UUID, kind, typed string
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, user, func(ctx context.Context) error { return s.store.remove(ctx, user, kind, term) })
+	return s.change(ctx, user, func(ctx context.Context) error {
+		same, err := s.spellings(ctx, user, kind, term)
+		if err != nil {
+			return err
+		}
+		return s.store.remove(ctx, user, kind, same)
+	})
 }
 
 func (s *Service) change(ctx context.Context, user uuid.UUID, fn func(ctx context.Context) error) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		s.db.AfterCommit(ctx, func(ctx context.Context) { s.terms.Drop(ctx, user) })
+		s.terms.DropAfterCommit(ctx, user)
 		return fn(ctx)
 	})
 }
@@ -114,77 +126,67 @@ func (s *Service) Of(ctx context.Context, viewer uuid.UUID) (func(users.Subject)
 	}
 	now := time.Now()
 	return func(subject users.Subject) bool {
-		folded := foldSubject(subject)
+		folded := newSubject(subject)
 		return slices.ContainsFunc(terms, func(t Term) bool { return !t.ended(now) && t.hits(folded) })
 	}, nil
 }
 
-// hits reports whether a folded subject has to do with the term.
-func (t Term) hits(s users.Subject) bool {
-	switch t.Kind {
-	case kindTag:
-		return slices.Contains(s.Tags, t.Term)
-	case kindBrand:
-		return slices.Contains(s.Brands, t.Term)
-	case kindStyle:
-		return s.Style == t.Term
-	}
-	return hasWord(s.Text, t.Term)
+// subject is what a term may have to do with, folded.
+type subject struct {
+	tags, brands []string
+	style        string
+	text         text.Matcher
 }
 
-func foldSubject(s users.Subject) users.Subject {
-	folded := users.Subject{Text: fold(s.Text), Style: fold(s.Style)}
-	for _, tag := range s.Tags {
-		folded.Tags = append(folded.Tags, fold(tag))
-	}
-	for _, brand := range s.Brands {
-		folded.Brands = append(folded.Brands, fold(brand))
+func newSubject(s users.Subject) subject {
+	return subject{tags: foldAll(s.Tags), brands: foldAll(s.Brands), style: text.Fold(s.Style), text: text.NewMatcher(s.Text)}
+}
+
+func foldAll(list []string) []string {
+	folded := make([]string, len(list))
+	for i, s := range list {
+		folded[i] = text.Fold(s)
 	}
 	return folded
 }
 
-// read brings a term into the form in which it is compared.
+// hits reports whether a subject has to do with the term.
+func (t Term) hits(s subject) bool {
+	switch t.Kind {
+	case kindTag:
+		return slices.Contains(s.tags, text.Fold(t.Term))
+	case kindBrand:
+		return slices.Contains(s.brands, text.Fold(t.Term))
+	case kindStyle:
+		return s.style == text.Fold(t.Term)
+	}
+	return s.text.Contains(t.Term)
+}
+
+// read brings a term into the form in which it is kept and listed: one line without differences of case and width. It is compared by
+// its fold, in which more are the same.
 func read(kind, typed string) (string, error) {
 	if !slices.Contains([]string{kindTag, kindBrand, kindStyle, kindWord}, kind) {
 		return "", errKind
 	}
-	term := fold(typed)
+	term, err := text.Line(text.CaseFold(typed), maxTerm)
 	if kind == kindTag {
 		term = strings.TrimPrefix(term, "#")
 	}
-	if term == "" || uniseg.GraphemeClusterCount(term) > maxTerm || len(term) > maxTerm*32 || strings.ContainsFunc(term, unicode.IsControl) {
+	if err != nil || text.Fold(term) == "" {
 		return "", errTerm.At("path.term", "must have 1 to 50 characters")
 	}
 	return term, nil
 }
 
-// fold makes every way of writing the same words one: case, width, composition and space.
-func fold(s string) string {
-	return strings.Join(strings.Fields(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))), " ")
-}
-
-// hasWord reports whether a folded text has the word, not as a part of a longer one. In scripts that are written without
-// spaces, or that glue endings on, it may stand anywhere.
-func hasWord(text, word string) bool {
-	for from := 0; ; {
-		at := strings.Index(text[from:], word)
-		if at < 0 {
-			return false
+// spellings returns those of a person's terms that are the same as the term.
+func (s *Service) spellings(ctx context.Context, user uuid.UUID, kind, term string) ([]string, error) {
+	all, err := s.store.list(ctx, user)
+	var same []string
+	for _, t := range all {
+		if t.Kind == kind && text.Fold(t.Term) == text.Fold(term) {
+			same = append(same, t.Term)
 		}
-		at += from
-		before, _ := utf8.DecodeLastRuneInString(text[:at])
-		after, _ := utf8.DecodeRuneInString(text[at+len(word):])
-		first, size := utf8.DecodeRuneInString(word)
-		last, _ := utf8.DecodeLastRuneInString(word)
-		if !(joined(before) && joined(first)) && !(joined(last) && joined(after)) {
-			return true
-		}
-		from = at + size
 	}
-}
-
-// joined reports whether a character makes a longer word of its neighbour.
-func joined(r rune) bool {
-	return (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)) &&
-		!unicode.In(r, unicode.Hangul, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return same, err
 }
