@@ -7,22 +7,25 @@ import (
 	"atrium/modules/posts"
 	"atrium/modules/posts/internal/audience"
 	"atrium/modules/posts/internal/board"
-	"atrium/modules/posts/internal/card"
 	"atrium/modules/posts/internal/comment"
-	"atrium/modules/posts/internal/discover"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/discovery"
 	"atrium/modules/posts/internal/draft"
-	"atrium/modules/posts/internal/erasure"
 	"atrium/modules/posts/internal/feed"
+	"atrium/modules/posts/internal/interest"
+	"atrium/modules/posts/internal/list"
 	"atrium/modules/posts/internal/palette"
+	"atrium/modules/posts/internal/personaldata"
 	"atrium/modules/posts/internal/post"
-	"atrium/modules/posts/internal/react"
+	"atrium/modules/posts/internal/reaction"
+	"atrium/modules/posts/internal/render"
 	"atrium/modules/posts/internal/shop"
 	"atrium/modules/posts/internal/similar"
 	"atrium/modules/posts/internal/tag"
-	"atrium/modules/posts/internal/takeout"
-	"atrium/modules/posts/internal/taste"
-	"atrium/modules/posts/internal/view"
-	"atrium/modules/posts/internal/wish"
+	"atrium/modules/posts/internal/timeline"
+	"atrium/modules/posts/internal/viewcount"
+	"atrium/modules/posts/internal/viewerstate"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/platform/httpserver"
 	"atrium/platform/plug"
 )
@@ -30,40 +33,37 @@ import (
 // Module is posts switched on.
 var Module = fx.Module("posts",
 	plug.Private(
-		card.NewStore, card.NewSight, card.NewTimelines, card.NewDeck, card.NewLister,
+		visibility.NewPolicy,
+		content.NewStore, content.NewCache,
+		viewerstate.NewStore, viewerstate.NewCache,
+		render.NewRenderer, list.NewPager,
+		timeline.NewTimelines, timeline.NewStore, timeline.NewFanOut,
 		post.NewStore, post.NewService, post.NewHTTP,
 		draft.NewStore, draft.NewService, draft.NewHTTP,
-		react.NewStore, react.NewService, react.NewHTTP,
+		reaction.NewStore, reaction.NewService, reaction.NewHTTP,
 		comment.NewStore, comment.NewService, comment.NewHTTP,
 		board.NewStore, board.NewService, board.NewHTTP,
 		feed.NewStore, feed.New, feed.NewHTTP,
-		palette.NewStore, palette.NewSearch, palette.NewKeeper,
-		discover.NewStore, discover.New, discover.NewHTTP,
+		palette.NewStore, palette.NewSearch, palette.NewIndexer,
+		discovery.NewStore, discovery.NewService, discovery.NewHTTP,
 		similar.NewStore, similar.NewFinder, similar.NewHTTP,
 		tag.NewStore, tag.NewService, tag.NewHTTP,
 		shop.NewService, shop.NewHTTP,
-		audience.NewStore, audience.NewKeeper,
-		erasure.NewStore, erasure.NewEraser,
-		taste.NewStore,
-		wish.NewStore, wish.NewFinder,
-		view.NewStore, view.NewCounter, view.NewHTTP,
+		viewcount.NewStore, viewcount.NewCounter, viewcount.NewHTTP,
+		interest.NewStore, interest.NewService,
+		audience.NewStore, audience.NewUpdater,
+		personaldata.NewStore, personaldata.NewEraser,
 	),
 	fx.Provide(
-		func(d *card.Deck) posts.Reader { return d },
-		func(s *taste.Store) posts.Tastes { return s },
-		func(f *wish.Finder) posts.Wishes { return f },
+		func(c *content.Cache) posts.Reader { return c },
+		func(s *interest.Store) posts.Tastes { return s },
+		func(s *interest.Service) posts.Wishes { return s },
 	),
-	plug.Routes(routes),
-	plug.Takeout(takeout.Part),
-	plug.Handlers(post.Handlers),
-	plug.Handlers(draft.Handlers),
-	plug.Handlers(audience.Handlers),
-	plug.Handlers(erasure.Handlers),
-	plug.Handlers(feed.Handlers),
-	plug.Handlers(palette.Handlers),
-	plug.Schedules(discover.Schedules),
-	plug.Schedules(palette.Schedules),
-	plug.Schedules(view.Schedules),
+	plug.Routes(post.Routes, draft.Routes, reaction.Routes, comment.Routes, board.Routes, feed.Routes, discovery.Routes,
+		similar.Routes, tag.Routes, shop.Routes, viewcount.Routes),
+	plug.Handlers(post.Handlers, draft.Handlers, audience.Handlers, timeline.Handlers, palette.Handlers, personaldata.Handlers),
+	plug.Schedules(post.Schedules, tag.Schedules, discovery.Schedules, palette.Schedules, viewcount.Schedules),
+	plug.DataExport(personaldata.Export),
 	plug.Bootstrap(func(cfg posts.Config) httpserver.Bootstrap {
 		return httpserver.Bootstrap{Members: map[string]any{"rooms": cfg.Rooms, "styles": cfg.Styles}}
 	}),
@@ -75,19 +75,3 @@ var Off = fx.Module("posts", fx.Provide(
 	func() posts.Tastes { return posts.Absent{} },
 	func() posts.Wishes { return posts.Absent{} },
 ))
-
-func routes(p *post.HTTP, w *draft.HTTP, r *react.HTTP, c *comment.HTTP, b *board.HTTP, f *feed.HTTP, d *discover.HTTP, m *similar.HTTP, t *tag.HTTP, s *shop.HTTP, v *view.HTTP) httpserver.Routes {
-	return httpserver.Routes{Module: "posts", Register: func(router *httpserver.Router) {
-		p.Register(router)
-		w.Register(router)
-		r.Register(router)
-		c.Register(router)
-		b.Register(router)
-		f.Register(router)
-		d.Register(router)
-		m.Register(router)
-		t.Register(router)
-		s.Register(router)
-		v.Register(router)
-	}}
-}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/platform/database"
@@ -28,64 +28,63 @@ type Follow struct {
 // TaskName is the task's name on the wire.
 func (Follow) TaskName() string { return "posts.follow_audience" }
 
-// Keeper does it.
-type Keeper struct {
+// Updater sets who may open photos' files.
+type Updater struct {
 	db      *database.DB
 	outbox  *outbox.Outbox
 	store   *Store
-	sight   *card.Sight
+	policy  *visibility.Policy
 	library uploads.Library
 }
 
-// NewKeeper makes a Keeper.
-func NewKeeper(db *database.DB, out *outbox.Outbox, store *Store, sight *card.Sight, library uploads.Library) *Keeper {
-	return &Keeper{db: db, outbox: out, store: store, sight: sight, library: library}
+func NewUpdater(db *database.DB, out *outbox.Outbox, store *Store, policy *visibility.Policy, library uploads.Library) *Updater {
+	return &Updater{db: db, outbox: out, store: store, policy: policy, library: library}
 }
 
 // Handlers is the background work of audiences.
-func Handlers(k *Keeper) []tasks.Handler {
+func Handlers(u *Updater) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("posts.user_privacy_changed", func(ctx context.Context, _ uuid.UUID, e users.PrivacyChanged) error {
-			return k.enqueue(ctx, e.UserID)
+			return u.enqueue(ctx, e.UserID)
 		}),
 		tasks.Subscriber("posts.user_locked", func(ctx context.Context, _ uuid.UUID, e users.Locked) error {
-			return k.enqueue(ctx, e.UserID)
+			return u.enqueue(ctx, e.UserID)
 		}),
 		tasks.Subscriber("posts.user_returned", func(ctx context.Context, _ uuid.UUID, e users.Returned) error {
-			return k.enqueue(ctx, e.UserID)
+			return u.enqueue(ctx, e.UserID)
 		}),
-		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Follow) error { return k.Follow(ctx, t.UserID) }, tasks.Timeout(10*time.Minute)),
+		tasks.Job(func(ctx context.Context, _ uuid.UUID, t Follow) error { return u.Follow(ctx, t.UserID) }, tasks.Timeout(10*time.Minute)),
 	}
 }
 
-func (k *Keeper) enqueue(ctx context.Context, user uuid.UUID) error {
-	if err := k.outbox.Enqueue(ctx, Follow{UserID: user}); err != nil {
+func (u *Updater) enqueue(ctx context.Context, user uuid.UUID) error {
+	if err := u.outbox.Enqueue(ctx, Follow{UserID: user}); err != nil {
 		return err
 	}
-	return k.outbox.Enqueue(ctx, Follow{UserID: user}, outbox.At(time.Now().Add(settled)))
+	return u.outbox.Enqueue(ctx, Follow{UserID: user}, outbox.At(time.Now().Add(settled)))
 }
 
 // Follow asks at each batch how the author stands now, so that changes which come fast end where the last one leads.
-func (k *Keeper) Follow(ctx context.Context, author uuid.UUID) error {
+func (u *Updater) Follow(ctx context.Context, author uuid.UUID) error {
 	for after := uuid.Nil; ; {
 		var ids []uuid.UUID
-		err := k.db.InTx(ctx, func(ctx context.Context) (err error) {
-			if ids, err = k.store.public(ctx, author, after); err != nil || len(ids) == 0 {
+		err := u.db.InTx(ctx, func(ctx context.Context) (err error) {
+			if ids, err = u.store.public(ctx, author, after); err != nil || len(ids) == 0 {
 				return err
 			}
-			photos, err := k.store.photos(ctx, ids)
+			photos, err := u.store.photos(ctx, ids)
 			if err != nil {
 				return err
 			}
-			view, err := k.sight.Of(ctx, uuid.Nil, []uuid.UUID{author})
+			relations, err := u.policy.Relations(ctx, uuid.Nil, []uuid.UUID{author})
 			if err != nil {
 				return err
 			}
 			audience := uploads.Some
-			if view.Post(author, posts.Public) {
+			if relations.CanSeePost(author, posts.Public) {
 				audience = uploads.Everybody
 			}
-			return k.library.SetAudience(ctx, photos, audience)
+			return u.library.SetAudience(ctx, photos, audience)
 		})
 		if err != nil || len(ids) == 0 {
 			return err

@@ -7,11 +7,10 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
-	"atrium/modules/posts/internal/words"
+	"atrium/modules/posts/internal/render"
 	"atrium/modules/products"
-	"atrium/platform/fault"
 	"atrium/platform/photo"
+	"atrium/platform/text"
 )
 
 // The bounds of boards.
@@ -56,7 +55,7 @@ type Item struct {
 	ItemID  uuid.UUID
 	Rank    string
 	AddedAt time.Time
-	Post    *card.Post    `gorm:"-"`
+	Post    *render.Post  `gorm:"-"`
 	Product *products.Ref `gorm:"-"`
 }
 
@@ -111,24 +110,9 @@ func (e Edit) onto(b Board) Board {
 	return b
 }
 
-// tidy tidies the board's texts and returns posts.ErrInvalid with everything that is wrong.
-func (b *Board) tidy() error {
-	var wrong []fault.Field
-	for _, text := range []struct {
-		of      *string
-		limit   int
-		pointer string
-	}{{&b.Title, maxTitle, "/body/title"}, {&b.Description, maxDescription, "/body/description"}} {
-		tidied, detail := words.Tidy(*text.of, text.limit)
-		if detail == "" && tidied == "" && text.of == &b.Title {
-			detail = "is empty"
-		}
-		if *text.of = tidied; detail != "" {
-			wrong = append(wrong, fault.Field{Pointer: text.pointer, Detail: detail})
-		}
-	}
-	if len(wrong) > 0 {
-		return fault.Invalid(posts.ErrInvalid.Code, posts.ErrInvalid.Message, wrong...)
-	}
-	return nil
+// clean brings the board's texts into the form in which they are kept, or returns posts.ErrInvalid with everything that is wrong.
+func (b *Board) clean() error {
+	return text.Clean(posts.ErrInvalid,
+		text.Input{Pointer: "/body/title", Text: &b.Title, Limit: maxTitle, Required: true},
+		text.Input{Pointer: "/body/description", Text: &b.Description, Limit: maxDescription, Block: true})
 }

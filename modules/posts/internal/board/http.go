@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/render"
 	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/etag"
@@ -24,29 +24,32 @@ import (
 // HTTP serves boards.
 type HTTP struct{ boards *Service }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(s *Service) *HTTP { return &HTTP{boards: s} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/boards", Name: "list-boards",
-		Summary: "One's own boards, or a person's public ones, newest first"}, h.list)
+		Summary: "Lists the caller's boards, or a person's public ones, newest first"}, h.list)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/boards", Name: "create-board", Status: http.StatusCreated,
-		Summary: "Make a board"}, h.create)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/boards/{id}", Name: "read-board",
-		Summary: "A board with its items, in the owner's order"}, h.read)
+		Summary: "Creates a board"}, h.create)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/boards/{id}", Name: "get-board",
+		Summary: "Returns a board with its items, in the owner's order"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/boards/{id}", Name: "edit-board",
-		Summary: "Edit one's own board"}, h.edit)
+		Summary: "Changes one of the caller's boards"}, h.edit)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/boards/{id}", Name: "delete-board",
-		Summary: "Delete one's own board; what is on it stays where it is"}, h.delete)
+		Summary: "Deletes one of the caller's boards; what is on it stays where it is"}, h.delete)
 	for _, kind := range []string{kindPost, kindProduct} {
 		httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/boards/{id}/items/" + kind + "/{item}", Name: "put-" + kind + "-on-board",
-			Summary: "Put a " + kind + " on a board, or move it to another place"}, h.put(kind))
-		httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/boards/{id}/items/" + kind + "/{item}", Name: "take-" + kind + "-off-board",
-			Summary: "Take a " + kind + " off a board"}, h.take(kind))
+			Summary: "Puts a " + kind + " on a board, or moves it to another place"}, h.put(kind))
+		httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/boards/{id}/items/" + kind + "/{item}", Name: "remove-" + kind + "-from-board",
+			Summary: "Removes a " + kind + " from a board"}, h.take(kind))
 	}
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/boards", Name: "list-post-boards",
-		Summary: "One's own and public boards that hold a post, newest first"}, h.holding)
+		Summary: "Lists the caller's and public boards that hold a post, newest first"}, h.holding)
 }
 
 // Shown is a board as the viewer sees it.
@@ -63,6 +66,9 @@ type Shown struct {
 	UpdatedAt   time.Time    `json:"updated_at"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Shown) SchemaName() string { return "Board" }
+
 // Open is a board with a page of its items.
 type Open struct {
 	Shown
@@ -70,14 +76,20 @@ type Open struct {
 	NextCursor *string     `json:"next_cursor"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Open) SchemaName() string { return "BoardWithItems" }
+
 // ShownItem is an item of a board: a post or a product.
 type ShownItem struct {
 	Kind    string        `json:"type" enum:"post,product"`
 	ID      uuid.UUID     `json:"id"`
 	AddedAt time.Time     `json:"added_at"`
-	Post    *card.Post    `json:"post"`
+	Post    *render.Post  `json:"post"`
 	Product *products.Ref `json:"product"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (ShownItem) SchemaName() string { return "BoardItem" }
 
 type listRequest struct {
 	User string `query:"user" example:"ana" doc:"id or handle; absent: oneself"`

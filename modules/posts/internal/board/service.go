@@ -7,30 +7,48 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/render"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/etag"
 	"atrium/platform/idempotency"
 	"atrium/platform/page"
+	"atrium/platform/plug"
 )
 
-// Service is what can be done with boards.
+// Deps is what a Service needs.
+type Deps struct {
+	plug.In
+
+	DB        *database.DB
+	Store     *Store
+	Contents  *content.Cache
+	Renderer  *render.Renderer
+	Policy    *visibility.Policy
+	People    users.Directory
+	Catalogue products.Catalogue
+	Signer    *page.Signer
+}
+
+// Service keeps boards. Safe for concurrent use.
 type Service struct {
 	db        *database.DB
 	store     *Store
-	deck      *card.Deck
-	sight     *card.Sight
+	contents  *content.Cache
+	renderer  *render.Renderer
+	policy    *visibility.Policy
 	people    users.Directory
 	catalogue products.Catalogue
 	signer    *page.Signer
 }
 
-// NewService makes a Service.
-func NewService(db *database.DB, store *Store, deck *card.Deck, sight *card.Sight, people users.Directory,
-	catalogue products.Catalogue, signer *page.Signer) *Service {
-	return &Service{db: db, store: store, deck: deck, sight: sight, people: people, catalogue: catalogue, signer: signer}
+// NewService returns a service.
+func NewService(d Deps) *Service {
+	return &Service{db: d.DB, store: d.Store, contents: d.Contents, renderer: d.Renderer, policy: d.Policy, people: d.People,
+		catalogue: d.Catalogue, signer: d.Signer}
 }
 
 // Create makes an empty board.
@@ -38,7 +56,7 @@ func (s *Service) Create(ctx context.Context, owner uuid.UUID, b Board) (Shown, 
 	if made, ok := idempotency.Attached(ctx); ok {
 		return s.find(ctx, owner, made)
 	}
-	if err := b.tidy(); err != nil {
+	if err := b.clean(); err != nil {
 		return Shown{}, err
 	}
 	b.ID, b.OwnerID = uuid.Must(uuid.NewV7()), owner
@@ -85,7 +103,7 @@ func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID, q page.Query) 
 	if _, err := s.signer.Open(scope, q.Cursor, &from); err != nil {
 		return Open{}, err
 	}
-	rows, err := card.Fill(Item{Rank: from.Rank, ItemID: from.ID}, q.Limit+1,
+	rows, err := page.Fill(Item{Rank: from.Rank, ItemID: from.ID}, q.Limit+1,
 		func(after Item, n int) ([]Item, error) {
 			return s.store.Items(ctx, id, spot{Rank: after.Rank, ID: after.ItemID}, n)
 		},
@@ -107,7 +125,7 @@ func (s *Service) seen(ctx context.Context, viewer uuid.UUID, rows []Item) ([]It
 			productIDs = append(productIDs, i.ItemID)
 		}
 	}
-	cards, err := s.deck.Cards(ctx, viewer, postIDs)
+	cards, err := s.renderer.VisibleCards(ctx, viewer, postIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +158,11 @@ func (s *Service) List(ctx context.Context, viewer uuid.UUID, user string, q pag
 		}
 	}
 	if owner != viewer {
-		view, err := s.sight.Of(ctx, viewer, []uuid.UUID{owner})
+		relations, err := s.policy.Relations(ctx, viewer, []uuid.UUID{owner})
 		if err != nil {
 			return page.List[Shown]{}, err
 		}
-		if !view.Person(owner) {
+		if !relations.CanSeePerson(owner) {
 			return page.List[Shown]{}, users.ErrNotFound
 		}
 		visibilities = []string{posts.Public}
@@ -156,7 +174,7 @@ func (s *Service) List(ctx context.Context, viewer uuid.UUID, user string, q pag
 // Holding pages through the boards that the viewer may see and that hold a post, the newest first; posts.ErrNotFound where the post is
 // hidden from the viewer.
 func (s *Service) Holding(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Shown], error) {
-	if _, err := s.deck.Seen(ctx, viewer, post); err != nil {
+	if _, err := s.contents.Find(ctx, viewer, post); err != nil {
 		return page.List[Shown]{}, err
 	}
 	return s.page(ctx, viewer, page.Scope("posts.holding", viewer, post.String()), q,
@@ -169,7 +187,7 @@ func (s *Service) page(ctx context.Context, viewer uuid.UUID, scope string, q pa
 		return page.List[Shown]{}, err
 	}
 	shown := map[uuid.UUID]Shown{}
-	rows, err := card.Fill(Board{ID: below}, q.Limit+1,
+	rows, err := page.Fill(Board{ID: below}, q.Limit+1,
 		func(after Board, n int) ([]Board, error) { return more(after.ID, n) },
 		func(rows []Board) ([]Board, error) {
 			found, err := s.show(ctx, viewer, rows)
@@ -193,7 +211,7 @@ func (s *Service) show(ctx context.Context, viewer uuid.UUID, rows []Board) (map
 	for i, b := range rows {
 		ids[i], owners[i] = b.ID, b.OwnerID
 	}
-	view, err := s.sight.Of(ctx, viewer, owners)
+	relations, err := s.policy.Relations(ctx, viewer, owners)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +228,7 @@ func (s *Service) show(ctx context.Context, viewer uuid.UUID, rows []Board) (map
 	}
 	shown := make(map[uuid.UUID]Shown, len(rows))
 	for _, b := range rows {
-		if owner, known := refs[b.OwnerID]; known && view.Post(b.OwnerID, b.Visibility) {
+		if owner, known := refs[b.OwnerID]; known && relations.CanSeePost(b.OwnerID, b.Visibility) {
 			shown[b.ID] = toShown(b, owner, cover(b.ID, first))
 		}
 	}
@@ -228,7 +246,7 @@ func (s *Service) Edit(ctx context.Context, owner, id uuid.UUID, match etag.Matc
 			return err
 		}
 		b = e.onto(b)
-		if err := b.tidy(); err != nil {
+		if err := b.clean(); err != nil {
 			return err
 		}
 		if e.Cover != nil && *e.Cover != nil {
@@ -282,7 +300,7 @@ func (s *Service) Put(ctx context.Context, owner, id uuid.UUID, t Thing, place P
 // there returns posts.ErrNotFound or products.ErrNotFound of what the person may not see.
 func (s *Service) there(ctx context.Context, user uuid.UUID, t Thing) error {
 	if t.Kind == kindPost {
-		_, err := s.deck.Seen(ctx, user, t.ID)
+		_, err := s.contents.Find(ctx, user, t.ID)
 		return err
 	}
 	refs, err := s.catalogue.Refs(ctx, []uuid.UUID{t.ID})

@@ -2,6 +2,7 @@
 package comment
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/words"
+	"atrium/platform/text"
 )
 
 // maxText bounds a comment, in characters as people see them.
@@ -64,19 +65,21 @@ const (
 	maxWord   = 50
 )
 
-// tidyFilter returns the words as they are kept, each once, or posts.ErrInvalid.
-func tidyFilter(list []string) ([]string, error) {
+var errNoWord = errors.New("has neither letters nor digits")
+
+// cleanFilter returns the words as they are kept, each once, or posts.ErrInvalid.
+func cleanFilter(list []string) ([]string, error) {
 	if len(list) > maxFilter {
 		return nil, posts.ErrInvalid.At("/body/words", fmt.Sprintf("are more than %d", maxFilter))
 	}
 	kept := []string{}
 	for i, word := range list {
-		word, wrong := words.Tidy(word, maxWord)
-		if wrong == "" && words.Fold(word) == "" {
-			wrong = "has neither letters nor digits"
+		word, err := text.Line(word, maxWord)
+		if err == nil && !text.HasWords(word) {
+			err = errNoWord
 		}
-		if wrong != "" {
-			return nil, posts.ErrInvalid.At(fmt.Sprintf("/body/words/%d", i), wrong)
+		if err != nil {
+			return nil, posts.ErrInvalid.At(fmt.Sprintf("/body/words/%d", i), err.Error())
 		}
 		if !slices.Contains(kept, word) {
 			kept = append(kept, word)
@@ -85,14 +88,8 @@ func tidyFilter(list []string) ([]string, error) {
 	return kept, nil
 }
 
-// tidy returns the text as it is kept, or posts.ErrInvalid.
-func tidy(text string) (string, error) {
-	tidied, wrong := words.Tidy(text, maxText)
-	if tidied == "" && wrong == "" {
-		wrong = "is empty"
-	}
-	if wrong != "" {
-		return "", posts.ErrInvalid.At("/body/text", wrong)
-	}
-	return tidied, nil
+// clean returns the text as it is kept, or posts.ErrInvalid.
+func clean(written string) (string, error) {
+	err := text.Clean(posts.ErrInvalid, text.Input{Pointer: "/body/text", Text: &written, Limit: maxText, Required: true, Block: true})
+	return written, err
 }

@@ -17,27 +17,30 @@ import (
 // HTTP serves comments.
 type HTTP struct{ comments *Service }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(s *Service) *HTTP { return &HTTP{comments: s} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/posts/{id}/comments", Name: "create-comment", Status: http.StatusCreated,
-		Summary: "Comment on a post, or reply to a comment"}, h.create)
+		Summary: "Creates a comment on a post, or a reply to a comment"}, h.create)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/comments", Name: "list-comments", Access: httpserver.Open,
-		Summary: "Comments on a post, oldest first"}, h.list)
+		Summary: "Lists the comments on a post, oldest first"}, h.list)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/comments/{id}", Name: "edit-comment",
-		Summary: "Edit one's own comment while it is young"}, h.edit)
+		Summary: "Changes one of the caller's comments while it is young"}, h.edit)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/comments/{id}", Name: "delete-comment",
-		Summary: "Delete a comment of one's own, or below one's own post; moderators any"}, h.delete)
+		Summary: "Deletes a comment: one's own, one below one's own post, or any as a moderator"}, h.delete)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/comments/{id}/pin", Name: "pin-comment",
-		Summary: "Let a comment lead those below one's own post, instead of the one that did"}, h.toggle(h.comments.Pin))
+		Summary: "Pins a comment below one of the caller's posts, in place of the one that was"}, h.toggle(h.comments.Pin))
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/comments/{id}/pin", Name: "unpin-comment",
-		Summary: "Put a pinned comment back in its place"}, h.toggle(h.comments.Unpin))
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/me/comment-filter", Name: "read-comment-filter",
-		Summary: "The words that are not taken in comments on one's own posts"}, h.filter)
+		Summary: "Unpins a comment"}, h.toggle(h.comments.Unpin))
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/me/comment-filter", Name: "get-comment-filter",
+		Summary: "Returns the words that are not accepted in comments on the caller's posts"}, h.filter)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/me/comment-filter", Name: "replace-comment-filter",
-		Summary: "Replace the words that are not taken in comments on one's own posts"}, h.setFilter)
+		Summary: "Replaces the words that are not accepted in comments on the caller's posts"}, h.setFilter)
 }
 
 // Shown is a comment as clients see it: the API's Comment. Author and text are null once it is deleted.
@@ -51,6 +54,9 @@ type Shown struct {
 	CreatedAt time.Time  `json:"created_at"`
 	EditedAt  *time.Time `json:"edited_at"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Shown) SchemaName() string { return "Comment" }
 
 type createRequest struct {
 	ID   string `path:"id"`

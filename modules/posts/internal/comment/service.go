@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/modules/posts/internal/words"
 	"atrium/modules/users"
 	"atrium/platform/database"
@@ -16,54 +17,54 @@ import (
 	"atrium/platform/identity"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
+	"atrium/platform/text"
 )
 
 // Service is what can be done with comments.
 type Service struct {
-	cfg    posts.Config
-	db     *database.DB
-	outbox *outbox.Outbox
-	store  *Store
-	deck   *card.Deck
-	sight  *card.Sight
-	people users.Directory
-	signer *page.Signer
+	cfg      posts.Config
+	db       *database.DB
+	outbox   *outbox.Outbox
+	store    *Store
+	contents *content.Cache
+	policy   *visibility.Policy
+	people   users.Directory
+	signer   *page.Signer
 }
 
-// NewService makes a Service.
-func NewService(cfg posts.Config, db *database.DB, out *outbox.Outbox, store *Store, deck *card.Deck, sight *card.Sight,
+func NewService(cfg posts.Config, db *database.DB, out *outbox.Outbox, store *Store, contents *content.Cache, policy *visibility.Policy,
 	people users.Directory, signer *page.Signer) *Service {
-	return &Service{cfg: cfg, db: db, outbox: out, store: store, deck: deck, sight: sight, people: people, signer: signer}
+	return &Service{cfg: cfg, db: db, outbox: out, store: store, contents: contents, policy: policy, people: people, signer: signer}
 }
 
 // Create writes a comment below a post that the writer may see, or a reply to a comment there.
-func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text string, parent *uuid.UUID) (Comment, error) {
+func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, written string, parent *uuid.UUID) (Comment, error) {
 	if made, ok := idempotency.Attached(ctx); ok {
 		return s.store.Find(ctx, made)
 	}
 	if err := s.people.RequireConsents(ctx, writer); err != nil {
 		return Comment{}, err
 	}
-	content, err := s.deck.Content(ctx, writer, post)
+	content, err := s.contents.Find(ctx, writer, post)
 	if err != nil {
 		return Comment{}, err
 	}
-	if text, err = tidy(text); err != nil {
+	if written, err = clean(written); err != nil {
 		return Comment{}, err
 	}
-	if err := s.welcome(ctx, writer, content, text); err != nil {
+	if err := s.welcome(ctx, writer, content, written); err != nil {
 		return Comment{}, err
 	}
 	event := posts.Commented{CommentID: uuid.Must(uuid.NewV7()), PostID: post, AuthorID: content.AuthorID, UserID: writer}
 	if event.ParentUserID, err = s.repliedTo(ctx, writer, post, parent); err != nil {
 		return Comment{}, err
 	}
-	if event.Mentioned, err = words.Mentioned(ctx, s.people, writer, text); err != nil {
+	if event.Mentioned, err = words.Mentioned(ctx, s.people, writer, written); err != nil {
 		return Comment{}, err
 	}
 	var c Comment
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		c = Comment{ID: event.CommentID, PostID: post, AuthorID: writer, ParentID: parent, Text: text}
+		c = Comment{ID: event.CommentID, PostID: post, AuthorID: writer, ParentID: parent, Text: written}
 		if err := s.store.Insert(ctx, &c); err != nil {
 			return err
 		}
@@ -73,14 +74,14 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, text strin
 		if err := s.outbox.Publish(ctx, event); err != nil {
 			return err
 		}
-		s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, post) })
+		s.contents.DropCounters(ctx, post)
 		return s.store.Move(ctx, post, 1)
 	})
 	return c, err
 }
 
 // welcome returns posts.ErrCommentsClosed or posts.ErrCommentRefused where the post's author does not take this comment.
-func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post *card.Content, text string) error {
+func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post *content.Content, written string) error {
 	if writer == post.AuthorID {
 		return nil
 	}
@@ -88,11 +89,11 @@ func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post *card.Cont
 	case posts.CommentsOff:
 		return posts.ErrCommentsClosed
 	case posts.CommentsFollowers:
-		view, err := s.sight.Of(ctx, writer, []uuid.UUID{post.AuthorID})
+		relations, err := s.policy.Relations(ctx, writer, []uuid.UUID{post.AuthorID})
 		if err != nil {
 			return err
 		}
-		if !view.Follows(post.AuthorID) {
+		if !relations.Follows(post.AuthorID) {
 			return posts.ErrCommentsClosed
 		}
 	}
@@ -100,7 +101,7 @@ func (s *Service) welcome(ctx context.Context, writer uuid.UUID, post *card.Cont
 	if err != nil {
 		return err
 	}
-	if words.AnyOf(text, filter) {
+	if slices.ContainsFunc(filter, text.NewMatcher(written).Contains) {
 		return posts.ErrCommentRefused.At("/body/text", "the author does not take it")
 	}
 	return nil
@@ -119,11 +120,11 @@ func (s *Service) repliedTo(ctx context.Context, writer, post uuid.UUID, parent 
 	if err != nil {
 		return uuid.Nil, err
 	}
-	view, err := s.sight.Of(ctx, writer, []uuid.UUID{c.AuthorID})
+	relations, err := s.policy.Relations(ctx, writer, []uuid.UUID{c.AuthorID})
 	if err != nil {
 		return uuid.Nil, err
 	}
-	if !view.Person(c.AuthorID) {
+	if !relations.CanSeePerson(c.AuthorID) {
 		return uuid.Nil, absent
 	}
 	if c.ParentID != nil {
@@ -136,7 +137,7 @@ func (s *Service) repliedTo(ctx context.Context, writer, post uuid.UUID, parent 
 // them. The comment that the author pinned leads the first page instead of standing in its place.
 func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Shown], error) {
 	var none page.List[Shown]
-	if _, err := s.deck.Seen(ctx, viewer, post); err != nil {
+	if _, err := s.contents.Find(ctx, viewer, post); err != nil {
 		return none, err
 	}
 	scope := page.Scope("posts.comments", viewer, post.String())
@@ -151,9 +152,9 @@ func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query
 			return none, err
 		}
 	}
-	rest, err := card.Fill(Comment{CreatedAt: from.At, ID: from.ID}, q.Limit+1-len(rows),
+	rest, err := page.Fill(Comment{CreatedAt: from.At, ID: from.ID}, q.Limit+1-len(rows),
 		func(after Comment, n int) ([]Comment, error) { return s.store.Below(ctx, post, after, n) },
-		func(rows []Comment) ([]Comment, error) { return s.met(ctx, viewer, rows) })
+		func(rows []Comment) ([]Comment, error) { return s.withoutBlocked(ctx, viewer, rows) })
 	if err != nil {
 		return none, err
 	}
@@ -175,22 +176,23 @@ func (s *Service) leading(ctx context.Context, viewer, post uuid.UUID) ([]Commen
 	if err != nil {
 		return nil, err
 	}
-	return s.met(ctx, viewer, rows)
+	return s.withoutBlocked(ctx, viewer, rows)
 }
 
-// met leaves out what the viewer should not meet. A deleted comment has no writer any more.
-func (s *Service) met(ctx context.Context, viewer uuid.UUID, rows []Comment) ([]Comment, error) {
-	view, err := s.sight.Of(ctx, viewer, writers(rows))
+// withoutBlocked leaves out the comments of people whom the viewer may not come across, and the replies to them: across a
+// block, or where an account is locked. A deleted comment has no writer any more.
+func (s *Service) withoutBlocked(ctx context.Context, viewer uuid.UUID, rows []Comment) ([]Comment, error) {
+	relations, err := s.policy.Relations(ctx, viewer, writers(rows))
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(rows), func(c Comment) bool {
-		return c.DeletedAt == nil && !view.Person(c.AuthorID) || c.ParentAuthorID != nil && !view.Person(*c.ParentAuthorID)
+		return c.DeletedAt == nil && !relations.CanSeePerson(c.AuthorID) || c.ParentAuthorID != nil && !relations.CanSeePerson(*c.ParentAuthorID)
 	}), nil
 }
 
 // Edit changes the writer's own comment while it is young: posts.ErrEditClosed afterwards.
-func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, text string) (Comment, error) {
+func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, written string) (Comment, error) {
 	c, err := s.store.Find(ctx, id)
 	if err != nil {
 		return Comment{}, err
@@ -198,22 +200,22 @@ func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, text string) (
 	if c.AuthorID != writer {
 		return Comment{}, posts.ErrCommentNotFound
 	}
-	content, err := s.deck.Content(ctx, writer, c.PostID)
+	content, err := s.contents.Find(ctx, writer, c.PostID)
 	if err != nil {
 		return Comment{}, hide(err)
 	}
-	if text, err = tidy(text); err != nil {
+	if written, err = clean(written); err != nil {
 		return Comment{}, err
 	}
-	if err := s.welcome(ctx, writer, content, text); err != nil {
+	if err := s.welcome(ctx, writer, content, written); err != nil {
 		return Comment{}, err
 	}
 	event := posts.CommentEdited{CommentID: id, PostID: c.PostID, UserID: writer}
-	if event.Mentioned, err = words.Mentioned(ctx, s.people, writer, text); err != nil {
+	if event.Mentioned, err = words.Mentioned(ctx, s.people, writer, written); err != nil {
 		return Comment{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.store.Edit(ctx, id, text, s.cfg.CommentWindow); err != nil {
+		if err := s.store.Edit(ctx, id, written, s.cfg.CommentWindow); err != nil {
 			return err
 		}
 		return s.outbox.Publish(ctx, event)
@@ -231,7 +233,7 @@ func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UU
 		return err
 	}
 	if !who.Has(identity.RoleModerator, identity.RoleAdmin) {
-		seen, err := s.deck.Seen(ctx, who.UserID, c.PostID)
+		seen, err := s.contents.Find(ctx, who.UserID, c.PostID)
 		if err != nil {
 			return hide(err)
 		}
@@ -246,7 +248,7 @@ func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UU
 		if err := s.store.Unpin(ctx, c.PostID, id); err != nil {
 			return err
 		}
-		s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, c.PostID) })
+		s.contents.DropCounters(ctx, c.PostID)
 		return s.store.Move(ctx, c.PostID, -1)
 	})
 }
@@ -279,7 +281,7 @@ func (s *Service) ofOwnPost(ctx context.Context, author, id uuid.UUID) (Comment,
 	if err != nil {
 		return Comment{}, err
 	}
-	seen, err := s.deck.Seen(ctx, author, c.PostID)
+	seen, err := s.contents.Find(ctx, author, c.PostID)
 	if err != nil {
 		return Comment{}, hide(err)
 	}
@@ -296,7 +298,7 @@ func (s *Service) Filter(ctx context.Context, author uuid.UUID) ([]string, error
 
 // SetFilter replaces them. Comments that are there already stay.
 func (s *Service) SetFilter(ctx context.Context, author uuid.UUID, list []string) ([]string, error) {
-	tidied, err := tidyFilter(list)
+	tidied, err := cleanFilter(list)
 	if err != nil {
 		return nil, err
 	}

@@ -5,30 +5,28 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"atrium/modules/posts"
 	"atrium/platform/database"
 )
 
-// faults: a post or parent that was purged in the same moment.
-var faults = database.Faults{"post_comments_post": posts.ErrNotFound, "post_comments_parent": posts.ErrCommentNotFound}
+// constraints are violated by a post or parent that was purged in the same moment.
+var constraints = database.Constraints{"post_comments_post": posts.ErrNotFound, "post_comments_parent": posts.ErrCommentNotFound}
 
 // Store keeps comments.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
-func NewStore(db *database.DB) *Store { return &Store{db: db} }
+func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
 // Insert writes a comment; its time is that of PostgreSQL.
 func (s *Store) Insert(ctx context.Context, c *Comment) error {
-	return faults.Translate(s.db.Conn(ctx).Create(c).Error, nil)
+	return s.db.Conn(ctx).Create(c).Error
 }
 
 // Find returns a living comment, or posts.ErrCommentNotFound.
 func (s *Store) Find(ctx context.Context, id uuid.UUID) (Comment, error) {
 	var c Comment
-	err := one(s.db.Conn(ctx).Raw(`
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`
 		SELECT c.*, p.pinned_comment_id IS NOT DISTINCT FROM c.id AS pinned
 		FROM post_comments c JOIN posts p ON p.id = c.post_id
 		WHERE c.id = ? AND c.deleted_at IS NULL`, id).Scan(&c), posts.ErrCommentNotFound)
@@ -37,7 +35,7 @@ func (s *Store) Find(ctx context.Context, id uuid.UUID) (Comment, error) {
 
 // Edit writes another text, if the comment is at most a window old; else posts.ErrEditClosed.
 func (s *Store) Edit(ctx context.Context, id uuid.UUID, text string, window time.Duration) error {
-	return one(s.db.Conn(ctx).Exec(`
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
 		UPDATE post_comments SET text = ?, edited_at = clock_timestamp()
 		WHERE id = ? AND deleted_at IS NULL AND created_at > clock_timestamp() - make_interval(secs => ?)`,
 		text, id, window.Seconds()), posts.ErrEditClosed)
@@ -45,15 +43,15 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID, text string, window time
 
 // Delete forgets the text and keeps the row, or returns posts.ErrCommentNotFound.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
-	return one(s.db.Conn(ctx).Exec(`
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
 		UPDATE post_comments SET text = '', deleted_at = clock_timestamp() WHERE id = ? AND deleted_at IS NULL`, id),
 		posts.ErrCommentNotFound)
 }
 
 // Move moves the post's counter. It comes last in a transaction, since everybody who comments waits for this row.
 func (s *Store) Move(ctx context.Context, post uuid.UUID, delta int) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(
-		`UPDATE posts SET comment_count = comment_count + ? WHERE id = ?`, delta, post).Error, nil)
+	return s.db.Conn(ctx).Exec(
+		`UPDATE posts SET comment_count = comment_count + ? WHERE id = ?`, delta, post).Error
 }
 
 // Below returns comments of a post, oldest first, after one, without the pinned one. Deleted ones are among them where they hold living replies.
@@ -66,7 +64,7 @@ func (s *Store) Below(ctx context.Context, post uuid.UUID, after Comment, n int)
 		  AND (c.deleted_at IS NOT NULL OR c.id IS DISTINCT FROM (SELECT pinned_comment_id FROM posts WHERE id = c.post_id))
 		  AND (c.deleted_at IS NULL OR EXISTS (SELECT 1 FROM post_comments r WHERE r.parent_id = c.id AND r.deleted_at IS NULL))
 		ORDER BY c.created_at, c.id LIMIT ?`, post, after.CreatedAt, after.ID, n).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // Pinned returns the post's pinned comment, if there is one.
@@ -75,39 +73,32 @@ func (s *Store) Pinned(ctx context.Context, post uuid.UUID) ([]Comment, error) {
 	err := s.db.Conn(ctx).Raw(`
 		SELECT c.*, true AS pinned FROM posts p JOIN post_comments c ON c.id = p.pinned_comment_id
 		WHERE p.id = ? AND c.deleted_at IS NULL`, post).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // Pin pins a living comment, or returns posts.ErrCommentNotFound. The comment is locked, so that it is not deleted meanwhile.
 func (s *Store) Pin(ctx context.Context, post, id uuid.UUID) error {
-	return one(s.db.Conn(ctx).Exec(`
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
 		WITH living AS (SELECT id FROM post_comments WHERE id = ? AND deleted_at IS NULL FOR SHARE)
 		UPDATE posts SET pinned_comment_id = living.id FROM living WHERE posts.id = ?`, id, post), posts.ErrCommentNotFound)
 }
 
 // Unpin takes the pin from a comment, if it has it.
 func (s *Store) Unpin(ctx context.Context, post, id uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(
-		`UPDATE posts SET pinned_comment_id = NULL WHERE id = ? AND pinned_comment_id = ?`, post, id).Error, nil)
+	return s.db.Conn(ctx).Exec(
+		`UPDATE posts SET pinned_comment_id = NULL WHERE id = ? AND pinned_comment_id = ?`, post, id).Error
 }
 
 // Filter returns the words that the author does not want below their posts.
 func (s *Store) Filter(ctx context.Context, author uuid.UUID) ([]string, error) {
 	list := []string{}
 	err := s.db.Conn(ctx).Raw(`SELECT unnest(words) FROM post_comment_filters WHERE author_id = ?`, author).Scan(&list).Error
-	return list, faults.Translate(err, nil)
+	return list, err
 }
 
 // SetFilter replaces them.
 func (s *Store) SetFilter(ctx context.Context, author uuid.UUID, list []string) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`
+	return s.db.Conn(ctx).Exec(`
 		INSERT INTO post_comment_filters (author_id, words) VALUES (?, ?)
-		ON CONFLICT (author_id) DO UPDATE SET words = excluded.words, updated_at = now()`, author, database.Array(list)).Error, nil)
-}
-
-func one(done *gorm.DB, none error) error {
-	if done.Error == nil && done.RowsAffected == 0 {
-		return none
-	}
-	return faults.Translate(done.Error, nil)
+		ON CONFLICT (author_id) DO UPDATE SET words = excluded.words, updated_at = now()`, author, database.Array(list)).Error
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 	"atrium/modules/posts/internal/post"
 )
 
@@ -38,8 +38,8 @@ type spot struct {
 func (d Draft) photos() []uuid.UUID { return post.PhotoIDs(d.Said.Photos) }
 
 // content returns the draft as a post's content, for what is shown of its photos.
-func (d Draft) content() *card.Content {
-	return &card.Content{ID: d.ID, AuthorID: d.AuthorID, Photos: d.Said.Photos}
+func (d Draft) content() *content.Content {
+	return &content.Content{ID: d.ID, AuthorID: d.AuthorID, Photos: d.Said.Photos}
 }
 
 // dueAt reports whether this very moment is the one that the publication is planned for.

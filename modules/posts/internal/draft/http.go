@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
 	"atrium/modules/posts/internal/post"
+	"atrium/modules/posts/internal/render"
 	"atrium/platform/etag"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
@@ -20,43 +20,54 @@ import (
 )
 
 // HTTP serves drafts.
-type HTTP struct{ drafts *Service }
+type HTTP struct {
+	drafts   *Service
+	renderer *render.Renderer
+}
 
-// NewHTTP makes an HTTP.
-func NewHTTP(s *Service) *HTTP { return &HTTP{drafts: s} }
+func NewHTTP(s *Service, renderer *render.Renderer) *HTTP {
+	return &HTTP{drafts: s, renderer: renderer}
+}
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/drafts", Name: "list-drafts",
-		Summary: "One's drafts, the one saved last first"}, h.list)
+		Summary: "Lists the caller's drafts, the one saved last first"}, h.list)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/drafts/{id}", Name: "save-draft",
-		Summary: "Save a draft under an id of one's own making, as often as one likes"}, h.save)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/drafts/{id}", Name: "read-draft",
-		Summary: "A draft of one's own"}, h.read)
+		Summary: "Saves a draft under an id that the client chose, as often as it likes"}, h.save)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/drafts/{id}", Name: "get-draft",
+		Summary: "Returns one of the caller's drafts"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/drafts/{id}", Name: "delete-draft",
-		Summary: "Give a draft and its photos up"}, h.delete)
+		Summary: "Deletes a draft and its photos"}, h.delete)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/drafts/{id}/publish", Name: "publish-draft", Status: http.StatusCreated,
-		Summary: "Publish a draft: now, once (201, the post), or at a moment to come (202, the draft)"}, h.publish)
+		Summary: "Publishes a draft once: now (201, the post), or at a later moment (202, the draft)"}, h.publish)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/drafts/{id}/publish", Name: "cancel-publication",
-		Summary: "Take a planned publication back; the draft stays"}, h.cancel)
+		Summary: "Cancels the planned publication of a draft; the draft stays"}, h.cancel)
 }
 
 // Shown is a draft as its author sees it.
 type Shown struct {
-	ID            uuid.UUID        `json:"id"`
-	Caption       string           `json:"caption"`
-	Room          *string          `json:"room" example:"living"`
-	Style         *string          `json:"style" example:"japandi"`
-	Visibility    string           `json:"visibility" enum:"public,followers,private"`
-	CountsHidden  bool             `json:"counts_hidden"`
-	CommentPolicy string           `json:"comment_policy" enum:"everyone,followers,off"`
-	Photos        []card.PostPhoto `json:"photos"`
-	PublishAt     *time.Time       `json:"publish_at" doc:"when it will be published, if that is planned"`
-	Problem       *string          `json:"problem" example:"users.terms_required" doc:"the code of why it was not published when it was planned; saving or planning again clears it"`
-	Version       int64            `json:"version"`
-	CreatedAt     time.Time        `json:"created_at"`
-	UpdatedAt     time.Time        `json:"updated_at"`
+	ID            uuid.UUID          `json:"id"`
+	Caption       string             `json:"caption"`
+	Room          *string            `json:"room" example:"living"`
+	Style         *string            `json:"style" example:"japandi"`
+	Visibility    string             `json:"visibility" enum:"public,followers,private"`
+	CountsHidden  bool               `json:"counts_hidden"`
+	CommentPolicy string             `json:"comment_policy" enum:"everyone,followers,off"`
+	Photos        []render.PostPhoto `json:"photos"`
+	PublishAt     *time.Time         `json:"publish_at" doc:"when it will be published, if that is planned"`
+	Problem       *string            `json:"problem" example:"users.terms_required" doc:"the code of why it was not published when it was planned; saving or planning again clears it"`
+	Version       int64              `json:"version"`
+	CreatedAt     time.Time          `json:"created_at"`
+	UpdatedAt     time.Time          `json:"updated_at"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Shown) SchemaName() string { return "Draft" }
 
 type listRequest struct{ page.Query }
 
@@ -98,7 +109,7 @@ func (o outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.of) }
 // Schema says that it is a post or a draft.
 func (outcome) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{
-		r.Schema(reflect.TypeFor[card.Post](), true, ""),
+		r.Schema(reflect.TypeFor[render.Post](), true, ""),
 		r.Schema(reflect.TypeFor[Shown](), true, ""),
 	}}
 }
@@ -154,7 +165,11 @@ func (h *HTTP) publish(ctx context.Context, in *publishRequest) (*publishAnswer,
 		}
 		return &publishAnswer{Status: http.StatusAccepted, ETag: etag.Format(waiting.Version), Body: outcome{waiting}}, nil
 	}
-	made, err := h.drafts.Publish(ctx, author, id)
+	post, err := h.drafts.Publish(ctx, author, id)
+	if err != nil {
+		return nil, err
+	}
+	made, err := h.renderer.Post(ctx, author, post)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +191,7 @@ func answer(d Shown, err error) (*httpserver.Answer[Shown], error) {
 	return &httpserver.Answer[Shown]{ETag: etag.Format(d.Version), Body: d}, nil
 }
 
-func toShown(d Draft, photos []card.PostPhoto) Shown {
+func toShown(d Draft, photos []render.PostPhoto) Shown {
 	shown := Shown{
 		ID: d.ID, Caption: d.Said.Caption, Room: d.Said.Room, Style: d.Said.Style, Visibility: d.Said.Visibility,
 		CountsHidden: d.Said.CountsHidden, CommentPolicy: d.Said.CommentPolicy, Photos: photos, Problem: d.Problem,

@@ -8,8 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 	"atrium/modules/posts/internal/post"
+	"atrium/modules/posts/internal/render"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/platform/database"
@@ -17,24 +19,39 @@ import (
 	"atrium/platform/fault"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
+	"atrium/platform/plug"
 )
 
-// Service is what can be done with drafts.
-type Service struct {
-	db      *database.DB
-	outbox  *outbox.Outbox
-	store   *Store
-	posts   *post.Service
-	deck    *card.Deck
-	sight   *card.Sight
-	library uploads.Library
-	signer  *page.Signer
+// Deps is what a Service needs.
+type Deps struct {
+	plug.In
+
+	DB       *database.DB
+	Outbox   *outbox.Outbox
+	Store    *Store
+	Posts    *post.Service
+	Renderer *render.Renderer
+	Policy   *visibility.Policy
+	Library  uploads.Library
+	Signer   *page.Signer
 }
 
-// NewService makes a Service.
-func NewService(db *database.DB, out *outbox.Outbox, store *Store, p *post.Service, deck *card.Deck, sight *card.Sight,
-	library uploads.Library, signer *page.Signer) *Service {
-	return &Service{db: db, outbox: out, store: store, posts: p, deck: deck, sight: sight, library: library, signer: signer}
+// Service keeps drafts. Safe for concurrent use.
+type Service struct {
+	db       *database.DB
+	outbox   *outbox.Outbox
+	store    *Store
+	posts    *post.Service
+	renderer *render.Renderer
+	policy   *visibility.Policy
+	library  uploads.Library
+	signer   *page.Signer
+}
+
+// NewService returns a service.
+func NewService(d Deps) *Service {
+	return &Service{db: d.DB, outbox: d.Outbox, store: d.Store, posts: d.Posts, renderer: d.Renderer, policy: d.Policy, library: d.Library,
+		signer: d.Signer}
 }
 
 // Save keeps what the author says so far under an id that the client made, and returns the draft with its next version. Photos that
@@ -42,6 +59,9 @@ func NewService(db *database.DB, out *outbox.Outbox, store *Store, p *post.Servi
 func (s *Service) Save(ctx context.Context, author, id uuid.UUID, match etag.Match, said post.Draft) (Shown, error) {
 	saved, err := s.store.Find(ctx, author, id)
 	if err != nil && !errors.Is(err, posts.ErrDraftNotFound) {
+		return Shown{}, err
+	}
+	if err := s.posts.Complete(ctx, author, &said); err != nil {
 		return Shown{}, err
 	}
 	if err := s.posts.Check(ctx, &said, &saved.Said, 0); err != nil {
@@ -111,7 +131,7 @@ func (s *Service) Read(ctx context.Context, author, id uuid.UUID) (Shown, error)
 func (s *Service) List(ctx context.Context, author uuid.UUID, q page.Query) (page.List[Shown], error) {
 	var none page.List[Shown]
 	scope := page.Scope("posts.drafts", author)
-	after := spot{At: card.Start.At, ID: card.Start.ID}
+	after := spot{At: page.Newest.At, ID: page.Newest.ID}
 	if _, err := s.signer.Open(scope, q.Cursor, &after); err != nil {
 		return none, err
 	}
@@ -128,11 +148,11 @@ func (s *Service) List(ctx context.Context, author uuid.UUID, q page.Query) (pag
 }
 
 func (s *Service) show(ctx context.Context, rows []Draft) (map[uuid.UUID]Shown, error) {
-	contents := make(map[uuid.UUID]*card.Content, len(rows))
+	contents := make(map[uuid.UUID]*content.Content, len(rows))
 	for _, d := range rows {
 		contents[d.ID] = d.content()
 	}
-	photos, err := s.deck.Dress(ctx, contents)
+	photos, err := s.renderer.Photos(ctx, contents)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +174,10 @@ func (s *Service) Delete(ctx context.Context, author, id uuid.UUID) error {
 	})
 }
 
-// Publish publishes the author's draft now, as it was saved last, and returns the post: the same one however often it is called.
-// Whoever saves or publishes it at the same time waits.
-func (s *Service) Publish(ctx context.Context, author, id uuid.UUID) (card.Post, error) {
-	var made uuid.UUID
-	err := s.db.InTx(ctx, func(ctx context.Context) error {
+// Publish publishes the author's draft now, as it was saved last, and returns the post's id. Idempotent. Whoever saves or publishes it
+// at the same time waits.
+func (s *Service) Publish(ctx context.Context, author, id uuid.UUID) (made uuid.UUID, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		d, err := s.store.Held(ctx, author, id)
 		if err != nil {
 			return err
@@ -170,10 +189,7 @@ func (s *Service) Publish(ctx context.Context, author, id uuid.UUID) (card.Post,
 		made, err = s.publish(ctx, d)
 		return err
 	})
-	if err != nil {
-		return card.Post{}, err
-	}
-	return s.posts.Read(ctx, author, made)
+	return made, err
 }
 
 // publish makes a post of a locked draft.
@@ -247,8 +263,8 @@ func (s *Service) Due(ctx context.Context, t Publish) error {
 
 // present returns users.ErrSuspended of an author who is locked out.
 func (s *Service) present(ctx context.Context, author uuid.UUID) error {
-	view, err := s.sight.Of(ctx, uuid.Nil, []uuid.UUID{author})
-	if err == nil && !view.Person(author) {
+	relations, err := s.policy.Relations(ctx, uuid.Nil, []uuid.UUID{author})
+	if err == nil && !relations.CanSeePerson(author) {
 		err = users.ErrSuspended
 	}
 	return err

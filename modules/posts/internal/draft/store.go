@@ -6,19 +6,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm"
 
 	"atrium/modules/posts"
 	"atrium/modules/posts/internal/post"
 	"atrium/platform/database"
 )
 
-var faults = database.Faults{}
-
 // Store keeps drafts.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // Lock returns the author's draft, locked until the transaction ends; one that is new has version 0. Somebody else's is
@@ -27,7 +23,7 @@ func (s *Store) Lock(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 	err := s.db.Conn(ctx).Exec(`
 		INSERT INTO post_drafts (id, author_id, said) VALUES (?, ?, '{}') ON CONFLICT DO NOTHING`, id, author).Error
 	if err != nil {
-		return Draft{}, faults.Translate(err, nil)
+		return Draft{}, err
 	}
 	return s.Held(ctx, author, id)
 }
@@ -35,14 +31,14 @@ func (s *Store) Lock(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 // Find returns the author's draft, a published one too, or posts.ErrDraftNotFound.
 func (s *Store) Find(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 	var d Draft
-	err := one(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ?`, id, author).Scan(&d))
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ?`, id, author).Scan(&d), posts.ErrDraftNotFound)
 	return d, err
 }
 
 // Count returns how many drafts the author has, without published ones.
 func (s *Store) Count(ctx context.Context, author uuid.UUID) (n int, err error) {
 	err = s.db.Conn(ctx).Raw(`SELECT count(*) FROM post_drafts WHERE author_id = ? AND post_id IS NULL`, author).Scan(&n).Error
-	return n, faults.Translate(err, nil)
+	return n, err
 }
 
 // Save writes what a locked draft says now, as its next version.
@@ -51,9 +47,9 @@ func (s *Store) Save(ctx context.Context, id uuid.UUID, said post.Draft) error {
 	if err != nil {
 		return err
 	}
-	return one(s.db.Conn(ctx).Exec(`
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
 		UPDATE post_drafts SET said = CAST(? AS jsonb), version = version + 1, problem = NULL, updated_at = clock_timestamp()
-		WHERE id = ?`, string(raw), id))
+		WHERE id = ?`, string(raw), id), posts.ErrDraftNotFound)
 }
 
 // Newest returns the author's drafts after a spot, the one saved last first.
@@ -62,45 +58,38 @@ func (s *Store) Newest(ctx context.Context, author uuid.UUID, after spot, n int)
 	err := s.db.Conn(ctx).Raw(`
 		SELECT * FROM post_drafts WHERE author_id = ? AND post_id IS NULL AND (updated_at, id) < (?, ?)
 		ORDER BY updated_at DESC, id DESC LIMIT ?`, author, after.At, after.ID, n).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // Plan sets when the author's unpublished draft is published; nil: not at all.
 func (s *Store) Plan(ctx context.Context, author, id uuid.UUID, at *time.Time) error {
-	return one(s.db.Conn(ctx).Exec(`
-		UPDATE post_drafts SET publish_at = ?, problem = NULL WHERE id = ? AND author_id = ? AND post_id IS NULL`, at, id, author))
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
+		UPDATE post_drafts SET publish_at = ?, problem = NULL WHERE id = ? AND author_id = ? AND post_id IS NULL`, at, id, author), posts.ErrDraftNotFound)
 }
 
 // Held is Find with the draft locked until the transaction ends.
 func (s *Store) Held(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 	var d Draft
-	err := one(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ? FOR UPDATE`, id, author).Scan(&d))
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`SELECT * FROM post_drafts WHERE id = ? AND author_id = ? FOR UPDATE`, id, author).Scan(&d), posts.ErrDraftNotFound)
 	return d, err
 }
 
 // Give makes a held draft the given post's.
 func (s *Store) Give(ctx context.Context, id, post uuid.UUID) error {
-	return one(s.db.Conn(ctx).Exec(`
-		UPDATE post_drafts SET post_id = ?, said = '{}', publish_at = NULL, problem = NULL WHERE id = ? AND post_id IS NULL`, post, id))
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
+		UPDATE post_drafts SET post_id = ?, said = '{}', publish_at = NULL, problem = NULL WHERE id = ? AND post_id IS NULL`, post, id), posts.ErrDraftNotFound)
 }
 
 // Fail notes why the draft was not published when it was planned, if it still is planned for then.
 func (s *Store) Fail(ctx context.Context, id uuid.UUID, at time.Time, problem string) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`
-		UPDATE post_drafts SET publish_at = NULL, problem = ? WHERE id = ? AND post_id IS NULL AND publish_at = ?`, problem, id, at).Error, nil)
+	return s.db.Conn(ctx).Exec(`
+		UPDATE post_drafts SET publish_at = NULL, problem = ? WHERE id = ? AND post_id IS NULL AND publish_at = ?`, problem, id, at).Error
 }
 
 // Remove deletes the author's unpublished draft, and returns what it was.
 func (s *Store) Remove(ctx context.Context, author, id uuid.UUID) (Draft, error) {
 	var d Draft
-	err := one(s.db.Conn(ctx).Raw(`
-		DELETE FROM post_drafts WHERE id = ? AND author_id = ? AND post_id IS NULL RETURNING *`, id, author).Scan(&d))
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`
+		DELETE FROM post_drafts WHERE id = ? AND author_id = ? AND post_id IS NULL RETURNING *`, id, author).Scan(&d), posts.ErrDraftNotFound)
 	return d, err
-}
-
-func one(done *gorm.DB) error {
-	if done.Error == nil && done.RowsAffected == 0 {
-		return posts.ErrDraftNotFound
-	}
-	return faults.Translate(done.Error, nil)
 }

@@ -1,8 +1,8 @@
 // Package feed is the personal feed: what the people one follows posted, and oneself, the newest first.
 //
 // PostgreSQL is the truth. Redis holds, for each person who reads, the newest entries: ids alone, of everything that was
-// posted, whoever may see it. What is published is written into them (tasks.go); what may be seen is decided at each reading,
-// by card. docs/adr/0040 says why.
+// posted, whoever may see it. What is published is written into them by package timeline; what may be seen is decided at each
+// reading, by package list. docs/adr/0040 says why.
 package feed
 
 import (
@@ -12,43 +12,27 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/list"
+	"atrium/modules/posts/internal/render"
+	"atrium/modules/posts/internal/timeline"
 	"atrium/modules/users"
 	"atrium/platform/cache"
 	"atrium/platform/database"
 	"atrium/platform/page"
 )
 
-const (
-	// keptFor and keptHere are how long the lists of authors whose posts are fetched stay in the caches; a new post drops them.
-	keptFor  = 6 * time.Hour
-	keptHere = time.Minute
-	// pulledAtMost is how many of those lists this process keeps.
-	pulledAtMost = 10_000
-)
-
-// Feed makes feeds.
+// Feed reads feeds. Safe for concurrent use.
 type Feed struct {
-	pushUpTo  int
 	store     *Store
 	graph     users.Graph
-	lister    *card.Lister
-	timelines *card.Timelines
-	pulled    *cache.Space[string, database.IDs]     // all authors whose posts are fetched, under everyone
-	authors   *cache.Space[uuid.UUID, []cache.Entry] // the newest of each of them
+	pager     *list.Pager
+	timelines *timeline.Timelines
+	fanOut    *timeline.FanOut
 }
 
-// everyone is the one key of Feed.pulled.
-const everyone = "all"
-
-// New makes a Feed.
-func New(cfg posts.Config, store *Store, graph users.Graph, lister *card.Lister, timelines *card.Timelines, c *cache.Cache) *Feed {
-	return &Feed{
-		pushUpTo: cfg.PushUpTo, store: store, graph: graph, lister: lister, timelines: timelines,
-		pulled:  cache.NewSpace[string, database.IDs](c, "posts.pulled_authors", keptFor, keptHere, 1),
-		authors: cache.NewSpace[uuid.UUID, []cache.Entry](c, "posts.author", keptFor, keptHere, pulledAtMost),
-	}
+// New returns a Feed.
+func New(store *Store, graph users.Graph, pager *list.Pager, timelines *timeline.Timelines, fanOut *timeline.FanOut) *Feed {
+	return &Feed{store: store, graph: graph, pager: pager, timelines: timelines, fanOut: fanOut}
 }
 
 // MostNew bounds what CountNew counts.
@@ -56,15 +40,15 @@ const MostNew = 100
 
 // Page returns a page of the viewer's feed, without muted people, and where it came from. No post that was there at the
 // first page is shown twice or left out, whatever is published or deleted meanwhile.
-func (f *Feed) Page(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[card.Post], cache.Origin, error) {
+func (f *Feed) Page(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[render.Post], cache.Origin, error) {
 	r, err := f.open(ctx, viewer)
 	if err != nil {
-		return page.List[card.Post]{}, "", err
+		return page.List[render.Post]{}, "", err
 	}
-	list, err := f.lister.Page(ctx, q, card.List{
-		Scope: page.Scope("posts.feed", viewer), Viewer: viewer, Mutes: true, Circle: true, From: r.after, Lost: r.lost,
+	made, err := f.pager.Page(ctx, q, list.List{
+		Scope: page.Scope("posts.feed", viewer), Viewer: viewer, WithoutMuted: true, OnlyFollowed: true, Source: r.after, OnMissing: r.forget,
 	})
-	return list, r.origin, err
+	return made, r.origin, err
 }
 
 // CountNew returns how many posts of others came into the viewer's feed after a moment, at most MostNew.
@@ -73,36 +57,36 @@ func (f *Feed) CountNew(ctx context.Context, viewer uuid.UUID, since time.Time) 
 	if err != nil {
 		return 0, err
 	}
-	return f.lister.Count(ctx, card.List{
-		Viewer: viewer, Mutes: true, Circle: true, Others: true, From: r.until(since), Lost: r.lost,
+	return f.pager.Count(ctx, list.List{
+		Viewer: viewer, WithoutMuted: true, OnlyFollowed: true, WithoutOwn: true, Source: r.until(since), OnMissing: r.forget,
 	}, MostNew)
 }
 
 // reading is one person's feed, being read.
 type reading struct {
-	feed   *Feed
-	viewer uuid.UUID
-	circle users.Circle
-	pulled []uuid.UUID // those of the circle whose posts are fetched
-	origin cache.Origin
+	feed      *Feed
+	viewer    uuid.UUID
+	following users.FollowingSet
+	pulled    []uuid.UUID // those of them whose posts are fetched
+	origin    cache.Origin
 }
 
 func (f *Feed) open(ctx context.Context, viewer uuid.UUID) (*reading, error) {
-	circle, err := f.graph.Circle(ctx, viewer)
+	following, err := f.graph.FollowingSet(ctx, viewer)
 	if err != nil {
 		return nil, err
 	}
-	all, err := f.pulled.Load(ctx, everyone, f.store.pulled)
+	all, err := f.fanOut.Pulled(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &reading{feed: f, viewer: viewer, circle: circle, pulled: shared(all, circle.Following)}, nil
+	return &reading{feed: f, viewer: viewer, following: following, pulled: intersection(all, following.IDs)}, nil
 }
 
-// after is the card.Source: the timeline, and among it what pulled authors posted. Where either ends, the database goes on.
-func (r *reading) after(ctx context.Context, spot card.Spot, n int) ([]card.Spot, error) {
-	from := cache.Entry{At: spot.At, ID: spot.ID}
-	stretch, err := r.feed.timelines.Read(ctx, r.viewer, r.circle.Mark, from, n, r.newest)
+// after is the list.Source: the timeline, and among it what pulled authors posted. Where either ends, the database goes on.
+func (r *reading) after(ctx context.Context, position page.Position, n int) ([]page.Position, error) {
+	from := cache.Entry{At: position.At, ID: position.ID}
+	stretch, err := r.feed.timelines.Read(ctx, r.viewer, r.following.Version, from, n, r.newest)
 	if err != nil {
 		return nil, err
 	}
@@ -121,13 +105,13 @@ func (r *reading) after(ctx context.Context, spot card.Spot, n int) ([]card.Spot
 		}
 		entries = merged(append(entries, more...), n)
 	}
-	return spots(entries), nil
+	return positions(entries), nil
 }
 
 // until is after, down to a moment.
-func (r *reading) until(since time.Time) card.Source {
-	return func(ctx context.Context, spot card.Spot, n int) ([]card.Spot, error) {
-		found, err := r.after(ctx, spot, n)
+func (r *reading) until(since time.Time) list.Source {
+	return func(ctx context.Context, position page.Position, n int) ([]page.Position, error) {
+		found, err := r.after(ctx, position, n)
 		for i, s := range found {
 			if !s.At.After(since) {
 				return found[:i], err
@@ -137,29 +121,29 @@ func (r *reading) until(since time.Time) card.Source {
 	}
 }
 
-// lost has the timeline made anew: it names posts that were purged.
-func (r *reading) lost(ctx context.Context) { r.feed.timelines.Forget(ctx, r.viewer) }
+// forget has the timeline made anew: it names posts that were purged.
+func (r *reading) forget(ctx context.Context) { r.feed.timelines.Forget(ctx, r.viewer) }
 
 // newest reads the top of the feed from the database.
 func (r *reading) newest(ctx context.Context) ([]cache.Entry, error) {
 	return r.feed.store.newest(ctx, r.authors(), top, r.feed.timelines.Most())
 }
 
-func (r *reading) fromDatabase(ctx context.Context, after cache.Entry, n int) ([]card.Spot, error) {
+func (r *reading) fromDatabase(ctx context.Context, after cache.Entry, n int) ([]page.Position, error) {
 	entries, err := r.feed.store.newest(ctx, r.authors(), after, n)
-	return spots(entries), err
+	return positions(entries), err
 }
 
 // top comes before every entry.
-var top = cache.Entry{At: card.Start.At, ID: card.Start.ID}
+var top = cache.Entry{At: page.Newest.At, ID: page.Newest.ID}
 
 func (r *reading) authors() []uuid.UUID {
-	return append(slices.Clone(r.circle.Following), r.viewer)
+	return append(slices.Clone(r.following.IDs), r.viewer)
 }
 
 // fetched returns what the pulled authors posted after an entry. Not whole: some list is cut off too early to tell.
 func (r *reading) fetched(ctx context.Context, after cache.Entry, n int) (entries []cache.Entry, whole bool, err error) {
-	lists, err := r.feed.authors.LoadMany(ctx, r.pulled, r.feed.newestOf)
+	lists, err := r.feed.fanOut.Newest(ctx, r.pulled)
 	if err != nil {
 		return nil, false, err
 	}
@@ -177,10 +161,6 @@ func (r *reading) fetched(ctx context.Context, after cache.Entry, n int) (entrie
 	return entries, true, nil
 }
 
-func (f *Feed) newestOf(ctx context.Context, authors []uuid.UUID) (map[uuid.UUID][]cache.Entry, error) {
-	return f.store.newestOf(ctx, authors, f.timelines.Most())
-}
-
 // merged sorts entries, drops repetitions, and returns the first n.
 func merged(entries []cache.Entry, n int) []cache.Entry {
 	slices.SortFunc(entries, later)
@@ -196,16 +176,16 @@ func later(a, b cache.Entry) int {
 	return slices.Compare(b.ID[:], a.ID[:])
 }
 
-func spots(entries []cache.Entry) []card.Spot {
-	all := make([]card.Spot, len(entries))
+func positions(entries []cache.Entry) []page.Position {
+	all := make([]page.Position, len(entries))
 	for i, e := range entries {
-		all[i] = card.Spot{At: e.At, ID: e.ID}
+		all[i] = page.Position{At: e.At, ID: e.ID}
 	}
 	return all
 }
 
-// shared are the ids of both ascending lists.
-func shared(a, b database.IDs) (both []uuid.UUID) {
+// intersection returns the ids that are in both ascending lists.
+func intersection(a, b database.IDs) (both []uuid.UUID) {
 	if len(a) > len(b) {
 		a, b = b, a
 	}

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/render"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
 	"atrium/platform/page"
@@ -14,15 +14,18 @@ import (
 // HTTP serves the feed.
 type HTTP struct{ feed *Feed }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(f *Feed) *HTTP { return &HTTP{feed: f} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed", Name: "read-feed",
-		Summary: "Posts of those one follows and one's own, newest first"}, h.page)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed/new-count", Name: "count-new-in-feed",
-		Summary: "How many posts of others came into the feed since a moment"}, h.countNew)
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed", Name: "get-feed",
+		Summary: "Lists the posts of those whom the caller follows and the caller's own, newest first"}, h.page)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed/new-count", Name: "count-new-posts",
+		Summary: "Counts the posts of others that came into the feed since a moment"}, h.countNew)
 }
 
 type pageRequest struct{ page.Query }
@@ -36,10 +39,13 @@ type NewCount struct {
 	Count int `json:"count" doc:"at most 100: then there may be more"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (NewCount) SchemaName() string { return "NewPostCount" }
+
 // pageAnswer says too where the page came from.
 type pageAnswer struct {
 	Cache string `header:"X-Cache" enum:"hit,miss,bypass" doc:"whether the feed was ready, was made for this page, or came around the cache"`
-	Body  page.List[card.Post]
+	Body  page.List[render.Post]
 }
 
 func (h *HTTP) page(ctx context.Context, in *pageRequest) (*pageAnswer, error) {

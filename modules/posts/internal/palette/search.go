@@ -6,7 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/list"
+	"atrium/platform/page"
 )
 
 // Query is what to look for.
@@ -41,17 +42,16 @@ func (r reach) complete() int {
 // Search finds posts by the colours of their photos.
 type Search struct{ store *Store }
 
-// NewSearch makes a Search.
 func NewSearch(store *Store) *Search { return &Search{store: store} }
 
 // Source lists public posts that the query finds, the nearest first, and among those that the eye does not tell apart those with
 // most of the colour. A post's place depends on its photos alone, so no page repeats or misses one, whatever happens meanwhile.
-func (s *Search) Source(q Query) card.Source {
-	return func(ctx context.Context, after card.Spot, n int) ([]card.Spot, error) {
+func (s *Search) Source(q Query) list.Source {
+	return func(ctx context.Context, after page.Position, n int) ([]page.Position, error) {
 		matches, err := s.Nearest(ctx, q, Match{Post: after.ID, Rank: after.Rank - 1}, n)
-		spots := make([]card.Spot, len(matches))
+		spots := make([]page.Position, len(matches))
 		for i, m := range matches {
-			spots[i] = card.Spot{ID: m.Post, Rank: m.Rank + 1} // 0 is the start of a list
+			spots[i] = page.Position{ID: m.Post, Rank: m.Rank + 1} // 0 is the start of a list
 		}
 		return spots, err
 	}

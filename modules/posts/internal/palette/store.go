@@ -12,12 +12,9 @@ import (
 	"atrium/platform/database"
 )
 
-var faults = database.Faults{}
-
 // Store keeps the palettes of public posts.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // mostCells is how many looks into the index cost as much as reading everything.
@@ -48,11 +45,12 @@ func (s *Store) lookUp(ctx context.Context, cells []int32, others [][]int32, q Q
 		query += " AND p.post_id IN (SELECT id FROM posts WHERE deleted_at IS NULL AND visibility = 'public' AND " + condition + ")"
 		values = append(values, words...)
 	}
-	rows, err := s.db.Conn(ctx).Raw(query, values...).Rows()
+	conn := s.db.Conn(ctx).Raw(query, values...)
+	rows, err := conn.Rows()
 	if err != nil {
-		return faults.Translate(err, nil)
+		return err
 	}
-	defer func() { err = faults.Translate(errors.Join(err, rows.Close()), nil) }()
+	defer func() { err = conn.AddError(errors.Join(err, rows.Close())) }() // so that it is translated, as GORM's own are
 	var post uuid.UUID
 	var tones sql.RawBytes
 	for rows.Next() {
@@ -72,7 +70,7 @@ func (s *Store) Palettes(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 	for _, row := range rows {
 		palettes[row.PostID] = append(palettes[row.PostID], decode(row.Tones))
 	}
-	return palettes, faults.Translate(err, nil)
+	return palettes, err
 }
 
 // subject is a post whose palettes are to be kept, or no more.
@@ -89,7 +87,7 @@ func (s *Store) lock(ctx context.Context, ids []uuid.UUID) ([]subject, error) {
 	err := s.db.Conn(ctx).Raw(`
 		SELECT id, visibility, deleted_at IS NOT NULL AS deleted, room, style FROM posts
 		WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE`, database.Array(ids)).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // place is a photo on a post.
@@ -99,7 +97,7 @@ type place struct{ PhotoID, PostID uuid.UUID }
 func (s *Store) photos(ctx context.Context, ids []uuid.UUID) ([]place, error) {
 	var rows []place
 	err := s.db.Conn(ctx).Raw(`SELECT photo_id, post_id FROM post_images WHERE post_id = ANY(?)`, database.Array(ids)).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // Photo is a row of post_palettes.
@@ -120,7 +118,7 @@ func (s *Store) replace(ctx context.Context, ids []uuid.UUID, photos []Photo) er
 	if err == nil && len(photos) > 0 {
 		err = s.db.Conn(ctx).CreateInBatches(photos, 1000).Error
 	}
-	return faults.Translate(err, nil)
+	return err
 }
 
 // walk is how far the search for what is missing has come.
@@ -132,20 +130,20 @@ type walk struct {
 // resume reads how far the walk has come, and keeps others from walking until the transaction ends.
 func (s *Store) resume(ctx context.Context) (w walk, err error) {
 	err = s.db.Conn(ctx).Raw(`SELECT after, ended_at FROM post_palette_walk FOR UPDATE`).Scan(&w).Error
-	return w, faults.Translate(err, nil)
+	return w, err
 }
 
 // progress writes down how far the walk has come; ended: to the end of all posts, so that it begins anew.
 func (s *Store) progress(ctx context.Context, after uuid.UUID, ended bool) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`
-		UPDATE post_palette_walk SET after = ?, ended_at = CASE WHEN ? THEN clock_timestamp() END`, after, ended).Error, nil)
+	return s.db.Conn(ctx).Exec(`
+		UPDATE post_palette_walk SET after = ?, ended_at = CASE WHEN ? THEN clock_timestamp() END`, after, ended).Error
 }
 
 // next returns up to n posts after one, by id.
 func (s *Store) next(ctx context.Context, after uuid.UUID, n int) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
 	err := s.db.Conn(ctx).Raw(`SELECT id FROM posts WHERE id > ? ORDER BY id LIMIT ?`, after, n).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
+	return ids, err
 }
 
 // outdated returns those of the posts whose photos are not those that palettes are kept of, or that are kept with another room or style.
@@ -163,5 +161,5 @@ func (s *Store) outdated(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, err
 		LEFT JOIN posts p ON p.id = k.post_id AND p.visibility = 'public' AND p.deleted_at IS NULL
 		WHERE k.post_id = ANY(@ids) AND (i.photo_id IS NULL OR p.id IS NULL)
 		ORDER BY 1`, map[string]any{"ids": database.Array(ids)}).Scan(&found).Error
-	return found, faults.Translate(err, nil)
+	return found, err
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/render"
+	"atrium/modules/posts/internal/viewcount"
 	"atrium/platform/etag"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
@@ -17,34 +19,46 @@ import (
 )
 
 // HTTP serves posts.
-type HTTP struct{ posts *Service }
+type HTTP struct {
+	posts    *Service
+	renderer *render.Renderer
+	views    *viewcount.Counter
+}
 
-// NewHTTP makes an HTTP.
-func NewHTTP(s *Service) *HTTP { return &HTTP{posts: s} }
+func NewHTTP(s *Service, renderer *render.Renderer, views *viewcount.Counter) *HTTP {
+	return &HTTP{posts: s, renderer: renderer, views: views}
+}
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/posts", Name: "create-post", Status: http.StatusCreated,
-		Summary: "Publish a post: 1 to 10 photos with pins"}, h.create)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}", Name: "read-post", Access: httpserver.Open,
-		Summary: "A post"}, h.read)
+		Summary: "Creates a post: 1 to 10 photos with pins"}, h.create)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}", Name: "get-post", Access: httpserver.Open,
+		Summary: "Returns a post"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/posts/{id}", Name: "edit-post",
-		Summary: "Edit one's own post; a list of photos replaces the list that was"}, h.edit)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/history", Name: "list-post-history",
-		Summary: "What one's own post said before each edit, newest first"}, h.history)
+		Summary: "Changes one of the caller's posts; a list of photos replaces the list that was"}, h.edit)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/history", Name: "list-post-revisions",
+		Summary: "Lists what one of the caller's posts said before each edit, newest first"}, h.history)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/posts/{id}", Name: "delete-post",
-		Summary: "Delete one's own post; it can be restored for a while"}, h.delete)
+		Summary: "Deletes one of the caller's posts; it can be restored for a while"}, h.delete)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/posts/{id}/restore", Name: "restore-post",
-		Summary: "Bring a deleted post back as it was"}, h.restore)
+		Summary: "Restores a deleted post as it was"}, h.restore)
 }
 
 // DraftPhoto is a photo in a request: a finished upload of the author, or a photo that the post has.
 type DraftPhoto struct {
-	UploadID   uuid.UUID   `json:"upload_id"`
-	Alt        *string     `json:"alt,omitempty" doc:"what is to be seen, for those who cannot; at most 1,000 characters"`
-	FocalPoint *card.Point `json:"focal_point,omitempty" doc:"what to keep in view where the photo is cropped"`
-	Pins       []DraftPin  `json:"pins,omitempty" maxItems:"20" nullable:"false"`
+	UploadID   uuid.UUID      `json:"upload_id"`
+	Alt        *string        `json:"alt,omitempty" doc:"what is to be seen, for those who cannot; at most 1,000 characters"`
+	FocalPoint *content.Point `json:"focal_point,omitempty" doc:"what to keep in view where the photo is cropped"`
+	Pins       []DraftPin     `json:"pins,omitempty" maxItems:"20" nullable:"false"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (DraftPhoto) SchemaName() string { return "PostPhotoInput" }
 
 // DraftPin is a pin in a request.
 type DraftPin struct {
@@ -54,11 +68,14 @@ type DraftPin struct {
 	Label     string     `json:"label,omitempty" example:"Lounge chair" doc:"at most 100 characters"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (DraftPin) SchemaName() string { return "PostPinInput" }
+
 // Traits is what a request says about a post besides its caption and photos.
 type Traits struct {
 	Room          *string `json:"room,omitempty" example:"living" doc:"one of the rooms in GET /v1/config"`
 	Style         *string `json:"style,omitempty" example:"japandi" doc:"one of the styles in GET /v1/config"`
-	Visibility    string  `json:"visibility,omitempty" enum:"public,followers,private" default:"public"`
+	Visibility    string  `json:"visibility,omitempty" enum:"public,followers,private" doc:"without: default_visibility of the author's settings"`
 	CountsHidden  bool    `json:"counts_hidden,omitempty" doc:"keeps the figures of likes and saves, and who likes it, to the author"`
 	CommentPolicy string  `json:"comment_policy,omitempty" enum:"everyone,followers,off" default:"everyone" doc:"who may comment, besides the author"`
 }
@@ -118,29 +135,35 @@ func (clearable) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Nullable: true}
 }
 
-func (h *HTTP) create(ctx context.Context, in *createRequest) (*httpserver.Answer[card.Post], error) {
-	made, err := h.posts.Create(ctx, identity.From(ctx).UserID, in.Body.Draft(in.Body.Caption, in.Body.Photos))
+func (h *HTTP) create(ctx context.Context, in *createRequest) (*httpserver.Answer[render.Post], error) {
+	author := identity.From(ctx).UserID
+	id, err := h.posts.Create(ctx, author, in.Body.Draft(in.Body.Caption, in.Body.Photos))
 	if err != nil {
 		return nil, err
 	}
-	answer := answer(made)
-	answer.Location = "/v1/posts/" + made.ID.String()
+	answer, err := h.answer(ctx, author, id)
+	if err != nil {
+		return nil, err
+	}
+	answer.Location = "/v1/posts/" + id.String()
 	return answer, nil
 }
 
-func (h *HTTP) read(ctx context.Context, in *postRequest) (*httpserver.Answer[card.Post], error) {
+func (h *HTTP) read(ctx context.Context, in *postRequest) (*httpserver.Answer[render.Post], error) {
 	id, err := httpserver.PathID(in.ID, posts.ErrNotFound)
 	if err != nil {
 		return nil, err
 	}
-	post, err := h.posts.Read(ctx, identity.From(ctx).UserID, id)
+	viewer := identity.From(ctx).UserID
+	answer, err := h.answer(ctx, viewer, id)
 	if err != nil {
 		return nil, err
 	}
-	return answer(post), nil
+	h.views.Seen(viewer, answer.Body.Author.ID, id)
+	return answer, nil
 }
 
-func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[card.Post], error) {
+func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[render.Post], error) {
 	id, err := httpserver.PathID(in.ID, posts.ErrNotFound)
 	if err != nil {
 		return nil, err
@@ -155,11 +178,11 @@ func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[ca
 		photos := toPhotos(*in.Body.Photos)
 		edit.Photos = &photos
 	}
-	post, err := h.posts.Edit(ctx, identity.From(ctx).UserID, id, match, edit)
-	if err != nil {
+	author := identity.From(ctx).UserID
+	if err := h.posts.Edit(ctx, author, id, match, edit); err != nil {
 		return nil, err
 	}
-	return answer(post), nil
+	return h.answer(ctx, author, id)
 }
 
 func (h *HTTP) history(ctx context.Context, in *historyRequest) (*httpserver.Answer[page.List[Revision]], error) {
@@ -182,29 +205,34 @@ func (h *HTTP) delete(ctx context.Context, in *postRequest) (*httpserver.Empty, 
 	return &httpserver.Empty{}, h.posts.Delete(ctx, identity.From(ctx).UserID, id)
 }
 
-func (h *HTTP) restore(ctx context.Context, in *postRequest) (*httpserver.Answer[card.Post], error) {
+func (h *HTTP) restore(ctx context.Context, in *postRequest) (*httpserver.Answer[render.Post], error) {
 	id, err := httpserver.PathID(in.ID, posts.ErrNotFound)
 	if err != nil {
 		return nil, err
 	}
-	post, err := h.posts.Restore(ctx, identity.From(ctx).UserID, id)
-	if err != nil {
+	author := identity.From(ctx).UserID
+	if err := h.posts.Restore(ctx, author, id); err != nil {
 		return nil, err
 	}
-	return answer(post), nil
+	return h.answer(ctx, author, id)
 }
 
-func toPhotos(drafts []DraftPhoto) []card.Photo {
-	photos := make([]card.Photo, len(drafts))
+func toPhotos(drafts []DraftPhoto) []content.Photo {
+	photos := make([]content.Photo, len(drafts))
 	for i, d := range drafts {
-		photos[i] = card.Photo{ID: d.UploadID, Alt: d.Alt, Focal: d.FocalPoint, Pins: make([]card.Pin, len(d.Pins))}
+		photos[i] = content.Photo{ID: d.UploadID, Alt: d.Alt, Focal: d.FocalPoint, Pins: make([]content.Pin, len(d.Pins))}
 		for j, pin := range d.Pins {
-			photos[i].Pins[j] = card.Pin{X: pin.X, Y: pin.Y, Label: pin.Label, ProductID: pin.ProductID}
+			photos[i].Pins[j] = content.Pin{X: pin.X, Y: pin.Y, Label: pin.Label, ProductID: pin.ProductID}
 		}
 	}
 	return photos
 }
 
-func answer(p card.Post) *httpserver.Answer[card.Post] {
-	return &httpserver.Answer[card.Post]{ETag: etag.Format(p.Version), Body: p}
+// answer reads a post as the viewer sees it, or returns posts.ErrNotFound.
+func (h *HTTP) answer(ctx context.Context, viewer, id uuid.UUID) (*httpserver.Answer[render.Post], error) {
+	post, err := h.renderer.Post(ctx, viewer, id)
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[render.Post]{ETag: etag.Format(post.Version), Body: post}, nil
 }

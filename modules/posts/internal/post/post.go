@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 	"atrium/modules/posts/internal/words"
 	"atrium/platform/fault"
+	"atrium/platform/text"
 )
 
 // The bounds of a post. Texts are measured in characters as people see them.
@@ -32,6 +33,7 @@ type Post struct {
 	Visibility    string
 	CountsHidden  bool
 	CommentPolicy string
+	Search        string // the caption's terms, folded
 }
 
 // Image is a photo's place in a post.
@@ -63,7 +65,8 @@ func (Pin) TableName() string { return "post_product_tags" }
 // Tag is a hashtag of a post's caption.
 type Tag struct {
 	PostID   uuid.UUID
-	Tag      string
+	Tag      string // folded
+	Shown    string // as typed
 	Position int
 }
 
@@ -72,14 +75,17 @@ func (Tag) TableName() string { return "post_tags" }
 
 // Draft is what an author wants to say. As JSON it is kept in drafts and revisions.
 type Draft struct {
-	Caption       string       `json:"caption"`
-	Room          *string      `json:"room"`
-	Style         *string      `json:"style"`
-	Visibility    string       `json:"visibility"`
-	CountsHidden  bool         `json:"counts_hidden"`
-	CommentPolicy string       `json:"comment_policy"`
-	Photos        []card.Photo `json:"photos"`
+	Caption       string          `json:"caption"`
+	Room          *string         `json:"room"`
+	Style         *string         `json:"style"`
+	Visibility    string          `json:"visibility"`
+	CountsHidden  bool            `json:"counts_hidden"`
+	CommentPolicy string          `json:"comment_policy"`
+	Photos        []content.Photo `json:"photos"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Draft) SchemaName() string { return "PostContent" }
 
 // Edit changes a draft; nil leaves things as they are.
 type Edit struct {
@@ -89,11 +95,11 @@ type Edit struct {
 	Visibility    *string
 	CountsHidden  *bool
 	CommentPolicy *string
-	Photos        *[]card.Photo
+	Photos        *[]content.Photo
 }
 
 // photos returns the photos that the edit asks for; none where it leaves them as they are.
-func (e Edit) photos() []card.Photo {
+func (e Edit) photos() []content.Photo {
 	if e.Photos == nil {
 		return nil
 	}
@@ -133,7 +139,7 @@ type rules struct {
 	products      func(id uuid.UUID) bool // may be pinned
 }
 
-// check tidies the draft's texts and returns posts.ErrInvalid with everything that is wrong.
+// check cleans the draft's texts and returns posts.ErrInvalid with everything that is wrong.
 func (r rules) check(d *Draft) error {
 	var wrong []fault.Field
 	report := func(pointer, detail string) {
@@ -141,12 +147,16 @@ func (r rules) check(d *Draft) error {
 			wrong = append(wrong, fault.Field{Pointer: pointer, Detail: detail})
 		}
 	}
-	tidy := func(text *string, limit int, pointer string) {
-		tidied, detail := words.Tidy(*text, limit)
-		*text = tidied
-		report(pointer, detail)
+	clean := func(written *string, limit int, pointer string) {
+		line, err := text.Line(*written, limit)
+		if *written = line; err != nil {
+			report(pointer, err.Error())
+		}
 	}
-	tidy(&d.Caption, maxCaption, "/body/caption")
+	caption, err := text.Block(d.Caption, maxCaption)
+	if d.Caption = caption; err != nil {
+		report("/body/caption", err.Error())
+	}
 	report("/body/room", unlisted(d.Room, r.rooms))
 	report("/body/style", unlisted(d.Style, r.styles))
 	report("/body/visibility", unlisted(&d.Visibility, []string{posts.Public, posts.Followers, posts.Private}))
@@ -162,9 +172,9 @@ func (r rules) check(d *Draft) error {
 		}
 		used[photo.ID] = true
 		if photo.Alt != nil {
-			tidy(photo.Alt, maxAlt, pointer+"/alt")
+			clean(photo.Alt, maxAlt, pointer+"/alt")
 		}
-		r.checkPins(photo.Pins, pointer, tidy, report)
+		r.checkPins(photo.Pins, pointer, clean, report)
 	}
 	if len(wrong) > 0 {
 		return fault.Invalid(posts.ErrInvalid.Code, posts.ErrInvalid.Message, wrong...)
@@ -172,7 +182,7 @@ func (r rules) check(d *Draft) error {
 	return nil
 }
 
-func (r rules) checkPins(pins []card.Pin, pointer string, tidy func(*string, int, string), report func(pointer, detail string)) {
+func (r rules) checkPins(pins []content.Pin, pointer string, clean func(*string, int, string), report func(pointer, detail string)) {
 	if len(pins) > maxPins {
 		report(pointer+"/pins", fmt.Sprintf("a photo has at most %d pins", maxPins))
 	}
@@ -184,7 +194,7 @@ func (r rules) checkPins(pins []card.Pin, pointer string, tidy func(*string, int
 		if !(pin.Y >= 0 && pin.Y <= 1) {
 			report(at+"/y", "must be between 0 and 1")
 		}
-		tidy(&pin.Label, maxLabel, at+"/label")
+		clean(&pin.Label, maxLabel, at+"/label")
 		if pin.ProductID != nil && !r.products(*pin.ProductID) {
 			report(at+"/product_id", "there is no such product")
 		}
@@ -201,7 +211,7 @@ func unlisted(value *string, list []string) string {
 // row returns the post that says what the draft says.
 func (d Draft) row(id, author uuid.UUID) Post {
 	return Post{ID: id, AuthorID: author, Caption: d.Caption, Room: d.Room, Style: d.Style, Visibility: d.Visibility,
-		CountsHidden: d.CountsHidden, CommentPolicy: d.CommentPolicy}
+		CountsHidden: d.CountsHidden, CommentPolicy: d.CommentPolicy, Search: words.SearchText(d.Caption)}
 }
 
 // parts returns what the draft writes beside the post's row.
@@ -216,20 +226,25 @@ func (d Draft) parts(id uuid.UUID) (images []Image, pins []Pin, tags []Tag) {
 			pins = append(pins, Pin{PostID: id, PhotoID: photo.ID, Position: j, X: pin.X, Y: pin.Y, ProductID: pin.ProductID, Label: pin.Label})
 		}
 	}
-	for i, tag := range words.Tags(d.Caption) {
-		tags = append(tags, Tag{PostID: id, Tag: tag, Position: i})
+	return images, pins, tagsOf(id, d.Caption)
+}
+
+// tagsOf returns the rows of a caption's hashtags.
+func tagsOf(id uuid.UUID, caption string) (tags []Tag) {
+	for i, tag := range text.Tags(caption) {
+		tags = append(tags, Tag{PostID: id, Tag: tag.Key, Shown: tag.Text, Position: i})
 	}
-	return images, pins, tags
+	return tags
 }
 
 // draftOf returns what a post says now.
-func draftOf(c *card.Content) Draft {
+func draftOf(c *content.Content) Draft {
 	return Draft{Caption: c.Caption, Room: c.Room, Style: c.Style, Visibility: c.Visibility,
 		CountsHidden: c.CountsHidden, CommentPolicy: c.CommentPolicy, Photos: c.Photos}
 }
 
 // PhotoIDs returns the photos in their order.
-func PhotoIDs(photos []card.Photo) []uuid.UUID {
+func PhotoIDs(photos []content.Photo) []uuid.UUID {
 	ids := make([]uuid.UUID, len(photos))
 	for i, p := range photos {
 		ids[i] = p.ID
@@ -249,7 +264,7 @@ func Without(ids, others []uuid.UUID) []uuid.UUID {
 }
 
 // pinned returns the products pinned on the photos, each once.
-func pinned(photos []card.Photo) []uuid.UUID {
+func pinned(photos []content.Photo) []uuid.UUID {
 	var ids []uuid.UUID
 	for _, photo := range photos {
 		for _, pin := range photo.Pins {

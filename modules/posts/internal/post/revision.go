@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 )
 
 // maxRevisions bounds what is kept of one post's past: the newest.
@@ -19,17 +19,20 @@ type Revision struct {
 	WrittenAt time.Time `json:"written_at" doc:"when the author wrote it"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Revision) SchemaName() string { return "PostRevision" }
+
 // Keep notes what a locked post says before it is edited, and forgets what is older than the newest hundred.
-func (s *Store) Keep(ctx context.Context, now *card.Content) error {
+func (s *Store) Keep(ctx context.Context, now *content.Content) error {
 	row := struct {
 		PostID uuid.UUID
 		Revision
 	}{PostID: now.ID, Revision: Revision{Version: now.Version, Said: draftOf(now), WrittenAt: now.UpdatedAt}}
 	if err := s.db.Conn(ctx).Table("post_revisions").Create(&row).Error; err != nil {
-		return faults.Translate(err, nil)
+		return err
 	}
-	return faults.Translate(s.db.Conn(ctx).Exec(
-		`DELETE FROM post_revisions WHERE post_id = ? AND version <= ?`, now.ID, now.Version-maxRevisions).Error, nil)
+	return s.db.Conn(ctx).Exec(
+		`DELETE FROM post_revisions WHERE post_id = ? AND version <= ?`, now.ID, now.Version-maxRevisions).Error
 }
 
 // Revisions returns what a post said in versions below one, the newest first.
@@ -38,7 +41,7 @@ func (s *Store) Revisions(ctx context.Context, post uuid.UUID, below int64, n in
 	err := s.db.Conn(ctx).Raw(`
 		SELECT version, said, written_at FROM post_revisions WHERE post_id = ? AND version < ?
 		ORDER BY version DESC LIMIT ?`, post, below, n).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }
 
 // Owned returns posts.ErrNotFound unless the author's post is there.

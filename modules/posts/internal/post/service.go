@@ -11,8 +11,9 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/posts"
-	"atrium/modules/posts/internal/card"
-	"atrium/modules/posts/internal/view"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/timeline"
+	"atrium/modules/posts/internal/visibility"
 	"atrium/modules/posts/internal/words"
 	"atrium/modules/products"
 	"atrium/modules/uploads"
@@ -23,52 +24,77 @@ import (
 	"atrium/platform/idempotency"
 	"atrium/platform/outbox"
 	"atrium/platform/page"
+	"atrium/platform/plug"
 )
 
-// Service is what can be done with posts.
+// Deps is what a Service needs.
+type Deps struct {
+	plug.In
+
+	Config       posts.Config
+	DB           *database.DB
+	Outbox       *outbox.Outbox
+	Store        *Store
+	ContentStore *content.Store
+	Contents     *content.Cache
+	Policy       *visibility.Policy
+	Timelines    *timeline.Timelines
+	People       users.Directory
+	Counters     users.Counters
+	Library      uploads.Library
+	Catalogue    products.Catalogue
+	Signer       *page.Signer
+}
+
+// Service writes posts. Safe for concurrent use.
 type Service struct {
-	cfg       posts.Config
-	db        *database.DB
-	outbox    *outbox.Outbox
-	store     *Store
-	cards     *card.Store
-	deck      *card.Deck
-	sight     *card.Sight
-	people    users.Directory
-	tally     users.Tally
-	library   uploads.Library
-	catalogue products.Catalogue
-	views     *view.Counter
-	signer    *page.Signer
+	cfg          posts.Config
+	db           *database.DB
+	outbox       *outbox.Outbox
+	store        *Store
+	contentStore *content.Store
+	contents     *content.Cache
+	policy       *visibility.Policy
+	timelines    *timeline.Timelines
+	people       users.Directory
+	counters     users.Counters
+	library      uploads.Library
+	catalogue    products.Catalogue
+	signer       *page.Signer
 }
 
-// NewService makes a Service.
-func NewService(cfg posts.Config, db *database.DB, out *outbox.Outbox, store *Store, cards *card.Store, deck *card.Deck, sight *card.Sight,
-	people users.Directory, tally users.Tally, library uploads.Library, catalogue products.Catalogue, views *view.Counter,
-	signer *page.Signer) *Service {
-	return &Service{cfg: cfg, db: db, outbox: out, store: store, cards: cards, deck: deck, sight: sight,
-		people: people, tally: tally, library: library, catalogue: catalogue, views: views, signer: signer}
+// NewService returns a service.
+func NewService(d Deps) *Service {
+	return &Service{cfg: d.Config, db: d.DB, outbox: d.Outbox, store: d.Store, contentStore: d.ContentStore, contents: d.Contents,
+		policy: d.Policy, timelines: d.Timelines, people: d.People, counters: d.Counters, library: d.Library, catalogue: d.Catalogue, signer: d.Signer}
 }
 
-// Create publishes a post. All of its photos become used, or nothing happens.
-func (s *Service) Create(ctx context.Context, author uuid.UUID, d Draft) (card.Post, error) {
+// Create publishes a post and returns its id. All of its photos become used, or nothing happens.
+func (s *Service) Create(ctx context.Context, author uuid.UUID, d Draft) (uuid.UUID, error) {
 	if made, ok := idempotency.Attached(ctx); ok {
-		return s.deck.Read(ctx, author, made)
+		return made, nil
+	}
+	if err := s.Complete(ctx, author, &d); err != nil {
+		return uuid.Nil, err
 	}
 	p, err := s.Prepare(ctx, author, d, nil)
 	if err != nil {
-		return card.Post{}, err
+		return uuid.Nil, err
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context) error {
+	return p.ID, s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.Publish(ctx, p); err != nil {
 			return err
 		}
 		return idempotency.Attach(ctx, p.ID)
 	})
-	if err != nil {
-		return card.Post{}, err
+}
+
+// Complete fills in what a draft leaves to its author's settings.
+func (s *Service) Complete(ctx context.Context, author uuid.UUID, d *Draft) (err error) {
+	if d.Visibility == "" {
+		d.Visibility, err = s.people.DefaultVisibility(ctx, author)
 	}
-	return s.deck.Read(ctx, author, p.ID)
+	return err
 }
 
 // Publication is a post that may be published: everything about it was checked.
@@ -98,7 +124,7 @@ func (s *Service) Prepare(ctx context.Context, author uuid.UUID, d Draft, saved 
 	if err != nil {
 		return Publication{}, err
 	}
-	p := Publication{ID: uuid.Must(uuid.NewV7()), author: author, draft: d, mentioned: mentioned, audience: audience(d.Visibility, private)}
+	p := Publication{ID: uuid.Must(uuid.NewV7()), author: author, draft: d, mentioned: mentioned, audience: visibility.PhotoAudience(d.Visibility, private)}
 	if saved != nil {
 		p.held = PhotoIDs(saved.Photos)
 	}
@@ -119,33 +145,24 @@ func (s *Service) Publish(ctx context.Context, p Publication) error {
 	if err := s.store.Insert(ctx, p.ID, p.author, p.draft); err != nil {
 		return err
 	}
-	if err := s.tally.AddPosts(ctx, p.author, 1); err != nil {
+	if err := s.counters.AddPosts(ctx, p.author, 1); err != nil {
 		return err
 	}
-	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Appeared(ctx, p.author) })
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.timelines.Forget(ctx, p.author) })
 	return s.outbox.Publish(ctx, posts.Published{PostID: p.ID, AuthorID: p.author, Visibility: p.draft.Visibility, Mentioned: p.mentioned})
 }
 
-// Read returns the post if the viewer (uuid.Nil: nobody) may see it, else posts.ErrNotFound.
-func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID) (card.Post, error) {
-	post, err := s.deck.Read(ctx, viewer, id)
-	if err == nil {
-		s.views.Seen(viewer, post.Author.ID, id)
-	}
-	return post, err
-}
-
-// Edit changes the author's own post. Photos that it loses are given up.
-func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Match, e Edit) (card.Post, error) {
+// Edit changes the author's own post. Photos that it loses are released. posts.ErrNotFound where the author has no such post.
+func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Match, e Edit) error {
 	known, err := s.catalogue.Refs(ctx, pinned(e.photos()))
 	if err != nil {
-		return card.Post{}, err
+		return err
 	}
 	private, err := s.private(ctx, author)
 	if err != nil {
-		return card.Post{}, err
+		return err
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
 		version, err := s.store.Lock(ctx, author, id)
 		if err != nil {
 			return err
@@ -153,27 +170,23 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 		if err := match.Check(version); err != nil {
 			return err
 		}
-		now, err := s.cards.Contents(ctx, []uuid.UUID{id})
+		now, err := s.contentStore.Contents(ctx, []uuid.UUID{id})
 		if err != nil {
 			return err
 		}
 		return s.rewrite(ctx, author, now[id], e, known, private)
 	})
-	if err != nil {
-		return card.Post{}, err
-	}
-	return s.deck.Read(ctx, author, id)
 }
 
 // rewrite applies an edit to a locked post. What was pinned stays allowed, even where the product is gone.
-func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *card.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
+func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *content.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
 	d := e.onto(draftOf(now))
 	old := pinned(now.Photos)
 	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
 		return err
 	}
 	before, after := PhotoIDs(now.Photos), PhotoIDs(d.Photos)
-	if err := s.Claim(ctx, author, after, before, audience(d.Visibility, private)); err != nil {
+	if err := s.Claim(ctx, author, after, before, visibility.PhotoAudience(d.Visibility, private)); err != nil {
 		return err
 	}
 	if err := s.store.Keep(ctx, now); err != nil {
@@ -185,9 +198,9 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *card.Conte
 	if err := s.library.Release(ctx, Without(before, after)); err != nil {
 		return err
 	}
-	s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, now.ID) })
+	s.contents.Drop(ctx, now.ID)
 	if d.Visibility != now.Visibility {
-		if err := s.library.SetAudience(ctx, after, audience(d.Visibility, private)); err != nil {
+		if err := s.library.SetAudience(ctx, after, visibility.PhotoAudience(d.Visibility, private)); err != nil {
 			return err
 		}
 	}
@@ -195,7 +208,7 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *card.Conte
 }
 
 // tellEdited publishes that a post says something else now.
-func (s *Service) tellEdited(ctx context.Context, author uuid.UUID, before *card.Content, d Draft) (err error) {
+func (s *Service) tellEdited(ctx context.Context, author uuid.UUID, before *content.Content, d Draft) (err error) {
 	event := posts.Edited{PostID: before.ID, AuthorID: author, Visibility: d.Visibility}
 	if d.Caption != before.Caption || d.Visibility != before.Visibility {
 		if event.Mentioned, err = words.Mentioned(ctx, s.people, author, d.Caption); err != nil {
@@ -240,29 +253,25 @@ func (s *Service) Delete(ctx context.Context, author, id uuid.UUID) error {
 }
 
 // Restore brings the author's own post back as it was, if it was deleted at most the undo window ago. One that is there is no error.
-func (s *Service) Restore(ctx context.Context, author, id uuid.UUID) (card.Post, error) {
+func (s *Service) Restore(ctx context.Context, author, id uuid.UUID) error {
 	private, err := s.private(ctx, author)
 	if err != nil {
-		return card.Post{}, err
+		return err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		visibility, err := s.store.Restore(ctx, author, id, s.cfg.UndoWindow)
+		was, err := s.store.Restore(ctx, author, id, s.cfg.UndoWindow)
 		if err != nil {
 			return err
 		}
-		if err := s.moved(ctx, author, id, 1, audience(visibility, private)); err != nil {
+		if err := s.moved(ctx, author, id, 1, visibility.PhotoAudience(was, private)); err != nil {
 			return err
 		}
 		return s.outbox.Publish(ctx, posts.Restored{PostID: id, AuthorID: author})
 	})
-	if err != nil && !errors.Is(err, posts.ErrNotFound) {
-		return card.Post{}, err
+	if !errors.Is(err, posts.ErrNotFound) {
+		return err
 	}
-	post, err := s.deck.Read(ctx, author, id)
-	if err == nil && post.Author.ID != author {
-		return card.Post{}, posts.ErrNotFound
-	}
-	return post, err
+	return s.store.Owned(ctx, author, id)
 }
 
 // moved does what deleting and restoring have in common: the figure on the profile, who may open the photos, and the cache.
@@ -274,11 +283,9 @@ func (s *Service) moved(ctx context.Context, author, id uuid.UUID, delta int, au
 	if err := s.library.SetAudience(ctx, photos, audience); err != nil {
 		return err
 	}
-	s.db.AfterCommit(ctx, func(ctx context.Context) {
-		s.deck.Drop(ctx, id)
-		s.deck.Appeared(ctx, author)
-	})
-	return s.tally.AddPosts(ctx, author, delta)
+	s.contents.Drop(ctx, id)
+	s.db.AfterCommit(ctx, func(ctx context.Context) { s.timelines.Forget(ctx, author) })
+	return s.counters.AddPosts(ctx, author, delta)
 }
 
 // Purge removes a post for good, once it can no longer be restored. One that was restored, or purged before, is no error.
@@ -294,7 +301,7 @@ func (s *Service) Purge(ctx context.Context, id uuid.UUID) error {
 		if err := s.library.Release(ctx, photos); err != nil {
 			return err
 		}
-		s.db.AfterCommit(ctx, func(ctx context.Context) { s.deck.Drop(ctx, id) })
+		s.contents.Drop(ctx, id)
 		return s.store.Purge(ctx, id)
 	})
 	if errors.Is(err, posts.ErrNotFound) {
@@ -348,16 +355,8 @@ func pointerOf(place int) string { return fmt.Sprintf("/body/photos/%d/upload_id
 
 // private reports whether the author's account is private.
 func (s *Service) private(ctx context.Context, author uuid.UUID) (bool, error) {
-	view, err := s.sight.Of(ctx, uuid.Nil, []uuid.UUID{author})
-	return view.Private(author), err
-}
-
-// audience says who may open the photos' files: only what everybody may see is open to everybody.
-func audience(visibility string, private bool) uploads.Audience {
-	if visibility == posts.Public && !private {
-		return uploads.Everybody
-	}
-	return uploads.Some
+	relations, err := s.policy.Relations(ctx, uuid.Nil, []uuid.UUID{author})
+	return relations.IsPrivate(author), err
 }
 
 func contains[V any](m map[uuid.UUID]V, id uuid.UUID) bool {

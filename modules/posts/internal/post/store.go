@@ -8,24 +8,24 @@ import (
 	"gorm.io/gorm"
 
 	"atrium/modules/posts"
+	"atrium/modules/posts/internal/words"
 	"atrium/modules/uploads"
 	"atrium/platform/database"
 )
 
-// faults: two posts cannot share a photo, even if both were claimed at once.
-var faults = database.Faults{"post_images_photo": uploads.ErrNotUsable}
+// constraints see to it that two posts cannot share a photo, even if both were claimed at once.
+var constraints = database.Constraints{"post_images_photo": uploads.ErrNotUsable}
 
 // Store writes posts. It is used inside transactions.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
-func NewStore(db *database.DB) *Store { return &Store{db: db} }
+func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
 // Insert writes a new post; its times are those of PostgreSQL.
 func (s *Store) Insert(ctx context.Context, id, author uuid.UUID, d Draft) error {
 	row := d.row(id, author)
 	if err := s.db.Conn(ctx).Create(&row).Error; err != nil {
-		return faults.Translate(err, nil)
+		return err
 	}
 	return s.insertParts(ctx, id, d)
 }
@@ -40,15 +40,15 @@ func (s *Store) Lock(ctx context.Context, author, id uuid.UUID) (version int64, 
 // Save writes what the post says from now on, as its next version.
 func (s *Store) Save(ctx context.Context, id uuid.UUID, d Draft) error {
 	err := s.one(s.db.Conn(ctx).Exec(`
-		UPDATE posts SET caption = ?, room = ?, style = ?, visibility = ?, counts_hidden = ?, comment_policy = ?,
+		UPDATE posts SET caption = ?, search = ?, room = ?, style = ?, visibility = ?, counts_hidden = ?, comment_policy = ?,
 			version = version + 1, updated_at = clock_timestamp()
-		WHERE id = ?`, d.Caption, d.Room, d.Style, d.Visibility, d.CountsHidden, d.CommentPolicy, id))
+		WHERE id = ?`, d.Caption, words.SearchText(d.Caption), d.Room, d.Style, d.Visibility, d.CountsHidden, d.CommentPolicy, id))
 	if err != nil {
 		return err
 	}
 	for _, part := range []any{&Image{}, &Pin{}, &Tag{}} {
 		if err := s.db.Conn(ctx).Where("post_id = ?", id).Delete(part).Error; err != nil {
-			return faults.Translate(err, nil)
+			return err
 		}
 	}
 	return s.insertParts(ctx, id, d)
@@ -64,7 +64,7 @@ func (s *Store) insertParts(ctx context.Context, id uuid.UUID, d Draft) error {
 	if err == nil && len(tags) > 0 {
 		err = s.db.Conn(ctx).Create(&tags).Error
 	}
-	return faults.Translate(err, nil)
+	return err
 }
 
 // Delete hides the author's living post, or returns posts.ErrNotFound.
@@ -97,16 +97,35 @@ func (s *Store) Purge(ctx context.Context, id uuid.UUID) error {
 func (s *Store) Photos(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
 	err := s.db.Conn(ctx).Raw(`SELECT photo_id FROM post_images WHERE post_id = ? ORDER BY position`, id).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
+	return ids, err
 }
 
 // one returns posts.ErrNotFound where a statement met no row.
 func (s *Store) one(done *gorm.DB) error {
 	if done.Error != nil {
-		return faults.Translate(done.Error, nil)
+		return done.Error
 	}
 	if done.RowsAffected == 0 {
 		return posts.ErrNotFound
 	}
 	return nil
+}
+
+// unfolded locks up to n posts without a search text.
+func (s *Store) unfolded(ctx context.Context, n int) ([]Post, error) {
+	var rows []Post
+	err := s.db.Conn(ctx).Raw(`SELECT id, caption FROM posts WHERE search IS NULL ORDER BY id LIMIT ? FOR NO KEY UPDATE SKIP LOCKED`, n).Scan(&rows).Error
+	return rows, err
+}
+
+func (s *Store) fold(ctx context.Context, p Post) error {
+	if err := s.db.Conn(ctx).Where("post_id = ?", p.ID).Delete(&Tag{}).Error; err != nil {
+		return err
+	}
+	if tags := tagsOf(p.ID, p.Caption); len(tags) > 0 {
+		if err := s.db.Conn(ctx).Create(&tags).Error; err != nil {
+			return err
+		}
+	}
+	return s.one(s.db.Conn(ctx).Exec(`UPDATE posts SET search = ? WHERE id = ?`, words.SearchText(p.Caption), p.ID))
 }

@@ -12,13 +12,16 @@ import (
 // HTTP serves the shops of posts.
 type HTTP struct{ shops *Service }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(s *Service) *HTTP { return &HTTP{shops: s} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/shop", Name: "shop-post", Access: httpserver.Open,
-		Summary: "What can be bought from the room, with the prices and stock of this moment"}, h.open)
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/shop", Name: "get-post-shop", Access: httpserver.Open,
+		Summary: "Returns what can be bought from a post, with current prices and stock"}, h.open)
 }
 
 type openRequest struct {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 	"atrium/modules/products"
 	"atrium/platform/money"
 )
@@ -19,12 +19,18 @@ type Shop struct {
 	Unavailable []Unavailable `json:"unavailable"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Shop) SchemaName() string { return "PostShop" }
+
 // Item is a product in the room, with the prices and the stock of this moment.
 type Item struct {
 	Product  products.Ref `json:"product"`
 	Variants []Variant    `json:"variants" doc:"cheapest first"`
 	Pins     []Pin        `json:"pins"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Item) SchemaName() string { return "ShopItem" }
 
 // Variant is something that can be put into the cart.
 type Variant struct {
@@ -35,6 +41,9 @@ type Variant struct {
 	Available int64       `json:"available"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Variant) SchemaName() string { return "ShopVariant" }
+
 // Pin is where a product is to be seen.
 type Pin struct {
 	PhotoID uuid.UUID `json:"photo_id"`
@@ -42,6 +51,9 @@ type Pin struct {
 	Y       float64   `json:"y"`
 	Label   string    `json:"label"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Pin) SchemaName() string { return "ShopPin" }
 
 // Unavailable is a pinned product that cannot be bought now. Product is null once it is discontinued.
 type Unavailable struct {
@@ -53,23 +65,25 @@ type Unavailable struct {
 	Alternatives []products.Ref `json:"alternatives" doc:"what comes closest and can be bought now, at most 3"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Unavailable) SchemaName() string { return "UnavailableItem" }
+
 // alternatives is how many are shown for what cannot be bought.
 const alternatives = 3
 
 // Service opens shops.
 type Service struct {
-	deck      *card.Deck
+	contents  *content.Cache
 	catalogue products.Catalogue
 }
 
-// NewService makes a Service.
-func NewService(deck *card.Deck, catalogue products.Catalogue) *Service {
-	return &Service{deck: deck, catalogue: catalogue}
+func NewService(contents *content.Cache, catalogue products.Catalogue) *Service {
+	return &Service{contents: contents, catalogue: catalogue}
 }
 
 // Open returns the shop of a post that the viewer may see, products in the order of their first pin.
 func (s *Service) Open(ctx context.Context, viewer, post uuid.UUID) (Shop, error) {
-	content, err := s.deck.Content(ctx, viewer, post)
+	content, err := s.contents.Find(ctx, viewer, post)
 	if err != nil {
 		return Shop{}, err
 	}
@@ -120,7 +134,7 @@ func (s *Service) offerInstead(ctx context.Context, unavailable []Unavailable) e
 	return err
 }
 
-func pinned(content *card.Content) (ids []uuid.UUID, pins map[uuid.UUID][]Pin) {
+func pinned(content *content.Content) (ids []uuid.UUID, pins map[uuid.UUID][]Pin) {
 	pins = map[uuid.UUID][]Pin{}
 	for _, photo := range content.Photos {
 		for _, pin := range photo.Pins {

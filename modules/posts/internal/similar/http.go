@@ -13,13 +13,16 @@ import (
 // HTTP serves similar posts.
 type HTTP struct{ finder *Finder }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(f *Finder) *HTTP { return &HTTP{finder: f} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/similar", Name: "list-similar-posts", Access: httpserver.Open,
-		Summary: "More rooms like this one, and why"}, h.similar)
+		Summary: "Lists posts that resemble a post, and why"}, h.similar)
 }
 
 type similarRequest struct {

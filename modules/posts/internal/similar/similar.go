@@ -11,8 +11,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
+	"atrium/modules/posts/internal/list"
 	"atrium/modules/posts/internal/palette"
+	"atrium/modules/posts/internal/render"
 	"atrium/modules/uploads"
 	"atrium/platform/cache"
 	"atrium/platform/page"
@@ -20,9 +22,12 @@ import (
 
 // Post is a post that is like another.
 type Post struct {
-	card.Post
+	render.Post
 	Similarity Similarity `json:"similarity"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Post) SchemaName() string { return "SimilarPost" }
 
 // Similarity says why.
 type Similarity struct {
@@ -55,8 +60,8 @@ const (
 // Finder finds similar posts.
 type Finder struct {
 	store    *Store
-	deck     *card.Deck
-	lister   *card.Lister
+	contents *content.Cache
+	pager    *list.Pager
 	palettes *palette.Store
 	search   *palette.Search
 	library  uploads.Library
@@ -75,42 +80,43 @@ type scored struct {
 	Why   Similarity
 }
 
-// NewFinder makes a Finder.
-func NewFinder(store *Store, deck *card.Deck, lister *card.Lister, palettes *palette.Store, search *palette.Search, library uploads.Library, c *cache.Cache) *Finder {
-	return &Finder{store: store, deck: deck, lister: lister, palettes: palettes, search: search, library: library,
+func NewFinder(store *Store, contents *content.Cache, pager *list.Pager, palettes *palette.Store, search *palette.Search, library uploads.Library, c *cache.Cache) *Finder {
+	return &Finder{store: store, contents: contents, pager: pager, palettes: palettes, search: search, library: library,
 		found: cache.NewSpace[key, []scored](c, "posts.similar.1", keptFor, keptLocal, keptMost)}
 }
 
 // To lists public posts that are like a post, the most similar first; posts.ErrNotFound where the viewer may not see that one. A post's
 // place depends on the two alone, so no page repeats one.
 func (f *Finder) To(ctx context.Context, viewer, id uuid.UUID, q page.Query) (page.List[Post], error) {
-	content, err := f.deck.Content(ctx, viewer, id)
+	to, err := f.contents.Find(ctx, viewer, id)
 	if err != nil {
 		return page.List[Post]{}, err
 	}
-	all, err := f.found.Load(ctx, key{id, content.Version}, func(ctx context.Context) ([]scored, error) { return f.find(ctx, content) })
+	all, err := f.found.Load(ctx, key{id, to.Version}, func(ctx context.Context) ([]scored, error) { return f.find(ctx, to) })
 	if err != nil {
 		return page.List[Post]{}, err
 	}
-	list, err := f.lister.Page(ctx, q, card.List{Scope: page.Scope("posts.similar", viewer, id.String()), Viewer: viewer, Mutes: true,
-		From: func(_ context.Context, after card.Spot, n int) ([]card.Spot, error) { return spots(all, after, n), nil }})
+	made, err := f.pager.Page(ctx, q, list.List{Scope: page.Scope("posts.similar", viewer, id.String()), Viewer: viewer, WithoutMuted: true,
+		Source: func(_ context.Context, after page.Position, n int) ([]page.Position, error) {
+			return spots(all, after, n), nil
+		}})
 	why := make(map[uuid.UUID]Similarity, len(all))
 	for _, s := range all {
 		why[s.ID] = s.Why
 	}
-	shown := page.List[Post]{Items: make([]Post, len(list.Items)), NextCursor: list.NextCursor}
-	for i, post := range list.Items {
+	shown := page.List[Post]{Items: make([]Post, len(made.Items)), NextCursor: made.NextCursor}
+	for i, post := range made.Items {
 		shown.Items[i] = Post{Post: post, Similarity: why[post.ID]}
 	}
 	return shown, err
 }
 
 // spots returns up to n of the posts after one.
-func spots(all []scored, after card.Spot, n int) []card.Spot {
-	found := []card.Spot{}
+func spots(all []scored, after page.Position, n int) []page.Position {
+	found := []page.Position{}
 	for _, s := range all {
 		if len(found) < n && (after.Rank == 0 || inOrder(s, scored{ID: after.ID, Score: after.Rank}) > 0) {
-			found = append(found, card.Spot{ID: s.ID, Rank: s.Score})
+			found = append(found, page.Position{ID: s.ID, Rank: s.Score})
 		}
 	}
 	return found
@@ -122,7 +128,7 @@ func inOrder(a, b scored) int {
 }
 
 // find compares a post with those that have something in common with it.
-func (f *Finder) find(ctx context.Context, content *card.Content) ([]scored, error) {
+func (f *Finder) find(ctx context.Context, content *content.Content) ([]scored, error) {
 	colors, err := f.colors(ctx, content)
 	if err != nil {
 		return nil, err
@@ -151,7 +157,7 @@ func (f *Finder) find(ctx context.Context, content *card.Content) ([]scored, err
 }
 
 // colors returns the palette of the post's first photo that has one: it stands for the post.
-func (f *Finder) colors(ctx context.Context, content *card.Content) ([]palette.Tone, error) {
+func (f *Finder) colors(ctx context.Context, content *content.Content) ([]palette.Tone, error) {
 	ids := make([]uuid.UUID, len(content.Photos))
 	for i, p := range content.Photos {
 		ids[i] = p.ID
@@ -172,7 +178,7 @@ const (
 	tolerance = 12 // dE2000 around the two main colours
 )
 
-func (f *Finder) candidates(ctx context.Context, content *card.Content, colors []palette.Tone) ([]uuid.UUID, error) {
+func (f *Finder) candidates(ctx context.Context, content *content.Content, colors []palette.Tone) ([]uuid.UUID, error) {
 	ids, err := f.store.related(ctx, traitsOf(content), byEach)
 	if err != nil || len(colors) == 0 {
 		return ids, err

@@ -6,16 +6,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/posts/internal/card"
+	"atrium/modules/posts/internal/content"
 	"atrium/platform/database"
+	"atrium/platform/text"
 )
-
-var faults = database.Faults{}
 
 // Store reads what posts have in common.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // traits are what posts are compared by, besides colours.
@@ -26,8 +24,11 @@ type traits struct {
 	Products    []uuid.UUID `gorm:"serializer:json"`
 }
 
-func traitsOf(c *card.Content) traits {
-	t := traits{ID: c.ID, Room: c.Room, Style: c.Style, Tags: c.Tags}
+func traitsOf(c *content.Content) traits {
+	t := traits{ID: c.ID, Room: c.Room, Style: c.Style}
+	for _, tag := range c.Tags {
+		t.Tags = append(t.Tags, text.Fold(tag))
+	}
 	for _, photo := range c.Photos {
 		for _, pin := range photo.Pins {
 			if pin.ProductID != nil && !slices.Contains(t.Products, *pin.ProductID) {
@@ -51,7 +52,7 @@ func (s *Store) related(ctx context.Context, t traits, each int) ([]uuid.UUID, e
 			ORDER BY created_at DESC, id DESC LIMIT @each) p WHERE id <> @id`,
 		map[string]any{"id": t.ID, "tags": database.Array(t.Tags), "products": database.Array(t.Products), "style": t.Style, "room": t.Room, "each": each}).
 		Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
+	return ids, err
 }
 
 // traits returns those of public posts.
@@ -63,5 +64,5 @@ func (s *Store) traits(ctx context.Context, ids []uuid.UUID) ([]traits, error) {
 		       (SELECT coalesce(json_agg(DISTINCT g.product_id), '[]') FROM post_product_tags g
 		        WHERE g.post_id = p.id AND g.product_id IS NOT NULL) AS products
 		FROM posts p WHERE p.id = ANY(?) AND p.deleted_at IS NULL AND p.visibility = 'public'`, database.Array(ids)).Scan(&rows).Error
-	return rows, faults.Translate(err, nil)
+	return rows, err
 }

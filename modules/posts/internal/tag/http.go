@@ -12,19 +12,22 @@ import (
 // HTTP serves hashtags.
 type HTTP struct{ tags *Service }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(s *Service) *HTTP { return &HTTP{tags: s} }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/tags/{tag}", Name: "read-tag", Access: httpserver.Open,
-		Summary: "A hashtag, and those that go with it"}, h.read)
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "posts", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/tags/{tag}", Name: "get-tag", Access: httpserver.Open,
+		Summary: "Returns a hashtag, and those that go with it"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPut, Path: "/tags/{tag}/follow", Name: "follow-tag",
-		Summary: "Follow a hashtag"}, h.follow)
+		Summary: "Follows a hashtag"}, h.follow)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/tags/{tag}/follow", Name: "unfollow-tag",
-		Summary: "Follow a hashtag no more"}, h.unfollow)
+		Summary: "Unfollows a hashtag"}, h.unfollow)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/me/tags", Name: "list-followed-tags",
-		Summary: "The hashtags that one follows, the latest first"}, h.following)
+		Summary: "Lists the hashtags that the caller follows, the latest first"}, h.following)
 }
 
 type tagRequest struct {

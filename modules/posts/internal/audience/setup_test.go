@@ -1,0 +1,13 @@
+package audience_test
+
+import (
+	"testing"
+
+	"atrium/modules/posts/internal/moduletest"
+)
+
+type object = moduletest.Object
+
+type bundle struct{ *moduletest.Bundle }
+
+func setup(t *testing.T) *bundle { return &bundle{moduletest.New(t)} }

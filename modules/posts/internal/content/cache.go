@@ -1,0 +1,172 @@
+package content
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts"
+	"atrium/modules/posts/internal/visibility"
+	"atrium/platform/cache"
+)
+
+// How long content stays in Redis and in this process. Every change drops it, and what may be seen is decided by the state beside it,
+// so this bounds memory, not staleness.
+const (
+	sharedTTL    = 24 * time.Hour
+	localTTL     = 5 * time.Minute
+	localEntries = 20_000
+)
+
+// Cache reads the content of posts. Safe for concurrent use.
+type Cache struct {
+	store    *Store
+	policy   *visibility.Policy
+	contents *cache.Space[uuid.UUID, *Content]
+	states   *cache.Space[uuid.UUID, State]
+}
+
+// NewCache returns a cache before the store.
+func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
+	return &Cache{store: store, policy: policy,
+		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, localEntries),
+		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, 2*localEntries)}
+}
+
+// Drop forgets posts after the transaction in ctx. Call it in whatever changes a post's row: edits, deletions, its counters.
+func (c *Cache) Drop(ctx context.Context, ids ...uuid.UUID) {
+	c.states.DropAfterCommit(ctx, ids...)
+	c.contents.DropAfterCommit(ctx, ids...)
+}
+
+// DropCounters forgets what moves on posts after the transaction in ctx. It is enough where only counters change.
+func (c *Cache) DropCounters(ctx context.Context, ids ...uuid.UUID) {
+	c.contents.DropAfterCommit(ctx, ids...)
+}
+
+// Load returns what the posts say, deleted ones too, whoever may see them. Those that were purged are absent. What a post says is
+// of the version, visibility and deletion that its state tells, however old the copy of it was.
+func (c *Cache) Load(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, error) {
+	var read map[uuid.UUID]*Content // just now, by this call: its state is known too
+	contents, err := c.contents.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (_ map[uuid.UUID]*Content, err error) {
+		read, err = c.store.Contents(ctx, missing)
+		return read, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	states, err := c.states.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]State, error) {
+		return c.readStates(ctx, missing, read)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var outdated []uuid.UUID
+	for id, content := range contents {
+		if state, known := states[id]; !known || state != content.State() {
+			outdated = append(outdated, id)
+		}
+	}
+	if len(outdated) == 0 {
+		return contents, nil
+	}
+	return c.renew(ctx, contents, outdated)
+}
+
+// readStates returns the states of posts, from their contents where those were read just now.
+func (c *Cache) readStates(ctx context.Context, ids []uuid.UUID, read map[uuid.UUID]*Content) (map[uuid.UUID]State, error) {
+	states := make(map[uuid.UUID]State, len(ids))
+	var others []uuid.UUID
+	for _, id := range ids {
+		if content, ok := read[id]; ok {
+			states[id] = content.State()
+		} else {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 {
+		return states, nil
+	}
+	found, err := c.store.States(ctx, others)
+	maps.Copy(states, found)
+	return states, err
+}
+
+// renew reads the outdated anew: one of the copies, or both, missed a Drop.
+func (c *Cache) renew(ctx context.Context, contents map[uuid.UUID]*Content, outdated []uuid.UUID) (map[uuid.UUID]*Content, error) {
+	c.states.Drop(ctx, outdated...)
+	c.contents.Drop(ctx, outdated...)
+	read, err := c.contents.LoadMany(ctx, outdated, c.store.Contents)
+	if err != nil {
+		return nil, err
+	}
+	renewed := maps.Clone(contents)
+	for _, id := range outdated {
+		if content, ok := read[id]; ok {
+			renewed[id] = content
+		} else {
+			delete(renewed, id)
+		}
+	}
+	return renewed, nil
+}
+
+// Find returns what a post says if the viewer may see it, else posts.ErrNotFound.
+func (c *Cache) Find(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
+	found, err := c.FindVisible(ctx, viewer, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, posts.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// FindVisible returns those of the posts that the viewer (uuid.Nil: nobody) may see now, in the order of ids.
+func (c *Cache) FindVisible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]*Content, error) {
+	found, err := c.Load(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	relations, err := c.policy.Relations(ctx, viewer, Authors(found))
+	if err != nil {
+		return nil, err
+	}
+	visible := make([]*Content, 0, len(ids))
+	for _, id := range ids {
+		if content, ok := found[id]; ok && content.VisibleTo(relations) {
+			visible = append(visible, content)
+		}
+	}
+	return visible, nil
+}
+
+// Visible implements posts.Reader.
+func (c *Cache) Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]posts.Post, error) {
+	visible, err := c.FindVisible(ctx, viewer, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[uuid.UUID]posts.Post, len(visible))
+	for _, content := range visible {
+		found[content.ID] = posts.Post{ID: content.ID, AuthorID: content.AuthorID, Caption: content.Caption, Visibility: content.Visibility}
+	}
+	return found, nil
+}
+
+// VisibleTo reports whether the one whose relations these are may see the post: it is not deleted, and its author lets them.
+func (c *Content) VisibleTo(relations visibility.Relations) bool {
+	return !c.Gone && relations.CanSeePost(c.AuthorID, c.Visibility)
+}
+
+// Authors returns the authors of the contents, each as often as there are posts of theirs.
+func Authors(contents map[uuid.UUID]*Content) []uuid.UUID {
+	all := make([]uuid.UUID, 0, len(contents))
+	for _, content := range contents {
+		all = append(all, content.AuthorID)
+	}
+	return all
+}

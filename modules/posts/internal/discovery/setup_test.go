@@ -1,0 +1,21 @@
+package discovery_test
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"atrium/modules/posts/internal/moduletest"
+	"atrium/platform/database"
+)
+
+type object = moduletest.Object
+
+type bundle struct{ *moduletest.Bundle }
+
+func setupOn(t *testing.T, db *database.DB, rdb ...redis.UniversalClient) *bundle {
+	return &bundle{moduletest.NewOn(t, db, rdb...)}
+}
+
+// another is another instance in the same world.
+func (b *bundle) another() *bundle { return &bundle{b.Another()} }

@@ -1,0 +1,135 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/posts/internal/content"
+	"atrium/platform/page"
+)
+
+// card is a post as lists show it, with its JSON cut where each viewer's own flags go. It is kept in this process until
+// anything that it shows has changed: the post, its author, a photo, a product.
+type card struct {
+	post       Post
+	head, tail []byte
+}
+
+// Cards renders contents that the viewer may see as lists show them, by the posts' ids. A post whose author went away meanwhile is absent.
+func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*content.Content) (map[uuid.UUID]Post, error) {
+	ids := make([]uuid.UUID, len(contents))
+	for i, c := range contents {
+		ids[i] = c.ID
+	}
+	cards, err := r.cards.LoadMany(ctx, ids, r.warm, r.card)
+	if err != nil {
+		return nil, err
+	}
+	stateOf, err := r.states.States(ctx, viewer, ids)
+	if err != nil {
+		return nil, err
+	}
+	rendered := make(map[uuid.UUID]Post, len(cards))
+	for _, c := range contents {
+		found, ok := cards[c.ID]
+		// A post that was edited since it was looked at was not decided upon: it may be for others now.
+		if !ok || found.post.Visibility != c.Visibility {
+			continue
+		}
+		if c.CountsHidden && c.AuthorID == viewer {
+			own := found.post
+			own.Counts = PostCounts{Likes: c.Likes, Comments: c.Comments, Saves: c.Saves}
+			if found, err = own.encode(); err != nil {
+				return nil, err
+			}
+		}
+		post := found.post
+		post.Viewer, post.card = PostViewer(stateOf(c.ID)), found
+		rendered[c.ID] = post
+	}
+	return rendered, nil
+}
+
+// warm brings everything that the posts show into the caches, by one call each.
+func (r *Renderer) warm(ctx context.Context, ids []uuid.UUID) error {
+	contents, err := r.contents.Load(ctx, ids)
+	if err == nil {
+		_, err = r.loadRelated(ctx, contents)
+	}
+	return err
+}
+
+// card renders one card. False: the post or its author is gone.
+func (r *Renderer) card(ctx context.Context, id uuid.UUID) (*card, bool, error) {
+	contents, err := r.contents.Load(ctx, []uuid.UUID{id})
+	if err != nil {
+		return nil, false, err
+	}
+	c, there := contents[id]
+	if !there || c.Gone {
+		return nil, false, nil
+	}
+	all, err := r.loadRelated(ctx, contents)
+	if err != nil {
+		return nil, false, err
+	}
+	author, known := all.people[c.AuthorID]
+	if !known {
+		return nil, false, nil
+	}
+	made, err := toPost(c, false, author, all.photosOf(c, false)).encode()
+	return made, true, err
+}
+
+// encode writes the post as JSON and cuts the viewer's flags out. A quotation mark inside a text is escaped, so only the member
+// itself looks like it.
+func (p Post) encode() (*card, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(p); err != nil {
+		return nil, err
+	}
+	head, tail, _ := bytes.Cut(bytes.TrimSpace(text.Bytes()), []byte(`"viewer":{"liked":false,"saved":false}`))
+	return &card{post: p, head: head, tail: tail}, nil
+}
+
+// appendTo appends the JSON of a post in a list.
+func (p *Post) appendTo(text []byte) []byte {
+	text = append(text, p.card.head...)
+	text = append(text, `"viewer":{"liked":`...)
+	text = strconv.AppendBool(text, p.Viewer.Liked)
+	text = append(text, `,"saved":`...)
+	text = strconv.AppendBool(text, p.Viewer.Saved)
+	text = append(text, '}')
+	return append(text, p.card.tail...)
+}
+
+// Page adds its JSON to a page of posts that Cards returned, so that it is not encoded again.
+func Page(list page.List[Post]) page.List[Post] {
+	return list.Written(func(text []byte) []byte {
+		size := 100
+		for _, p := range list.Items {
+			size += len(p.card.head) + len(p.card.tail) + 50
+		}
+		text = append(slices.Grow(text, size), `{"items":[`...)
+		for i := range list.Items {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			text = list.Items[i].appendTo(text)
+		}
+		text = append(text, `],"next_cursor":`...)
+		if list.NextCursor == nil {
+			text = append(text, `null`...)
+		} else {
+			text = strconv.AppendQuote(text, *list.NextCursor) // base64: nothing in it is escaped
+		}
+		return append(text, "}\n"...)
+	})
+}
