@@ -37,6 +37,9 @@ type Ref struct {
 	Brand string       `json:"-"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Ref) SchemaName() string { return "ProductRef" }
+
 // Offer is a variant as the till sees it, now.
 type Offer struct {
 	VariantID uuid.UUID
@@ -79,6 +82,6 @@ type Stock interface {
 	Release(ctx context.Context, reference uuid.UUID, lines []Line) error
 	// Sell turns reserved stock into sold stock.
 	Sell(ctx context.Context, reference uuid.UUID, lines []Line) error
-	// Restock puts sold stock back on the shelf.
+	// Restock takes sold stock back.
 	Restock(ctx context.Context, reference uuid.UUID, lines []Line) error
 }

@@ -5,34 +5,46 @@ import (
 	"go.uber.org/fx"
 
 	"atrium/modules/products"
-	"atrium/modules/products/internal"
 	"atrium/modules/products/internal/bulk"
+	"atrium/modules/products/internal/catalogue"
+	"atrium/modules/products/internal/category"
+	"atrium/modules/products/internal/listing"
+	"atrium/modules/products/internal/personaldata"
+	"atrium/modules/products/internal/price"
+	"atrium/modules/products/internal/product"
+	"atrium/modules/products/internal/recentlyviewed"
+	"atrium/modules/products/internal/render"
 	"atrium/modules/products/internal/review"
-	"atrium/platform/httpserver"
+	"atrium/modules/products/internal/search"
+	"atrium/modules/products/internal/seller"
+	"atrium/modules/products/internal/stock"
 	"atrium/platform/plug"
 )
 
 // Module is products switched on.
 var Module = fx.Module("products",
-	plug.Private(internal.NewStore, internal.NewService, internal.NewWarehouse, internal.NewHTTP,
-		review.NewStore, review.NewService, review.NewHTTP, bulk.NewHTTP),
-	fx.Provide(
-		func(s *internal.Service) products.Catalogue { return s },
-		func(w *internal.Warehouse) products.Stock { return w },
+	plug.Private(
+		product.NewStore, product.NewRefs, render.NewRenderer,
+		listing.NewStore, listing.NewEpoch, listing.NewService, listing.NewFolder,
+		seller.NewStore, seller.NewService,
+		price.NewStore, price.NewService,
+		category.NewStore, category.NewService, category.NewHTTP,
+		stock.NewStore, stock.NewService, stock.NewHTTP,
+		search.NewStore, search.NewService, search.NewHTTP,
+		recentlyviewed.NewStore, recentlyviewed.NewService, recentlyviewed.NewHTTP,
+		catalogue.NewStore, catalogue.NewService, catalogue.NewHTTP,
+		bulk.NewStore, bulk.NewService, bulk.NewHTTP,
+		review.NewStore, review.NewService, review.NewHTTP,
 	),
-	plug.Routes(routes),
-	plug.Takeout(internal.Takeout),
-	plug.Handlers(internal.Handlers),
-	plug.Schedules(internal.Schedules),
+	fx.Provide(
+		func(s *catalogue.Service) products.Catalogue { return s },
+		func(s *stock.Service) products.Stock { return s },
+	),
+	plug.Routes(search.Routes, catalogue.Routes, category.Routes, stock.Routes, recentlyviewed.Routes, bulk.Routes, review.Routes),
+	plug.Handlers(listing.Handlers, category.Handlers, seller.Handlers, review.Handlers, personaldata.Handlers),
+	plug.Schedules(price.Schedules, listing.Schedules, seller.Schedules, review.Schedules),
+	plug.DataExport(personaldata.Export),
 )
-
-func routes(h *internal.HTTP, reviews *review.HTTP, lists *bulk.HTTP) httpserver.Routes {
-	return httpserver.Routes{Module: "products", Register: func(r *httpserver.Router) {
-		h.Register(r)
-		reviews.Register(r)
-		lists.Register(r)
-	}}
-}
 
 // Off is products switched off: posts show no products.
 var Off = fx.Module("products", fx.Provide(func() products.Catalogue { return products.Absent{} }))

@@ -16,10 +16,10 @@ import (
 type Shop struct {
 	mu       sync.Mutex
 	refs     map[uuid.UUID]products.Ref
-	variants map[uuid.UUID]*shelf
+	variants map[uuid.UUID]*level
 }
 
-type shelf struct {
+type level struct {
 	offer                  products.Offer
 	onHand, reserved, sold int64
 }
@@ -29,9 +29,8 @@ var (
 	_ products.Stock     = (*Shop)(nil)
 )
 
-// NewShop makes an empty Shop.
 func NewShop() *Shop {
-	return &Shop{refs: map[uuid.UUID]products.Ref{}, variants: map[uuid.UUID]*shelf{}}
+	return &Shop{refs: map[uuid.UUID]products.Ref{}, variants: map[uuid.UUID]*level{}}
 }
 
 // Add makes a product on sale with one variant, and returns both ids.
@@ -53,7 +52,7 @@ func (s *Shop) AddVariant(product uuid.UUID, price money.Money, stock int64) uui
 		ref.Price = &price
 		s.refs[product] = ref
 	}
-	s.variants[id] = &shelf{onHand: stock, offer: products.Offer{
+	s.variants[id] = &level{onHand: stock, offer: products.Offer{
 		VariantID: id, Product: products.Ref{ID: product}, SKU: "SKU-" + id.String()[24:], Price: price, OnSale: true,
 	}}
 	return id
@@ -135,7 +134,7 @@ func (s *Shop) Variants(_ context.Context, ids []uuid.UUID) (map[uuid.UUID][]pro
 	return found, nil
 }
 
-func (s *Shop) offerOf(v *shelf) products.Offer {
+func (s *Shop) offerOf(v *level) products.Offer {
 	offer := v.offer
 	offer.Product, offer.Available = s.refs[offer.Product.ID], v.onHand-v.reserved
 	return offer
@@ -168,7 +167,7 @@ func (s *Shop) Reserve(_ context.Context, _ uuid.UUID, lines []products.Line) er
 			return products.ErrInsufficientStock
 		}
 	}
-	s.move(lines, func(v *shelf, n int64) { v.reserved += n })
+	s.move(lines, func(v *level, n int64) { v.reserved += n })
 	return nil
 }
 
@@ -176,7 +175,7 @@ func (s *Shop) Reserve(_ context.Context, _ uuid.UUID, lines []products.Line) er
 func (s *Shop) Release(_ context.Context, _ uuid.UUID, lines []products.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.move(lines, func(v *shelf, n int64) { v.reserved -= n })
+	s.move(lines, func(v *level, n int64) { v.reserved -= n })
 	return nil
 }
 
@@ -184,7 +183,7 @@ func (s *Shop) Release(_ context.Context, _ uuid.UUID, lines []products.Line) er
 func (s *Shop) Sell(_ context.Context, _ uuid.UUID, lines []products.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.move(lines, func(v *shelf, n int64) { v.reserved, v.onHand, v.sold = v.reserved-n, v.onHand-n, v.sold+n })
+	s.move(lines, func(v *level, n int64) { v.reserved, v.onHand, v.sold = v.reserved-n, v.onHand-n, v.sold+n })
 	return nil
 }
 
@@ -192,11 +191,11 @@ func (s *Shop) Sell(_ context.Context, _ uuid.UUID, lines []products.Line) error
 func (s *Shop) Restock(_ context.Context, _ uuid.UUID, lines []products.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.move(lines, func(v *shelf, n int64) { v.onHand, v.sold = v.onHand+n, v.sold-n })
+	s.move(lines, func(v *level, n int64) { v.onHand, v.sold = v.onHand+n, v.sold-n })
 	return nil
 }
 
-func (s *Shop) move(lines []products.Line, step func(v *shelf, n int64)) {
+func (s *Shop) move(lines []products.Line, step func(v *level, n int64)) {
 	for _, line := range lines {
 		if v, ok := s.variants[line.VariantID]; ok {
 			step(v, line.Quantity)

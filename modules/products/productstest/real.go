@@ -8,7 +8,12 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/modules/products"
-	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/catalogue"
+	"atrium/modules/products/internal/listing"
+	"atrium/modules/products/internal/price"
+	"atrium/modules/products/internal/product"
+	"atrium/modules/products/internal/recentlyviewed"
+	"atrium/modules/products/internal/stock"
 	"atrium/modules/uploads"
 	"atrium/platform/cache"
 	"atrium/platform/database"
@@ -23,27 +28,34 @@ type Real struct {
 	products.Stock
 	t       testing.TB
 	db      *database.DB
-	service *internal.Service
+	service *catalogue.Service
+	stocks  *stock.Service
 }
 
-// NewReal makes the module on db, without photos.
+// NewReal is the module on db, without photos.
 func NewReal(t testing.TB, db *database.DB) *Real {
-	store := internal.NewStore(db)
-	service := internal.NewService(db, store, outbox.New(db), uploads.Absent{}, cache.New(nil, zap.NewNop()), products.Config{Viewed: 1, Searches: 1}, zap.NewNop())
-	return &Real{Catalogue: service, Stock: internal.NewWarehouse(service, store), t: t, db: db, service: service}
+	cached, out, photos := cache.New(nil, zap.NewNop()), outbox.New(db), uploads.Absent{}
+	rows := product.NewStore(db)
+	refs := product.NewRefs(rows, photos, cached)
+	listings := listing.NewService(db, listing.NewStore(db), out, refs, listing.NewEpoch(cached))
+	viewed := recentlyviewed.NewService(recentlyviewed.NewStore(db), refs, products.Config{Viewed: 1})
+	service := catalogue.NewService(catalogue.Deps{DB: db, Store: catalogue.NewStore(db), Products: rows, Refs: refs, Listings: listings,
+		Prices: price.NewService(db, price.NewStore(db), rows, listings), Viewed: viewed, Photos: photos, Log: zap.NewNop()})
+	stocks := stock.NewService(db, stock.NewStore(db), rows, listings)
+	return &Real{Catalogue: service, Stock: stocks, t: t, db: db, service: service, stocks: stocks}
 }
 
-var admin = internal.Editor{ID: uuid.New(), Admin: true}
+var admin = product.Editor{ID: uuid.New(), Admin: true}
 
 // Add makes a product on sale with one variant, and returns the variant's id.
 func (r *Real) Add(name string, price money.Money, stock int64) uuid.UUID {
 	r.t.Helper()
-	p, err := r.service.Create(r.t.Context(), admin, internal.Draft{Name: name, Category: "decor", Status: "active"})
+	p, err := r.service.Create(r.t.Context(), admin, product.Draft{Name: name, Category: "decor", Status: "active"})
 	require.NoError(r.t, err)
-	v, err := r.service.AddVariant(r.t.Context(), admin, p.ID, internal.VariantDraft{SKU: "SKU-" + p.ID.String(), Price: price})
+	v, err := r.service.AddVariant(r.t.Context(), admin, p.ID, product.VariantDraft{SKU: "SKU-" + p.ID.String(), Price: price})
 	require.NoError(r.t, err)
 	if stock > 0 {
-		_, err = r.service.AdjustStock(r.t.Context(), admin, v.ID, stock, "delivery")
+		_, err = r.stocks.Adjust(r.t.Context(), admin, v.ID, stock, "delivery")
 		require.NoError(r.t, err)
 	}
 	return v.ID
@@ -52,7 +64,7 @@ func (r *Real) Add(name string, price money.Money, stock int64) uuid.UUID {
 // Reprice changes what a variant costs.
 func (r *Real) Reprice(variant uuid.UUID, price money.Money) {
 	r.t.Helper()
-	_, err := r.service.EditVariant(r.t.Context(), admin, variant, etag.Any, internal.VariantChange{Price: &price})
+	_, err := r.service.EditVariant(r.t.Context(), admin, variant, etag.Any, product.VariantChange{Price: &price})
 	require.NoError(r.t, err)
 }
 

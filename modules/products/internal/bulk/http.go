@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"reflect"
@@ -13,11 +14,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
 
-	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/product"
 	"atrium/platform/fault"
 	"atrium/platform/httpserver"
-	"atrium/platform/identity"
 )
 
 var (
@@ -32,32 +34,35 @@ const (
 	maxFile = 64 << 20
 )
 
-// HTTP serves lists.
+// HTTP serves imports and exports.
 type HTTP struct {
-	catalogue *internal.Service
-	log       *zap.Logger
-	registry  huma.Registry
-	schema    *huma.Schema
+	service  *Service
+	log      *zap.Logger
+	registry huma.Registry
+	schema   *huma.Schema
 }
 
-// NewHTTP makes an HTTP.
-func NewHTTP(catalogue *internal.Service, log *zap.Logger) *HTTP {
+// NewHTTP makes the schema that lines are checked against.
+func NewHTTP(service *Service, log *zap.Logger) *HTTP {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	return &HTTP{catalogue: catalogue, log: log, registry: registry, schema: huma.SchemaFromType(registry, reflect.TypeFor[Row]())}
+	return &HTTP{service: service, log: log, registry: registry, schema: huma.SchemaFromType(registry, reflect.TypeFor[Row]())}
 }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
-	editors := []string{identity.RoleSeller, identity.RoleAdmin}
-	r.Raw(httpserver.Route{Method: http.MethodPost, Path: "/admin/products/import", Name: "import-products", Roles: editors, Limit: "import",
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "products", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
+	r.Raw(httpserver.Route{Method: http.MethodPost, Path: "/admin/products/import", Name: "import-products", Roles: product.EditorRoles, Limit: "import",
 		Key: httpserver.KeyIgnored, MaxBody: maxFile,
-		Summary: "Make a list of variants true, line by line, by SKU (text/csv or application/x-ndjson; ?dry_run=true only tells what would happen). Sending it again changes nothing"}, h.take)
-	r.Raw(httpserver.Route{Method: http.MethodGet, Path: "/admin/products/export", Name: "export-products", Roles: editors, Limit: "import",
-		Summary: "Everything I may change as a list of variants (?format=csv or ndjson), in the shape that the import takes"}, h.give)
+		Summary: "Imports variants by SKU, line by line (text/csv or application/x-ndjson; ?dry_run=true only tells what would happen). Sending it again changes nothing"}, h.importFile)
+	r.Raw(httpserver.Route{Method: http.MethodGet, Path: "/admin/products/export", Name: "export-products", Roles: product.EditorRoles, Limit: "import",
+		Summary: "Exports the variants that the caller may change (?format=csv or ndjson), in the shape that the import takes"}, h.exportFile)
 }
 
-func (h *HTTP) take(c *gin.Context) {
-	try, err := dryRun(c)
+func (h *HTTP) importFile(c *gin.Context) {
+	dryRun, err := dryRunOf(c)
 	if err != nil {
 		httpserver.Fail(c, err)
 		return
@@ -70,7 +75,7 @@ func (h *HTTP) take(c *gin.Context) {
 	if deadline, ok := c.Request.Context().Deadline(); ok { // a file is read as long as its lines are taken in
 		_ = http.NewResponseController(c.Writer).SetReadDeadline(deadline)
 	}
-	i := newImporter(h.catalogue, editorOf(c), try, h.check)
+	i := newImporter(h.service, product.EditorFrom(c.Request.Context()), dryRun, h.check)
 	if err := i.run(c.Request.Context(), next); err != nil {
 		httpserver.Fail(c, err)
 		return
@@ -78,7 +83,7 @@ func (h *HTTP) take(c *gin.Context) {
 	c.JSON(http.StatusOK, i.report)
 }
 
-func dryRun(c *gin.Context) (bool, error) {
+func dryRunOf(c *gin.Context) (bool, error) {
 	value, err := only(c, "dry_run")
 	if err != nil {
 		return false, err
@@ -89,11 +94,11 @@ func dryRun(c *gin.Context) (bool, error) {
 	if value == "" {
 		return true, nil
 	}
-	try, err := strconv.ParseBool(value)
+	dryRun, err := strconv.ParseBool(value)
 	if err != nil {
 		return false, errQuery.At("query.dry_run", "must be true or false")
 	}
-	return try, nil
+	return dryRun, nil
 }
 
 // only returns the one parameter that the query may have.
@@ -107,17 +112,36 @@ func only(c *gin.Context, name string) (string, error) {
 }
 
 func readerOf(c *gin.Context) (reader, error) {
-	media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	media, parameters, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil {
 		return nil, errType
 	}
+	body, foreign, err := inUTF8(c.Request.Body, parameters["charset"])
+	if err != nil {
+		return nil, err
+	}
 	switch media {
 	case csvType:
-		return readCSV(c.Request.Body)
+		return readCSV(body, foreign)
 	case ndjsonType:
-		return readNDJSON(c.Request.Body), nil
+		return readNDJSON(body, foreign), nil
 	}
 	return nil, errType
+}
+
+// inUTF8 reads a file of another charset as UTF-8.
+func inUTF8(body io.Reader, charset string) (read io.Reader, foreign bool, err error) {
+	if charset == "" {
+		return body, false, nil
+	}
+	encoding, err := htmlindex.Get(charset)
+	if err != nil {
+		return nil, false, errType.Saying("There is no charset %q.", charset)
+	}
+	if encoding == unicode.UTF8 {
+		return body, false, nil
+	}
+	return encoding.NewDecoder().Reader(body), true, nil
 }
 
 // check returns what is wrong with the values of a line, by the rules that Row states.
@@ -136,7 +160,7 @@ func (h *HTTP) check(values map[string]any) []fault.Field {
 	return fields
 }
 
-func (h *HTTP) give(c *gin.Context) {
+func (h *HTTP) exportFile(c *gin.Context) {
 	format, err := only(c, "format")
 	if err == nil && format != "" && format != "csv" && format != "ndjson" {
 		err = errQuery.At("query.format", "must be csv or ndjson")
@@ -149,7 +173,7 @@ func (h *HTTP) give(c *gin.Context) {
 	if format != "ndjson" {
 		write = h.csv(c)
 	}
-	err = h.catalogue.Export(c.Request.Context(), editorOf(c), func(batch []*internal.Product) error {
+	err = h.service.Export(c.Request.Context(), product.EditorFrom(c.Request.Context()), func(batch []*product.Product) error {
 		for _, p := range batch {
 			for _, v := range p.Variants {
 				if err := write(rowOf(p, v)); err != nil {
@@ -167,7 +191,7 @@ func (h *HTTP) give(c *gin.Context) {
 		httpserver.Fail(c, err)
 		return
 	}
-	h.log.Warn("an export broke off", zap.Error(err))
+	h.log.Warn("export of products broke off", zap.Error(err))
 	panic(http.ErrAbortHandler) // so that the client does not take half a list for a whole one
 }
 
@@ -203,9 +227,4 @@ func (h *HTTP) csv(c *gin.Context) func(Row) error {
 		}
 		return put(r.cells())
 	}
-}
-
-func editorOf(c *gin.Context) internal.Editor {
-	p := identity.From(c.Request.Context())
-	return internal.Editor{ID: p.UserID, Admin: p.Has(identity.RoleAdmin)}
 }

@@ -8,11 +8,11 @@ import (
 	"io"
 	"strconv"
 
-	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/product"
 	"atrium/platform/fault"
 )
 
-// Problem is why a line was not taken.
+// Problem is why a line was not imported.
 type Problem struct {
 	Line   int           `json:"line" doc:"of the file, from 1"`
 	SKU    string        `json:"sku"`
@@ -21,7 +21,7 @@ type Problem struct {
 	Errors []fault.Field `json:"errors" doc:"pointers into the line"`
 }
 
-// Report is what an import came to. Every line was taken or not by itself: mend the ones that were not, and send the file again.
+// Report is the outcome of an import. Each line is imported or not by itself: correct those that failed, and send the file again.
 type Report struct {
 	DryRun    bool      `json:"dry_run" doc:"nothing was changed"`
 	Rows      int       `json:"rows"`
@@ -34,25 +34,25 @@ type Report struct {
 
 const maxProblems = 1000
 
-// importer takes one file in.
+// importer imports one file.
 type importer struct {
-	catalogue *internal.Service
-	editor    internal.Editor
-	try       bool
-	check     func(values map[string]any) []fault.Field
-	report    Report
-	skus      map[string]int           // the line that had it
-	made      map[string]internal.Item // of a rehearsal: what would have made each product
+	service *Service
+	editor  product.Editor
+	dryRun  bool
+	check   func(values map[string]any) []fault.Field
+	report  Report
+	skus    map[string]int  // the line that had it
+	made    map[string]Item // of a dry run: what would have made each product
 }
 
-func newImporter(catalogue *internal.Service, editor internal.Editor, try bool, check func(map[string]any) []fault.Field) *importer {
+func newImporter(service *Service, editor product.Editor, dryRun bool, check func(map[string]any) []fault.Field) *importer {
 	return &importer{
-		catalogue: catalogue, editor: editor, try: try, check: check, report: Report{DryRun: try, Problems: []Problem{}},
-		skus: map[string]int{}, made: map[string]internal.Item{},
+		service: service, editor: editor, dryRun: dryRun, check: check, report: Report{DryRun: dryRun, Problems: []Problem{}},
+		skus: map[string]int{}, made: map[string]Item{},
 	}
 }
 
-// run takes line after line, each in a transaction of its own. The error is ours, or that of a client that went away: what was taken stays,
+// run imports line after line, each in a transaction of its own. On an error of ours, or of a client that went away, what was imported stays,
 // and sending the file again goes on from there.
 func (i *importer) run(ctx context.Context, next reader) error {
 	for {
@@ -93,7 +93,7 @@ func (i *importer) take(ctx context.Context, r record) error {
 		return nil
 	}
 	i.skus[row.SKU] = r.line
-	outcome, err := i.catalogue.Put(ctx, i.editor, i.rehearsed(row.item()), i.try)
+	outcome, err := i.service.Put(ctx, i.editor, i.withFirstLine(row.item()), i.dryRun)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -101,9 +101,9 @@ func (i *importer) take(ctx context.Context, r record) error {
 		return err
 	case err != nil:
 		i.failed(r, sku, err)
-	case outcome == internal.Created:
+	case outcome == Created:
 		i.report.Created++
-	case outcome == internal.Updated:
+	case outcome == Updated:
 		i.report.Updated++
 	default:
 		i.report.Unchanged++
@@ -111,9 +111,9 @@ func (i *importer) take(ctx context.Context, r record) error {
 	return nil
 }
 
-// rehearsed lets a line of a rehearsal lean on the line before that would have made its product.
-func (i *importer) rehearsed(item internal.Item) internal.Item {
-	if !i.try || item.Product == "" {
+// withFirstLine completes a line of a dry run from the earlier line that would have created its product.
+func (i *importer) withFirstLine(item Item) Item {
+	if !i.dryRun || item.Product == "" {
 		return item
 	}
 	if first, ok := i.made[item.Product]; ok {

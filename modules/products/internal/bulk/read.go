@@ -1,25 +1,26 @@
 package bulk
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"atrium/platform/fault"
 )
 
 var (
-	errHeader = fault.Invalid("products.import_header", "The first line of the file does not name its columns.")
-	errRow    = fault.Invalid("products.import_row", "The line cannot be read.")
+	errHeader  = fault.Invalid("products.import_header", "The first line of the file does not name its columns.")
+	errRow     = fault.Invalid("products.import_row", "The line cannot be read.")
+	errCharset = errRow.Saying("The line is not in the charset of the file, which is UTF-8 unless the Content-Type says otherwise.")
+	errTooLong = errRow.Saying("The line is longer than 256 kB.")
 )
-
-// maxLine bounds one line of a file, in bytes.
-const maxLine = 256 << 10
 
 // record is one line of a file: what it says, or why it cannot be read.
 type record struct {
@@ -32,73 +33,179 @@ type record struct {
 type reader func() (record, error)
 
 // readNDJSON reads one JSON object a line; empty lines are passed over.
-func readNDJSON(body io.Reader) reader {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	line := 0
+func readNDJSON(body io.Reader, foreign bool) reader {
+	lines := newLines(body, 0, foreign)
 	return func() (record, error) {
-		for lines.Scan() {
-			line++
-			text := bytes.TrimSpace(lines.Bytes())
-			if len(text) == 0 {
-				continue
-			}
+		for {
+			text, line, err := lines.next()
 			r := record{line: line}
-			decoder := json.NewDecoder(bytes.NewReader(text))
-			if err := decoder.Decode(&r.values); err != nil || decoder.More() || r.values == nil {
-				r.err = errRow.Saying("The line is not one JSON object.")
+			switch text = bytes.TrimSpace(text); {
+			case errors.Is(err, errTooLong):
+				r.err = err
+			case err != nil:
+				return record{}, err
+			case len(text) == 0:
+				continue
+			case !lines.readable(text):
+				r.err = errCharset
+			case !jsontext.Value(text).IsValid() || json.Unmarshal(text, &r.values) != nil || r.values == nil:
+				r.err = errRow.Saying("The line is not one JSON object in UTF-8.")
+			default:
+				r.err = checkNUL(r.values)
 			}
 			return r, nil
 		}
-		if errors.Is(lines.Err(), bufio.ErrTooLong) {
-			return record{line: line + 1, err: errRow.Saying("The line is too long; the file is not read further.")}, io.EOF
-		}
-		if lines.Err() != nil {
-			return record{}, lines.Err()
-		}
-		return record{}, io.EOF
 	}
 }
 
-// readCSV reads lines of cells below a line of columns' names. An empty cell says nothing.
-func readCSV(body io.Reader) (reader, error) {
-	table := csv.NewReader(body)
-	table.ReuseRecord = true
-	header, err := table.Read()
+// checkNUL refuses texts that PostgreSQL cannot keep.
+func checkNUL(values map[string]any) error {
+	for name, value := range values {
+		if hasNUL(value) {
+			return errRow.At("/"+name, "must not contain U+0000")
+		}
+	}
+	return nil
+}
+
+func hasNUL(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.ContainsRune(v, 0)
+	case []any:
+		return slices.ContainsFunc(v, hasNUL)
+	case map[string]any:
+		for name, inside := range v {
+			if hasNUL(name) || hasNUL(inside) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// table is a CSV file below the line of its columns' names.
+type table struct {
+	lines     *lines
+	separator byte
+	names     []string // "" for a column without a name, which must be empty
+}
+
+// readCSV reads lines of cells below a line of columns' names, as spreadsheets write them: separated by commas, semicolons or tabs, names in
+// letters of either case, cells that are missing at the end, lines of empty cells. An empty cell says nothing.
+func readCSV(body io.Reader, foreign bool) (reader, error) {
+	t := table{lines: newLines(body, '"', foreign)}
+	if err := t.readHeader(); err != nil {
+		return nil, err
+	}
+	return t.next, nil
+}
+
+// readHeader reads the names of the columns and finds out what separates them. Excel may say that in a line before: "sep=;".
+func (t *table) readHeader() error {
+	text, _, err := t.lines.next()
+	if err != nil || !t.lines.readable(text) {
+		return errHeader.Because(err)
+	}
+	if sep, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("sep=")); ok && len(sep) == 1 {
+		t.separator = sep[0]
+		if text, _, err = t.lines.next(); err != nil || !t.lines.readable(text) {
+			return errHeader.Because(err)
+		}
+	} else {
+		t.separator = separatorOf(text)
+	}
+	t.lines.separator = t.separator
+	cells, err := t.cells(text)
 	if err != nil {
-		return nil, errHeader.Because(err)
+		return errHeader.Because(err)
 	}
-	names := make([]string, len(header))
-	for i, name := range header {
-		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")) // which spreadsheets put at the beginning of a file
-		if kindOf(names[i]) == "" {
-			return nil, errHeader.At("/0/"+strconv.Itoa(i), "is no column: "+strconv.Quote(names[i]))
+	for i, cell := range cells {
+		name := strings.ToLower(strings.TrimSpace(cell))
+		switch {
+		case name != "" && kindOf(name) == "":
+			return errHeader.At("/0/"+strconv.Itoa(i), "is no column: "+strconv.Quote(cell))
+		case name != "" && slices.Contains(t.names, name):
+			return errHeader.At("/0/"+strconv.Itoa(i), "is there twice: "+strconv.Quote(cell))
+		}
+		t.names = append(t.names, name)
+	}
+	if !slices.ContainsFunc(t.names, func(name string) bool { return name != "" }) {
+		return errHeader
+	}
+	return nil
+}
+
+// separatorOf returns what a line of names is separated by. Names have none of these inside.
+func separatorOf(header []byte) byte {
+	best := byte(',')
+	for _, separator := range []byte{';', '\t'} {
+		if bytes.Count(header, []byte{separator}) > bytes.Count(header, []byte{best}) {
+			best = separator
 		}
 	}
-	return func() (record, error) {
-		cells, err := table.Read()
-		if errors.Is(err, io.EOF) {
-			return record{}, io.EOF
-		}
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			return record{line: bad.StartLine, err: errRow.Because(err)}, nil
-		}
-		if err != nil {
+	return best
+}
+
+func (t *table) cells(text []byte) ([]string, error) {
+	parser := csv.NewReader(bytes.NewReader(text))
+	parser.Comma, parser.FieldsPerRecord = rune(t.separator), -1
+	return parser.Read()
+}
+
+func (t *table) next() (record, error) {
+	for {
+		text, line, err := t.lines.next()
+		r := record{line: line}
+		switch {
+		case errors.Is(err, errTooLong):
+			r.err = err
+			return r, nil
+		case err != nil:
 			return record{}, err
+		case !t.lines.readable(text):
+			r.err = errCharset
+			return r, nil
+		case len(bytes.TrimSpace(text)) == 0:
+			continue
 		}
-		line, _ := table.FieldPos(0)
-		r := record{line: line, values: map[string]any{}}
-		for i, cell := range cells {
-			if cell == "" {
-				continue
-			}
-			if r.values[names[i]], err = valueOf(kindOf(names[i]), cell); err != nil {
-				r.err = errRow.At("/"+names[i], err.Error())
-			}
+		cells, err := t.cells(text)
+		if err != nil {
+			r.err = errRow.Because(err)
+			return r, nil
 		}
+		if !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }) {
+			continue
+		}
+		r.values, r.err = t.values(cells)
 		return r, nil
-	}, nil
+	}
+}
+
+// values reads the cells of one line by the names of their columns.
+func (t *table) values(cells []string) (map[string]any, error) {
+	values := map[string]any{}
+	var wrong error
+	for i, cell := range cells {
+		if cell == "" {
+			continue
+		}
+		if i >= len(t.names) || t.names[i] == "" {
+			wrong = errRow.Saying("The line has more cells than there are columns.")
+			continue
+		}
+		name := t.names[i]
+		value, err := valueOf(kindOf(name), asWritten(cell))
+		if err != nil {
+			wrong = errRow.At("/"+name, err.Error())
+			continue
+		}
+		values[name] = value
+	}
+	if wrong == nil {
+		wrong = checkNUL(values)
+	}
+	return values, wrong
 }
 
 // valueOf reads a cell as JSON would have it.

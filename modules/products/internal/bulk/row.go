@@ -1,4 +1,4 @@
-// Package bulk takes delivery lists in and gives them out: one line for each variant, as CSV or NDJSON.
+// Package bulk imports and exports the catalogue: one line for each variant, as CSV or NDJSON.
 package bulk
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"atrium/modules/products/internal"
+	"atrium/modules/products/internal/product"
 )
 
 // Row is one line of a list. What is absent stays as it is.
@@ -51,16 +51,16 @@ func kindOf(column string) string {
 	return ""
 }
 
-// item is the row as the catalogue takes it.
-func (r Row) item() internal.Item {
-	item := internal.Item{
+// item is the row as Put takes it.
+func (r Row) item() Item {
+	item := Item{
 		SKU: r.SKU, Product: r.Product, Name: r.Variant, Options: r.Options, Amount: r.Amount, Currency: r.Currency, CompareAt: r.CompareAt, OnHand: r.OnHand,
-		Change: internal.Change{
+		Change: product.Change{
 			Name: r.Name, Brand: r.Brand, Description: r.Description, Category: r.Category, Status: r.Status, Tags: r.Tags, Materials: r.Materials,
 		},
 	}
 	if r.WidthMM != nil || r.DepthMM != nil || r.HeightMM != nil {
-		d := &internal.Dimensions{WidthMM: r.WidthMM, DepthMM: r.DepthMM, HeightMM: r.HeightMM}
+		d := &product.Dimensions{WidthMM: r.WidthMM, DepthMM: r.DepthMM, HeightMM: r.HeightMM}
 		item.Change.Dimensions = &d
 	}
 	if r.WeightG != nil {
@@ -70,7 +70,7 @@ func (r Row) item() internal.Item {
 }
 
 // rowOf is a variant as a row; putting it in again changes nothing.
-func rowOf(p *internal.Product, v internal.Variant) Row {
+func rowOf(p *product.Product, v product.Variant) Row {
 	return Row{
 		SKU: v.SKU, Product: p.Slug, Name: &p.Name, Brand: &p.Brand, Description: &p.Description, Category: &p.CategorySlug, Tags: &p.Tags, Materials: &p.Materials,
 		WidthMM: p.WidthMM, DepthMM: p.DepthMM, HeightMM: p.HeightMM, WeightG: p.WeightG, Status: &p.Status,
@@ -98,11 +98,37 @@ func (r Row) cells() []string {
 			pairs = append(pairs, name+"="+(*r.Options)[name])
 		}
 	}
-	return []string{
+	cells := []string{
 		r.SKU, r.Product, text(r.Name), text(r.Brand), text(r.Description), text(r.Category), list(r.Tags), list(r.Materials),
 		digits(r.WidthMM), digits(r.DepthMM), digits(r.HeightMM), digits(r.WeightG), text(r.Status), text(r.Variant), strings.Join(pairs, "|"),
 		digits(r.Amount), text(r.Currency), digits(r.CompareAt), digits(r.OnHand),
 	}
+	for i, cell := range cells {
+		cells[i] = harmless(cell)
+	}
+	return cells
+}
+
+// harmless writes a cell so that no spreadsheet takes it for a formula: with an apostrophe before it, which asWritten takes away. Cells that
+// begin with apostrophes before such a sign get one more, so that both are as they were afterwards.
+func harmless(cell string) string {
+	if isFormula(cell) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// asWritten returns what harmless was given.
+func asWritten(cell string) string {
+	if strings.HasPrefix(cell, "'") && isFormula(cell) {
+		return cell[1:]
+	}
+	return cell
+}
+
+func isFormula(cell string) bool {
+	sign := strings.TrimLeft(cell, "'")
+	return sign != "" && strings.ContainsRune("=+-@\t\r", rune(sign[0]))
 }
 
 func digits[N int | int64](n *N) string {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/etag"
 	"atrium/platform/httpserver"
@@ -18,29 +17,31 @@ import (
 
 // HTTP serves reviews.
 type HTTP struct {
-	service   *Service
-	store     *Store
-	catalogue products.Catalogue
-	cursors   *page.Signer
+	service *Service
+	cursors *page.Signer
 }
 
-// NewHTTP makes an HTTP.
-func NewHTTP(service *Service, store *Store, catalogue products.Catalogue, cursors *page.Signer) *HTTP {
-	return &HTTP{service, store, catalogue, cursors}
+// NewHTTP needs the signer that seals cursors.
+func NewHTTP(service *Service, cursors *page.Signer) *HTTP {
+	return &HTTP{service: service, cursors: cursors}
 }
 
-// Register puts the routes in place.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "products", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/products/{product}/reviews", Name: "list-reviews", Access: httpserver.Open,
-		Summary: "List what people who bought a product say about it, newest first"}, h.list)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/products/{product}/reviews", Name: "write-review", Status: http.StatusCreated,
-		Summary: "Review a product that I bought: once for each line of an order"}, h.write)
+		Summary: "Lists the reviews of a product by people who bought it, newest first"}, h.list)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/products/{product}/reviews", Name: "create-review", Status: http.StatusCreated,
+		Summary: "Creates a review of a product that the caller bought: one for each line of an order"}, h.create)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/reviews/{id}", Name: "edit-review",
-		Summary: "Change a review of mine"}, h.edit)
+		Summary: "Changes one of the caller's reviews"}, h.edit)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/reviews/{id}", Name: "delete-review", Status: http.StatusNoContent,
-		Summary: "Delete a review of mine"}, h.delete)
+		Summary: "Deletes one of the caller's reviews"}, h.delete)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/admin/reviews/{id}", Name: "remove-review", Status: http.StatusNoContent,
-		Roles: []string{identity.RoleModerator, identity.RoleAdmin}, Summary: "Remove anybody's review"}, h.remove)
+		Roles: []string{identity.RoleModerator, identity.RoleAdmin}, Summary: "Removes anybody's review"}, h.remove)
 }
 
 type reviewBody struct {
@@ -49,11 +50,17 @@ type reviewBody struct {
 	Photos []uuid.UUID `json:"photos,omitempty" maxItems:"10" uniqueItems:"true" nullable:"false" doc:"upload ids"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (reviewBody) SchemaName() string { return "CreateReviewRequest" }
+
 type reviewPatch struct {
 	Rating *int64       `json:"rating,omitempty" minimum:"1" maximum:"5" example:"4"`
 	Text   *string      `json:"text,omitempty" maxLength:"5000" example:"Still good after a year."`
 	Photos *[]uuid.UUID `json:"photos,omitempty" maxItems:"10" uniqueItems:"true" doc:"upload ids, in order: those that are there and new ones"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (reviewPatch) SchemaName() string { return "EditReviewRequest" }
 
 // reviewResponse is a review as clients see it.
 type reviewResponse struct {
@@ -63,26 +70,30 @@ type reviewResponse struct {
 	Rating    int64         `json:"rating" example:"5"`
 	Text      string        `json:"text" example:"Warm light, heavy base."`
 	Photos    []photo.Photo `json:"photos"`
-	Verified  bool          `json:"verified" doc:"always true: only buyers can write one"`
+	Verified  bool          `json:"verified" doc:"always true: only who bought and kept it can write one"`
 	Version   int64         `json:"version"`
 	CreatedAt time.Time     `json:"created_at"`
 	EditedAt  *time.Time    `json:"edited_at"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (reviewResponse) SchemaName() string { return "Review" }
+
 func (h *HTTP) list(ctx context.Context, in *struct {
 	Product string `path:"product" maxLength:"200" doc:"id or slug" example:"arc-floor-lamp"`
 	page.Query
 }) (*httpserver.Answer[page.List[reviewResponse]], error) {
-	product, err := h.catalogue.Resolve(ctx, in.Product)
+	product, err := h.service.Product(ctx, in.Product)
 	if err != nil {
 		return nil, err
 	}
-	scope := page.Scope("products.reviews", identity.From(ctx).UserID, product.String())
+	viewer := identity.From(ctx).UserID
+	scope := page.Scope("products.reviews", viewer, product.String())
 	var below uuid.UUID
 	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
-	rows, err := h.store.Page(ctx, product, below, in.Limit+1)
+	rows, err := h.service.Page(ctx, viewer, product, below, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +105,11 @@ func (h *HTTP) list(ctx context.Context, in *struct {
 		func(r reviewResponse) reviewResponse { return r }, func(r reviewResponse) any { return r.ID })), nil
 }
 
-func (h *HTTP) write(ctx context.Context, in *struct {
+func (h *HTTP) create(ctx context.Context, in *struct {
 	Product string `path:"product" maxLength:"200" doc:"id or slug" example:"arc-floor-lamp"`
 	Body    reviewBody
 }) (*httpserver.Answer[reviewResponse], error) {
-	r, err := h.service.Write(ctx, identity.From(ctx).UserID, in.Product, Draft(in.Body))
+	r, err := h.service.Create(ctx, identity.From(ctx).UserID, in.Product, Draft(in.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +148,7 @@ func (h *HTTP) delete(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.service.Delete(ctx, identity.From(ctx).UserID, id)
+	return httpserver.NoContent(h.service.Delete(ctx, identity.From(ctx).UserID, id))
 }
 
 func (h *HTTP) remove(ctx context.Context, in *struct {
@@ -147,7 +158,7 @@ func (h *HTTP) remove(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.service.Remove(ctx, id)
+	return httpserver.NoContent(h.service.Remove(ctx, id))
 }
 
 func (h *HTTP) answer(ctx context.Context, r *Review) (*httpserver.Answer[reviewResponse], error) {
@@ -158,21 +169,11 @@ func (h *HTTP) answer(ctx context.Context, r *Review) (*httpserver.Answer[review
 	return &httpserver.Answer[reviewResponse]{ETag: etag.Format(r.Version), Body: shown[0]}, nil
 }
 
-// show brings reviews their authors and photos: one look for all of each kind.
+// show renders reviews with their authors and photos.
 func (h *HTTP) show(ctx context.Context, rows []Review) ([]reviewResponse, error) {
-	authors, photos := make([]uuid.UUID, 0, len(rows)), []uuid.UUID{}
-	for _, r := range rows {
-		authors, photos = append(authors, r.AuthorID), append(photos, r.Photos...)
-	}
-	refs, err := h.service.people.Refs(ctx, authors)
+	refs, pictures, err := h.service.Related(ctx, rows)
 	if err != nil {
 		return nil, err
-	}
-	pictures := map[uuid.UUID]photo.Photo{}
-	if len(photos) > 0 {
-		if pictures, err = h.service.photos.Photos(ctx, photos); err != nil {
-			return nil, err
-		}
 	}
 	shown := make([]reviewResponse, 0, len(rows))
 	for _, r := range rows {

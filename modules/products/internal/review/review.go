@@ -7,12 +7,15 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/platform/fault"
+	"atrium/platform/text"
 )
 
 var (
 	errNotFound   = fault.NotFound("products.review_not_found", "There is no such review.")
 	errNotBought  = fault.Forbidden("products.review_not_bought", "Only people who bought this product can review it.")
+	errOwnProduct = fault.Forbidden("products.own_product", "You sell this product yourself.")
 	errReviewed   = fault.Conflict("products.already_reviewed", "You have reviewed this already. You can edit your review.")
+	errText       = fault.Invalid("products.invalid_review", "The review cannot be saved like this.")
 	photosPointer = "/body/photos"
 )
 
@@ -30,7 +33,7 @@ type Review struct {
 	EditedAt  *time.Time
 }
 
-// TableName is where reviews live.
+// TableName is the name of the table.
 func (Review) TableName() string { return "product_reviews" }
 
 // Draft is a review to be written.
@@ -45,6 +48,13 @@ type Change struct {
 	Rating *int64
 	Text   *string
 	Photos *[]uuid.UUID
+}
+
+const maxText = 5000
+
+// cleanText brings what a review says into the form in which it is kept, or returns errText.
+func cleanText(written *string) error {
+	return text.Clean(errText, text.Input{Pointer: "/body/text", Text: written, Limit: maxText, Block: true})
 }
 
 func (r *Review) apply(c Change) {

@@ -1,0 +1,74 @@
+package stock
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"atrium/modules/products/internal/product"
+	"atrium/platform/database"
+)
+
+// Store changes levels and writes the ledger.
+type Store struct{ db *database.DB }
+
+func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
+
+var constraints = database.Constraints{"product_variants_on_hand": errTooLow, "product_variants_reserved": errTooLow}
+
+// Lock locks a variant and returns what is on hand.
+func (s *Store) Lock(ctx context.Context, variant uuid.UUID) (onHand int64, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT on_hand FROM product_variants WHERE id = ? FOR UPDATE`, variant).Scan(&onHand).Error
+	return onHand, err
+}
+
+// Move moves a variant's stock and writes the ledger. ok is false where the variant has less to reserve than asked for, or
+// is deleted; nothing has moved then. What would take a level below zero is a fault by constraint: it cannot happen to
+// callers that keep the promise of products.Stock.
+func (s *Store) Move(ctx context.Context, m movement, variant uuid.UUID, quantity int64, reference uuid.UUID) (level Level, ok bool, err error) {
+	condition := ""
+	values := []any{m.onHand * quantity, m.reserved * quantity, variant}
+	if m == reserve {
+		condition = " AND on_hand - reserved >= ? AND deleted_at IS NULL"
+		values = append(values, quantity)
+	}
+	done := s.db.Conn(ctx).Raw(`UPDATE product_variants SET on_hand = on_hand + ?, reserved = reserved + ?
+		WHERE id = ?`+condition+` RETURNING product_id, on_hand, reserved`, values...).Scan(&level)
+	if err := done.Error; err != nil || level.ProductID == uuid.Nil {
+		return level, false, err
+	}
+	return level, true, s.book(ctx, entry{kind: m.kind, variant: variant, onHand: m.onHand * quantity, reserved: m.reserved * quantity, reference: &reference})
+}
+
+// Adjust changes what is on hand, and writes the ledger.
+func (s *Store) Adjust(ctx context.Context, variant uuid.UUID, delta int64, reason string, actor uuid.UUID) (Level, error) {
+	var level Level
+	err := s.db.Conn(ctx).Raw(`UPDATE product_variants SET on_hand = on_hand + ? WHERE id = ? AND deleted_at IS NULL
+		RETURNING product_id, on_hand, reserved`, delta, variant).Scan(&level).Error
+	if err != nil {
+		return level, err
+	}
+	if level.ProductID == uuid.Nil {
+		return level, product.ErrVariantNotFound
+	}
+	return level, s.book(ctx, entry{kind: "adjust", variant: variant, onHand: delta, reason: reason, actor: &actor})
+}
+
+// entry is a row of the ledger.
+type entry struct {
+	kind             string
+	variant          uuid.UUID
+	onHand, reserved int64
+	reason           string
+	reference, actor *uuid.UUID
+}
+
+func (s *Store) book(ctx context.Context, e entry) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return s.db.Conn(ctx).Exec(`INSERT INTO stock_movements
+		(id, variant_id, kind, on_hand_delta, reserved_delta, reason, reference, actor_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, e.variant, e.kind, e.onHand, e.reserved, e.reason, e.reference, e.actor).Error
+}
