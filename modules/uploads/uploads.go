@@ -34,6 +34,8 @@ var (
 	ErrAnimated = fault.Invalid("uploads.animated", "Moving pictures are not taken.")
 	// ErrTooManyPixels: the picture is larger than may be decoded. It is deleted, and the upload has failed.
 	ErrTooManyPixels = fault.Invalid("uploads.too_many_pixels", "The picture has too many pixels.")
+	// ErrTooComplex: to decode the picture would take more work than its pixels explain. It is deleted, and the upload has failed.
+	ErrTooComplex = fault.Invalid("uploads.too_complex", "The picture is too complex.")
 	// ErrOff answers while the module is off.
 	ErrOff = fault.Unavailable("uploads.off", "Photos are switched off.")
 )
@@ -47,23 +49,9 @@ type Config struct {
 	Orphans     time.Duration `koanf:"orphans" validate:"min=1m"`            // after which a photo that nobody uses is removed
 	ImageTime   time.Duration `koanf:"image_time" validate:"min=1s,max=5m"`  // for all work on one picture
 	ImageMemory int64         `koanf:"image_memory" validate:"min=67108864"` // bytes of each child process that works on a picture
-	PixelBudget int64         `koanf:"pixel_budget" validate:"min=1000000"`  // pixels that one worker process has in work at a time; those of a picture that cannot be streamed count twice
+	PixelBudget int64         `koanf:"pixel_budget" validate:"min=1000000"`  // pixels of large pictures that one worker process has in work at a time; those of a picture that cannot be streamed count twice
 	TempFolder  string        `koanf:"temp_folder" validate:"omitempty,dir"` // for files in work; empty: the system's
 	VipsFolder  string        `koanf:"vips_folder" validate:"omitempty,dir"` // of the programs vips and vipsthumbnail; empty: the PATH
-}
-
-// DefaultConfig is what PRODUCT.md promises, with the quota of the local stack.
-func DefaultConfig() Config {
-	return Config{
-		MaxBytes:    25 << 20,
-		PerHour:     500,
-		Expires:     10 * time.Minute,
-		URLTTL:      time.Hour,
-		Orphans:     24 * time.Hour,
-		ImageTime:   30 * time.Second,
-		ImageMemory: 320 << 20,
-		PixelBudget: 50_000_000,
-	}
 }
 
 // Audience says who may open a photo's files.

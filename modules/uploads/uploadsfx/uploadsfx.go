@@ -5,7 +5,13 @@ import (
 	"go.uber.org/fx"
 
 	"atrium/modules/uploads"
-	"atrium/modules/uploads/internal"
+	"atrium/modules/uploads/internal/cleanup"
+	"atrium/modules/uploads/internal/importer"
+	"atrium/modules/uploads/internal/intake"
+	"atrium/modules/uploads/internal/library"
+	"atrium/modules/uploads/internal/processing"
+	"atrium/modules/uploads/internal/queue"
+	"atrium/modules/uploads/internal/upload"
 	"atrium/platform/arrivals"
 	"atrium/platform/download"
 	"atrium/platform/plug"
@@ -13,16 +19,21 @@ import (
 
 // Module is uploads switched on.
 var Module = fx.Module("uploads",
-	plug.Private(arrivals.New),
-	plug.Private(download.New),
-	plug.Private(internal.NewStore, internal.NewService, internal.NewLibrary, internal.NewKeeper, internal.NewStudio, internal.NewImporter, internal.NewHTTP),
-	fx.Provide(func(l *internal.Library) uploads.Library { return l }),
-	fx.Provide(func(i *internal.Importer) uploads.Importer { return i }),
-	plug.Routes((*internal.HTTP).Routes),
-	plug.Takeout(internal.Takeout),
-	plug.Handlers(internal.Handlers),
-	plug.Schedules(internal.Schedules),
-	plug.Bootstrap(internal.Bootstrap),
+	plug.Private(arrivals.New, download.New),
+	plug.Private(upload.NewStore),
+	plug.Private(queue.NewStore, queue.NewService),
+	plug.Private(importer.NewStore, importer.NewService),
+	plug.Private(library.NewStore, library.NewService, library.NewPublisher),
+	plug.Private(cleanup.NewStore, cleanup.NewService),
+	plug.Private(processing.NewStore, processing.NewService),
+	plug.Private(intake.NewStore, intake.NewService, intake.NewHTTP),
+	fx.Provide(func(s *library.Service) uploads.Library { return s }),
+	fx.Provide(func(s *importer.Service) uploads.Importer { return s }),
+	plug.Routes((*intake.HTTP).Routes),
+	plug.Handlers(importer.Handlers, library.Handlers, cleanup.Handlers, processing.Handlers),
+	plug.Schedules(cleanup.Schedules, intake.Schedules, queue.Schedules),
+	plug.DataExport(library.DataExport),
+	plug.Bootstrap(intake.Bootstrap),
 )
 
 // Off is uploads switched off.

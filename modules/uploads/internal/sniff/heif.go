@@ -25,11 +25,11 @@ func readHEIF(r io.ReaderAt, size int64) (Header, error) {
 			if kind == "" || end-begin > metaMost {
 				return Header{}, ErrBroken
 			}
-			meta := make([]byte, end-begin)
-			if err := readAt(r, meta, begin); err != nil {
+			content := make([]byte, end-begin)
+			if err := readAt(r, content, begin); err != nil {
 				return Header{}, err
 			}
-			return extents(meta)
+			return readMeta(content)
 		}
 		off = end
 	}
@@ -88,40 +88,103 @@ func brand(r io.ReaderAt, begin, end int64) (string, error) {
 // size is a picture's extent in pixels.
 type size struct{ width, height int64 }
 
-// extents reads from the meta box which item is the primary picture and how large each picture is.
-func extents(meta []byte) (Header, error) {
-	if len(meta) < 4 {
+// pixels is the area, at most 2^62.
+func (s size) pixels() int64 {
+	const most = 1 << 31
+	return min(s.width, most) * min(s.height, most)
+}
+
+// meta is what the box of that name says of a file's items.
+type meta struct {
+	primary uint32
+	sizes   map[int]size        // by the property's number: what is shown
+	coded   map[int]size        // by the property's number: what the decoder has to decode for it
+	owns    map[uint32][]int    // by item: its properties
+	parts   map[uint32][]uint32 // by item: what it is composed of
+	beside  []uint32            // auxiliary pictures of the primary one, such as its transparency
+}
+
+// readMeta reads from the meta box which item is the primary picture, how large each picture is, and what it is composed of.
+func readMeta(content []byte) (Header, error) {
+	if len(content) < 4 {
 		return Header{}, ErrBroken
 	}
-	var primary uint32
-	var sizes map[int]size // by the property's number
-	var owns map[uint32][]int
-	err := eachBox(meta[4:], func(name string, body []byte) error {
-		var err error
+	m := meta{sizes: map[int]size{}, coded: map[int]size{}, owns: map[uint32][]int{}, parts: map[uint32][]uint32{}}
+	var references []byte
+	err := eachBox(content[4:], func(name string, body []byte) (err error) {
 		switch name {
 		case "pitm":
-			primary, err = primaryItem(body)
+			m.primary, err = primaryItem(body)
+		case "iref":
+			references = body
 		case "iprp":
-			sizes, owns, err = properties(body)
+			err = m.readProperties(body)
 		}
 		return err
 	})
+	if err == nil {
+		err = m.readReferences(references)
+	}
 	if err != nil {
 		return Header{}, err
 	}
+	return m.header()
+}
+
+func (m *meta) header() (Header, error) {
 	most := int64(0)
-	for _, s := range sizes {
+	for _, s := range m.sizes {
 		if s.width < 1 || s.height < 1 {
 			return Header{}, ErrBroken
 		}
-		most = max(most, s.width*s.height)
+		most = max(most, s.pixels())
 	}
-	for _, property := range owns[primary] {
-		if s, ok := sizes[property]; ok {
-			return Header{ContentType: "image/heic", Width: int(s.width), Height: int(s.height), Pixels: most}, nil
+	s, ok := m.sizeOf(m.primary)
+	if !ok {
+		return Header{}, ErrBroken
+	}
+	for _, item := range append(m.beside, m.primary) {
+		if !m.isPlain(item) {
+			return Header{}, ErrTooComplex
 		}
 	}
-	return Header{}, ErrBroken
+	return Header{ContentType: "image/heic", Width: int(s.width), Height: int(s.height), Pixels: most}, nil
+}
+
+func (m *meta) sizeOf(item uint32) (size, bool) {
+	for _, property := range m.owns[item] {
+		if s, ok := m.sizes[property]; ok {
+			return s, true
+		}
+	}
+	return size{}, false
+}
+
+// work is how many pixels are decoded for an item that is not composed of others.
+func (m *meta) work(item uint32) int64 {
+	shown, _ := m.sizeOf(item)
+	most := shown.pixels()
+	for _, property := range m.owns[item] {
+		most = max(most, m.coded[property].pixels())
+	}
+	return most
+}
+
+// isPlain reports whether an item is coded, or composed of coded items, with about as much to decode as it shows: tiles overlap the
+// edges and blocks are padded, but a picture of tiles of tiles, or of one large tile again and again, is made to take long.
+func (m *meta) isPlain(item uint32) bool {
+	const slack, least = 1 << 20, 1 << 12
+	shown, _ := m.sizeOf(item)
+	most, total := 2*shown.pixels()+slack, int64(0)
+	if len(m.parts[item]) == 0 {
+		return m.work(item) <= most
+	}
+	for _, part := range m.parts[item] {
+		if total += max(m.work(part), least); total > most || len(m.parts[part]) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // eachBox calls fn with each box of a list in memory.
@@ -150,29 +213,62 @@ func primaryItem(body []byte) (uint32, error) {
 	return c.number(2), c.err
 }
 
-// properties reads the pictures' sizes (ispe) and which item has which properties (ipma).
-func properties(iprp []byte) (sizes map[int]size, owns map[uint32][]int, err error) {
-	sizes, owns = map[int]size{}, map[uint32][]int{}
-	err = eachBox(iprp, func(name string, body []byte) error {
+// readReferences reads what is composed of what.
+func (m *meta) readReferences(body []byte) error {
+	if body == nil {
+		return nil
+	}
+	c := cursor{b: body}
+	idBytes := 2
+	if c.number(4)>>24 > 0 {
+		idBytes = 4
+	}
+	if c.err != nil {
+		return c.err
+	}
+	return eachBox(c.b, func(name string, body []byte) error {
+		c := cursor{b: body}
+		from := c.number(idBytes)
+		for n := c.number(2); n > 0 && c.err == nil; n-- {
+			switch to := c.number(idBytes); {
+			case name == "dimg":
+				m.parts[from] = append(m.parts[from], to)
+			case name == "auxl" && to == m.primary:
+				m.beside = append(m.beside, from)
+			}
+		}
+		return c.err
+	})
+}
+
+// readProperties reads the pictures' sizes, as shown (ispe) and as coded (hvcC), and which item has which properties (ipma).
+func (m *meta) readProperties(iprp []byte) error {
+	return eachBox(iprp, func(name string, body []byte) error {
 		switch name {
 		case "ipco":
-			number := 0
-			return eachBox(body, func(name string, body []byte) error {
-				number++
-				if name != "ispe" {
-					return nil
-				}
-				c := cursor{b: body}
-				c.number(4)
-				sizes[number] = size{int64(c.number(4)), int64(c.number(4))}
-				return c.err
-			})
+			return m.readSizes(body)
 		case "ipma":
-			return associations(body, owns)
+			return associations(body, m.owns)
 		}
 		return nil
 	})
-	return sizes, owns, err
+}
+
+func (m *meta) readSizes(ipco []byte) error {
+	number := 0
+	return eachBox(ipco, func(name string, body []byte) error {
+		number++
+		switch name {
+		case "ispe":
+			c := cursor{b: body}
+			c.number(4)
+			m.sizes[number] = size{int64(c.number(4)), int64(c.number(4))}
+			return c.err
+		case "hvcC":
+			m.coded[number] = codedSize(body)
+		}
+		return nil
+	})
 }
 
 func associations(body []byte, owns map[uint32][]int) error {

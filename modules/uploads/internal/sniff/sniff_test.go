@@ -164,7 +164,21 @@ func FuzzRead(f *testing.F) {
 			if h.Width < 1 || h.Height < 1 || h.Pixels < int64(h.Width)*int64(h.Height) {
 				t.Fatalf("%+v", h)
 			}
-		case !errors.Is(err, ErrBroken) && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrAnimated):
+		case !errors.Is(err, ErrBroken) && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrAnimated) && !errors.Is(err, ErrTooComplex):
+			t.Fatal(err)
+		}
+		var picture bytes.Buffer
+		if err != nil {
+			return
+		}
+		_, err = CopyPicture(&picture, bytes.NewReader(content), int64(len(content)), h)
+		switch {
+		case err == nil:
+			again, err := read(picture.Bytes())
+			if err != nil || again != h {
+				t.Fatalf("%+v became %+v: %v", h, again, err)
+			}
+		case !errors.Is(err, ErrBroken) && !errors.Is(err, ErrTooComplex):
 			t.Fatal(err)
 		}
 	})

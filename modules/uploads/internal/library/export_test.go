@@ -1,0 +1,4 @@
+package library
+
+// CopyAll is a publication whose worker dies before it is noted.
+var CopyAll = (*Publisher).copyAll

@@ -1,0 +1,66 @@
+package sniff
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrTooComplex: to decode the picture would take more work than its pixels explain.
+var ErrTooComplex = errors.New("sniff: the picture is made to take long")
+
+const (
+	// maxScans bounds the passes over a JPEG. Encoders write about ten; each costs the decoder a visit to every block, however empty.
+	maxScans = 100
+	// maxParts bounds the segments or chunks of a file. Those who write small ones write some thousand.
+	maxParts = 50_000
+	// maxProfile bounds a colour profile in bytes, inflated. The largest of printers have three million.
+	maxProfile = 4 << 20
+	// maxEXIF bounds EXIF, of which the orientation is read.
+	maxEXIF = 64 << 10
+)
+
+// Copied is what CopyPicture found on its way.
+type Copied struct {
+	Held    bool // has to be decoded as a whole, whatever its header said
+	Unended bool // had no end marker, which the copy has
+}
+
+// CopyPicture writes what a decoder needs to show the file that h was read from, and nothing else: comments, XMP, previews, further
+// pictures and whatever lies between the segments or after the end stay behind, and are never inflated. It decodes nothing, and
+// returns ErrTooComplex or ErrBroken where the file is to blame.
+func CopyPicture(w io.Writer, r io.ReaderAt, size int64, h Header) (Copied, error) {
+	out := bufio.NewWriter(w)
+	copied, err := copyPicture(out, r, size, h)
+	if err != nil {
+		return Copied{}, err
+	}
+	if err := out.Flush(); err != nil {
+		return Copied{}, fmt.Errorf("sniff: copy: %w", err)
+	}
+	return copied, nil
+}
+
+func copyPicture(w *bufio.Writer, r io.ReaderAt, size int64, h Header) (Copied, error) {
+	switch h.ContentType {
+	case "image/jpeg":
+		return copyJPEG(w, bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10))
+	case "image/png":
+		return Copied{}, copyPNG(w, r, size)
+	case "image/webp":
+		return Copied{}, copyWebP(w, r, size)
+	}
+	// A HEIF file's items are reached by their places in it; a decoder touches none but the picture's.
+	_, err := io.Copy(w, io.NewSectionReader(r, 0, size))
+	return Copied{}, err
+}
+
+// copyRange copies n bytes at off. An early end of the file is ErrBroken.
+func copyRange(w io.Writer, r io.ReaderAt, off, n int64) error {
+	copied, err := io.Copy(w, io.NewSectionReader(r, off, n))
+	if err == nil && copied < n {
+		return ErrBroken
+	}
+	return err
+}
