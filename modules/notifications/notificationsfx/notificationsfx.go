@@ -4,18 +4,25 @@ package notificationsfx
 import (
 	"go.uber.org/fx"
 
-	"atrium/modules/notifications/internal"
-	"atrium/platform/httpserver"
+	"atrium/modules/notifications/internal/alert"
+	"atrium/modules/notifications/internal/channel"
+	"atrium/modules/notifications/internal/delivery"
+	"atrium/modules/notifications/internal/notification"
+	"atrium/modules/notifications/internal/subscription"
 	"atrium/platform/plug"
 )
 
 // Module is notifications switched on.
 var Module = fx.Module("notifications",
-	plug.Private(internal.NewStore, internal.NewService, internal.NewHTTP),
-	plug.Routes(func(h *internal.HTTP) httpserver.Routes { return h.Routes() }),
-	plug.Takeout(internal.Takeout),
-	plug.Handlers(internal.Handlers),
+	plug.Private(
+		notification.NewStore, notification.NewService, notification.NewHTTP,
+		channel.NewStore, channel.NewService, channel.NewHTTP,
+		delivery.NewService, alert.NewService, subscription.NewService,
+	),
+	plug.Routes(notification.Routes, channel.Routes),
+	plug.DataExport(subscription.DataExport),
+	plug.Handlers(delivery.Handlers, alert.Handlers, subscription.Handlers),
 )
 
-// Off is notifications switched off: nobody holds on to anything of it.
+// Off is notifications switched off: nothing depends on it.
 var Off = fx.Module("notifications")
