@@ -14,3 +14,6 @@ func (Absent) Receipt(context.Context, uuid.UUID) (Receipt, error) { return Rece
 
 // Bought returns none.
 func (Absent) Bought(context.Context, uuid.UUID, uuid.UUID) ([]uuid.UUID, error) { return nil, nil }
+
+// Undone returns none.
+func (Absent) Undone(context.Context, []uuid.UUID) ([]uuid.UUID, error) { return nil, nil }

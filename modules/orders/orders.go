@@ -42,8 +42,10 @@ type ReceiptLine struct {
 
 // Purchases says what people have bought.
 type Purchases interface {
-	// Bought returns the lines of a person's orders with the product that are paid for and not wholly refunded, oldest first.
+	// Bought returns the lines of a person's orders with the product of which pieces were shipped and not given back, oldest first.
 	Bought(ctx context.Context, user, product uuid.UUID) ([]uuid.UUID, error)
+	// Undone returns which of the lines came to nothing: the order was called off or wholly refunded, or every piece was given back.
+	Undone(ctx context.Context, lines []uuid.UUID) ([]uuid.UUID, error)
 }
 
 // Reader looks orders up.

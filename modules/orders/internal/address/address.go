@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/language"
 
 	"atrium/platform/fault"
+	"atrium/platform/text"
 )
 
 var (
@@ -16,6 +16,8 @@ var (
 		fault.Field{Pointer: "/body/address_id", Detail: "must be one of your addresses"})
 	errCountry = fault.Invalid("orders.unknown_country", "There is no such country.",
 		fault.Field{Pointer: "/body/country", Detail: "must be an ISO 3166-1 alpha-2 code"})
+	errNowhere = fault.Invalid("orders.unknown_country", "The country of this address does not exist.",
+		fault.Field{Pointer: "/body/address_id", Detail: "must be an address in a country that exists"})
 	errFull = fault.Conflict("orders.address_book_full", "An address book holds at most 50 addresses.")
 )
 
@@ -33,12 +35,35 @@ type Snapshot struct {
 	Phone      *string `json:"phone,omitempty" maxLength:"40"`
 }
 
-func (a Snapshot) check() error {
-	region, err := language.ParseRegion(a.Country)
-	if err != nil || !region.IsCountry() {
-		return errCountry
+// SchemaName is its name in the OpenAPI document.
+func (Snapshot) SchemaName() string { return "ShippingAddress" }
+
+// clean brings the texts into the form in which they are kept, or says what is wrong: a line that shows nothing or has a line break,
+// a country that there is not.
+func (a *Snapshot) clean() error {
+	invalid := fault.Invalid("orders.invalid_address", "This cannot be an address.")
+	wrong := invalid
+	inputs := []text.Input{
+		{Pointer: "/body/name", Text: &a.Name, Limit: 200, Required: true}, {Pointer: "/body/line1", Text: &a.Line1, Limit: 200, Required: true},
+		{Pointer: "/body/line2", Text: a.Line2, Limit: 200}, {Pointer: "/body/city", Text: &a.City, Limit: 120, Required: true},
+		{Pointer: "/body/region", Text: a.Region, Limit: 120}, {Pointer: "/body/postal_code", Text: &a.PostalCode, Limit: 20, Required: true},
+		{Pointer: "/body/phone", Text: a.Phone, Limit: 40},
 	}
-	return nil
+	for _, in := range inputs {
+		if in.Text != nil && text.HasLineBreak(*in.Text) {
+			wrong = wrong.At(in.Pointer, "must be one line")
+		}
+	}
+	if wrong != invalid {
+		return wrong
+	}
+	if err := text.Clean(invalid, inputs...); err != nil {
+		return err
+	}
+	a.Line2, a.Region, a.Phone = optional(a.Line2), optional(a.Region), optional(a.Phone)
+	var err error
+	a.Country, err = country(a.Country)
+	return err
 }
 
 // Address is a row of the address book.
@@ -65,6 +90,9 @@ type Change struct {
 	IsDefault  *bool   `json:"is_default,omitempty"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (Change) SchemaName() string { return "EditAddressRequest" }
+
 func (a *Address) apply(c Change) {
 	for _, field := range []struct{ at, to *string }{
 		{&a.Name, c.Name}, {&a.Line1, c.Line1}, {&a.City, c.City}, {&a.PostalCode, c.PostalCode}, {&a.Country, c.Country},
@@ -86,9 +114,9 @@ func (a *Address) apply(c Change) {
 	}
 }
 
-func optional(text *string) *string {
-	if text == nil || *text == "" {
+func optional(line *string) *string {
+	if line == nil || *line == "" {
 		return nil
 	}
-	return text
+	return line
 }

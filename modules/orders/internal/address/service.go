@@ -19,16 +19,20 @@ type Service struct {
 // NewService makes a Service.
 func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
 
+// Page reads a person's addresses, newest first, below the id given (the nil id: from the top).
+func (s *Service) Page(ctx context.Context, user, below uuid.UUID, limit int) ([]Address, error) {
+	return s.store.Page(ctx, user, below, limit)
+}
+
 // Create adds an address. The first one becomes the default.
 func (s *Service) Create(ctx context.Context, user uuid.UUID, to Snapshot, isDefault bool) (Address, error) {
-	if err := to.check(); err != nil {
+	if err := to.clean(); err != nil {
 		return Address{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Address{}, err
 	}
-	to.Line2, to.Region, to.Phone = optional(to.Line2), optional(to.Region), optional(to.Phone)
 	a := Address{ID: id, UserID: user, Snapshot: to, Version: 1}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Lock(ctx, user); err != nil {
@@ -52,6 +56,11 @@ func (s *Service) Create(ctx context.Context, user uuid.UUID, to Snapshot, isDef
 	return a, err
 }
 
+// Read returns a person's address, or errNotFound.
+func (s *Service) Read(ctx context.Context, user, id uuid.UUID) (Address, error) {
+	return s.store.ByID(ctx, user, id)
+}
+
 // Edit changes an address.
 func (s *Service) Edit(ctx context.Context, user, id uuid.UUID, match etag.Match, c Change) (Address, error) {
 	var a Address
@@ -66,7 +75,7 @@ func (s *Service) Edit(ctx context.Context, user, id uuid.UUID, match etag.Match
 			return err
 		}
 		a.apply(c)
-		if err := a.check(); err != nil {
+		if err := a.clean(); err != nil {
 			return err
 		}
 		if a.IsDefault {
@@ -90,7 +99,13 @@ func (s *Service) Copy(ctx context.Context, user, id uuid.UUID) (Snapshot, error
 	if errors.Is(err, errNotFound) {
 		return Snapshot{}, errUnknown
 	}
-	return a.Snapshot, err
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if a.Country, err = country(a.Country); err != nil { // written by an earlier release
+		return Snapshot{}, errNowhere
+	}
+	return a.Snapshot, nil
 }
 
 // Forget removes a person's addresses, in the transaction open in ctx.

@@ -22,6 +22,7 @@ const (
 
 var (
 	errFull         = fault.Conflict("orders.cart_full", "A cart holds at most 50 different things.")
+	errTooMany      = fault.Invalid("orders.too_many", "A line of a cart holds at most 999 pieces.")
 	errEmpty        = fault.Conflict("orders.cart_empty", "The cart is empty.")
 	errDiscontinued = fault.Conflict("orders.discontinued", "Something in the cart is not sold any more.")
 	errCurrencies   = fault.Conflict("orders.currency_mismatch", "A cart is paid in one currency.")
@@ -33,6 +34,7 @@ const (
 	OutOfStock       = "out_of_stock"
 	Discontinued     = "discontinued"
 	CurrencyMismatch = "currency_mismatch"
+	DoesNotFit       = "does_not_fit"
 )
 
 // Row is a line as it is kept, with the price of the moment it was put in.
@@ -63,12 +65,15 @@ type Line struct {
 
 // Problem is something to know before paying.
 type Problem struct {
-	Code      string       `json:"code" enum:"price_changed,out_of_stock,discontinued,currency_mismatch"`
+	Code      string       `json:"code" enum:"price_changed,out_of_stock,discontinued,currency_mismatch,does_not_fit" doc:"does_not_fit: it waits until other lines have left the cart"`
 	VariantID uuid.UUID    `json:"variant_id"`
 	Available *int64       `json:"available,omitempty" doc:"with out_of_stock: how many there are"`
 	OldPrice  *money.Money `json:"old_price,omitempty" doc:"with price_changed: when it was put in"`
 	NewPrice  *money.Money `json:"new_price,omitempty" doc:"with price_changed: now"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Problem) SchemaName() string { return "CartProblem" }
 
 // Cart is a cart as it is shown.
 type Cart struct {
@@ -78,10 +83,15 @@ type Cart struct {
 	Problems []Problem
 }
 
-// show makes the cart out of its rows and what is offered now. Its currency is that of the line put in first; what cannot
+// show makes the cart out of its rows and what is offered now. Orders that were given back may leave more rows than a cart holds:
+// the last ones are problems, and lines as soon as there is room. Its currency is that of the line put in first; what cannot
 // be bought is not in the subtotal.
 func show(rows []Row, offers map[uuid.UUID]products.Offer, currency string) (Cart, error) {
 	c := Cart{Lines: make([]Line, 0, len(rows)), Problems: []Problem{}}
+	for _, row := range rows[min(maxLines, len(rows)):] {
+		c.Problems = append(c.Problems, Problem{Code: DoesNotFit, VariantID: row.VariantID})
+	}
+	rows = rows[:min(maxLines, len(rows))]
 	if i := slices.IndexFunc(rows, func(r Row) bool { return offers[r.VariantID].OnSale }); i >= 0 {
 		currency = offers[rows[i].VariantID].Price.Currency
 	}

@@ -18,20 +18,24 @@ type HTTP struct{ carts *Service }
 // NewHTTP makes an HTTP.
 func NewHTTP(carts *Service) *HTTP { return &HTTP{carts: carts} }
 
-// Register registers the routes.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "orders", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodGet, Path: "/cart", Name: "read-cart", Summary: "Read my cart at the prices of now",
+		Method: http.MethodGet, Path: "/cart", Name: "get-cart", Summary: "Returns the caller's cart at current prices",
 	}, h.read)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPut, Path: "/cart/items/{variant_id}", Name: "put-cart-item", Summary: "Set how many of a variant I want; 0 takes it out",
+		Method: http.MethodPut, Path: "/cart/items/{variant_id}", Name: "put-cart-item", Summary: "Sets the quantity of a variant in the cart; 0 removes it",
 	}, h.put)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodDelete, Path: "/cart/items/{variant_id}", Name: "remove-cart-item", Summary: "Take a variant out of my cart", Status: http.StatusNoContent,
+		Method: http.MethodDelete, Path: "/cart/items/{variant_id}", Name: "remove-cart-item", Summary: "Removes a variant from the cart", Status: http.StatusNoContent,
 	}, h.remove)
 	httpserver.Handle(r, httpserver.Route{
 		Method: http.MethodPost, Path: "/cart/items/bulk", Name: "put-cart-items",
-		Summary: "Set several quantities at once, with an outcome for each", Status: http.StatusOK,
+		Summary: "Sets several quantities in the cart at once, with an outcome for each", Status: http.StatusOK,
 	}, h.putAll)
 }
 
@@ -95,10 +99,16 @@ type bulkLine struct {
 	Quantity  int64     `json:"quantity" minimum:"1" maximum:"999" doc:"pieces in all"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (bulkLine) SchemaName() string { return "CartItemQuantity" }
+
 type bulkResponse struct {
 	Cart     cartResponse      `json:"cart"`
 	Outcomes []outcomeResponse `json:"outcomes"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (bulkResponse) SchemaName() string { return "CartUpdate" }
 
 type outcomeResponse struct {
 	VariantID uuid.UUID    `json:"variant_id"`
@@ -106,10 +116,16 @@ type outcomeResponse struct {
 	Problem   *bulkProblem `json:"problem,omitempty" doc:"why it was refused, or what to know before paying"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (outcomeResponse) SchemaName() string { return "CartItemOutcome" }
+
 type bulkProblem struct {
 	Code      string `json:"code" example:"out_of_stock"`
 	Available *int64 `json:"available,omitempty"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (bulkProblem) SchemaName() string { return "CartItemProblem" }
 
 type cartResponse struct {
 	Version  string         `json:"version" doc:"opaque: names the lines and the prices shown"`
@@ -118,6 +134,9 @@ type cartResponse struct {
 	Problems []Problem      `json:"problems"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (cartResponse) SchemaName() string { return "Cart" }
+
 type lineResponse struct {
 	VariantID uuid.UUID    `json:"variant_id"`
 	Product   products.Ref `json:"product"`
@@ -125,6 +144,9 @@ type lineResponse struct {
 	UnitPrice money.Money  `json:"unit_price"`
 	LineTotal money.Money  `json:"line_total"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (lineResponse) SchemaName() string { return "CartItem" }
 
 func toCart(c Cart) cartResponse {
 	body := cartResponse{Version: c.Version, Items: make([]lineResponse, len(c.Lines)), Subtotal: c.Subtotal, Problems: c.Problems}

@@ -55,6 +55,9 @@ func (s *Service) put(ctx context.Context, user, variant uuid.UUID, quantity int
 	if !known || !offer.OnSale {
 		return products.ErrNotFound
 	}
+	if quantity > MaxQuantity {
+		return errTooMany
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Lock(ctx, user); err != nil {
 			return err
@@ -89,31 +92,41 @@ type Outcome struct {
 	Refused   *fault.Error
 }
 
-// PutAll sets the quantities of several variants. Each line stands for itself.
+// PutAll sets the quantities of several variants; those of a variant that is named more than once are added up. Each variant
+// stands for itself, and the limits hold for its sum.
 func (s *Service) PutAll(ctx context.Context, user uuid.UUID, lines []products.Line) ([]Outcome, error) {
-	ids := make([]uuid.UUID, len(lines))
-	for i, line := range lines {
-		ids[i] = line.VariantID
+	var ids []uuid.UUID // each once, in the order of the request
+	sums := map[uuid.UUID]int64{}
+	for _, line := range lines {
+		if _, again := sums[line.VariantID]; !again {
+			ids = append(ids, line.VariantID)
+		}
+		sums[line.VariantID] += line.Quantity
 	}
 	offers, err := s.catalogue.Offers(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	outcomes := make([]Outcome, len(lines))
-	for i, line := range lines {
-		outcomes[i].VariantID = line.VariantID
-		err := s.put(ctx, user, line.VariantID, line.Quantity, offers)
-		if errors.As(err, &outcomes[i].Refused) && outcomes[i].Refused.Kind != fault.KindUnavailable {
+	refused := map[uuid.UUID]*fault.Error{}
+	for _, id := range ids {
+		var refusal *fault.Error
+		err := s.put(ctx, user, id, sums[id], offers)
+		if errors.As(err, &refusal) && refusal.Kind != fault.KindUnavailable {
+			refused[id] = refusal
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	outcomes := make([]Outcome, len(lines))
+	for i, line := range lines {
+		outcomes[i] = Outcome{line.VariantID, refused[line.VariantID]}
+	}
 	return outcomes, nil
 }
 
-// Take empties the cart at the till, in the transaction open in ctx, and returns its lines at the prices of now. It must be what
+// Take takes the lines out of the cart for an order, in the transaction open in ctx, and returns them at the prices of now. It must be what
 // version names: orders.ErrCartChanged or orders.ErrPriceChanged carry the difference. What cannot be bought stops it as well.
 func (s *Service) Take(ctx context.Context, user uuid.UUID, version string) (Cart, error) {
 	if err := s.store.Lock(ctx, user); err != nil {
@@ -126,7 +139,11 @@ func (s *Service) Take(ctx context.Context, user uuid.UUID, version string) (Car
 	if err := check(c, version); err != nil {
 		return Cart{}, err
 	}
-	return c, s.store.Empty(ctx, user)
+	variants := make([]uuid.UUID, len(c.Lines))
+	for i, line := range c.Lines {
+		variants[i] = line.VariantID
+	}
+	return c, s.store.Remove(ctx, user, variants...)
 }
 
 func check(c Cart, version string) error {
@@ -159,6 +176,19 @@ func (s *Service) GiveBack(ctx context.Context, user uuid.UUID, rows []Row) erro
 	for _, row := range rows {
 		row.UserID = user
 		if err := s.store.GiveBack(ctx, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TakeBack takes pieces out that GiveBack had put in, as far as they are still there, in the transaction open in ctx.
+func (s *Service) TakeBack(ctx context.Context, user uuid.UUID, lines []products.Line) error {
+	if err := s.store.Lock(ctx, user); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if err := s.store.Reduce(ctx, user, line.VariantID, line.Quantity); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,10 @@ var (
 		fault.Field{Pointer: "/body/percent", Detail: "give percent or amount, not both"})
 	errCurrency = fault.Invalid("orders.coupon_currency", "The currencies of a coupon differ.",
 		fault.Field{Pointer: "/body/min_subtotal/currency", Detail: "must be that of amount"})
+	errUnknownCurrency = fault.Invalid("orders.coupon_currency", "Nobody pays in this currency.",
+		fault.Field{Pointer: "/body/amount/currency", Detail: "must be a currency of ISO 4217 that is in circulation"})
+	errPeriod = fault.Invalid("orders.coupon_period", "A coupon ends after it has started.",
+		fault.Field{Pointer: "/body/ends_at", Detail: "must be after starts_at"})
 	errLimit = fault.Conflict("orders.coupon_limit", "It has been used more often than that already.")
 )
 
@@ -56,6 +60,13 @@ func (c Coupon) Discount(subtotal money.Money) money.Money {
 		return money.Of(min(*c.Amount, subtotal.Amount), subtotal.Currency)
 	}
 	return subtotal.Split([]int64{*c.PercentBP, 10_000 - *c.PercentBP})[0]
+}
+
+func (c Coupon) checkPeriod() error {
+	if c.StartsAt != nil && c.EndsAt != nil && !c.EndsAt.After(*c.StartsAt) {
+		return errPeriod
+	}
+	return nil
 }
 
 func (c Coupon) fits(subtotal money.Money) bool {
@@ -122,6 +133,16 @@ func (s *Service) UseAgain(ctx context.Context, order uuid.UUID) error {
 	return err
 }
 
+// Page reads coupons, newest first, below the id given (the nil id: from the top).
+func (s *Service) Page(ctx context.Context, below uuid.UUID, limit int) ([]Coupon, error) {
+	return s.store.Page(ctx, below, limit)
+}
+
+// Read returns a coupon, or errNotFound.
+func (s *Service) Read(ctx context.Context, id uuid.UUID) (Coupon, error) {
+	return s.store.ByID(ctx, id)
+}
+
 // Create makes a coupon.
 func (s *Service) Create(ctx context.Context, c Coupon) (Coupon, error) {
 	id, err := uuid.NewV7()
@@ -131,16 +152,22 @@ func (s *Service) Create(ctx context.Context, c Coupon) (Coupon, error) {
 	if (c.PercentBP == nil) == (c.Amount == nil) {
 		return Coupon{}, errKind
 	}
+	if c.Currency != nil && !money.Circulates(*c.Currency) {
+		return Coupon{}, errUnknownCurrency
+	}
+	if err := c.checkPeriod(); err != nil {
+		return Coupon{}, err
+	}
 	c.ID, c.Code, c.Version = id, clean(c.Code), 1
 	return c, s.store.Insert(ctx, &c)
 }
 
-// Change is an edit: nil leaves a value as it is.
+// Change is an edit: nil leaves a value as it is, a pointer to nil takes an end or a limit away.
 type Change struct {
-	Active           *bool      `json:"active,omitempty"`
-	EndsAt           *time.Time `json:"ends_at,omitempty"`
-	MaxUses          *int64     `json:"max_uses,omitempty" minimum:"0"`
-	MaxUsesPerPerson *int64     `json:"max_uses_per_person,omitempty" minimum:"1"`
+	Active           *bool
+	EndsAt           **time.Time
+	MaxUses          **int64
+	MaxUsesPerPerson **int64
 }
 
 // Edit changes a coupon.
@@ -157,18 +184,21 @@ func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, chan
 			c.Active = *change.Active
 		}
 		if change.EndsAt != nil {
-			c.EndsAt = change.EndsAt
+			c.EndsAt = *change.EndsAt
+			if err := c.checkPeriod(); err != nil {
+				return err
+			}
 		}
 		if change.MaxUses != nil {
-			if c.MaxUses == nil {
+			if c.MaxUses == nil && *change.MaxUses != nil {
 				if err := s.store.Limit(ctx, id); err != nil {
 					return err
 				}
 			}
-			c.MaxUses = change.MaxUses
+			c.MaxUses = *change.MaxUses
 		}
 		if change.MaxUsesPerPerson != nil {
-			c.MaxUsesPerPerson = change.MaxUsesPerPerson
+			c.MaxUsesPerPerson = *change.MaxUsesPerPerson
 		}
 		return s.store.Update(ctx, &c)
 	})

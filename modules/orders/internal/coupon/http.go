@@ -17,26 +17,32 @@ import (
 // HTTP is the coupons' routes, for admins.
 type HTTP struct {
 	coupons *Service
-	store   *Store
 	cursors *page.Signer
 }
 
 // NewHTTP makes an HTTP.
-func NewHTTP(coupons *Service, store *Store, cursors *page.Signer) *HTTP {
-	return &HTTP{coupons: coupons, store: store, cursors: cursors}
+func NewHTTP(coupons *Service, cursors *page.Signer) *HTTP {
+	return &HTTP{coupons: coupons, cursors: cursors}
 }
 
-// Register registers the routes.
-func (h *HTTP) Register(r *httpserver.Router) {
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "orders", Register: h.register}
+}
+
+func (h *HTTP) register(r *httpserver.Router) {
 	admins := []string{identity.RoleAdmin}
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodGet, Path: "/admin/coupons", Name: "list-coupons", Summary: "List coupons, newest first", Roles: admins,
+		Method: http.MethodGet, Path: "/admin/coupons", Name: "list-coupons", Summary: "Lists coupons, newest first", Roles: admins,
 	}, h.list)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/admin/coupons", Name: "create-coupon", Summary: "Make a coupon", Status: http.StatusCreated, Roles: admins,
+		Method: http.MethodPost, Path: "/admin/coupons", Name: "create-coupon", Summary: "Creates a coupon", Status: http.StatusCreated, Roles: admins,
 	}, h.create)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPatch, Path: "/admin/coupons/{id}", Name: "edit-coupon", Summary: "Change a coupon", Roles: admins,
+		Method: http.MethodGet, Path: "/admin/coupons/{id}", Name: "get-coupon", Summary: "Returns a coupon", Roles: admins,
+	}, h.read)
+	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPatch, Path: "/admin/coupons/{id}", Name: "edit-coupon", Summary: "Changes a coupon", Roles: admins,
 	}, h.edit)
 }
 
@@ -46,7 +52,7 @@ func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[pag
 	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
-	rows, err := h.store.Page(ctx, below, in.Limit+1)
+	rows, err := h.coupons.Page(ctx, below, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +72,26 @@ func (h *HTTP) create(ctx context.Context, in *struct{ Body couponBody }) (*http
 	}, nil
 }
 
-func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[Change]) (*httpserver.Answer[couponResponse], error) {
+func (h *HTTP) read(ctx context.Context, in *struct {
+	ID string `path:"id"`
+}) (*httpserver.Answer[couponResponse], error) {
+	id, err := httpserver.PathID(in.ID, errNotFound)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.coupons.Read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &httpserver.Answer[couponResponse]{ETag: etag.Format(c.Version), Body: toCoupon(c)}, nil
+}
+
+func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[editBody]) (*httpserver.Answer[couponResponse], error) {
 	id, match, err := in.Target(errNotFound)
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.coupons.Edit(ctx, id, match, in.Body)
+	c, err := h.coupons.Edit(ctx, id, match, in.Body.change())
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +110,12 @@ type couponBody struct {
 	Automatic        bool         `json:"automatic,omitempty" doc:"taken off without being named, where no other coupon is"`
 }
 
+// SchemaName is its name in the OpenAPI document.
+func (couponBody) SchemaName() string { return "CreateCouponRequest" }
+
 func (b couponBody) coupon() (Coupon, error) {
 	c := Coupon{
-		Code: b.Code, StartsAt: b.StartsAt, EndsAt: b.EndsAt, MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
+		Code: b.Code, StartsAt: utc(b.StartsAt), EndsAt: utc(b.EndsAt), MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
 		Automatic: b.Automatic,
 	}
 	if b.Percent != nil {
@@ -114,6 +137,30 @@ func (b couponBody) coupon() (Coupon, error) {
 	return c, nil
 }
 
+type editBody struct {
+	Active           *bool                          `json:"active,omitempty"`
+	EndsAt           httpserver.Nullable[time.Time] `json:"ends_at,omitempty" doc:"null: it does not end"`
+	MaxUses          httpserver.Nullable[int64]     `json:"max_uses,omitempty" minimum:"0" doc:"null: no limit"`
+	MaxUsesPerPerson httpserver.Nullable[int64]     `json:"max_uses_per_person,omitempty" minimum:"1" doc:"null: no limit"`
+}
+
+// SchemaName is its name in the OpenAPI document.
+func (editBody) SchemaName() string { return "EditCouponRequest" }
+
+func (b editBody) change() Change {
+	b.EndsAt.Value = utc(b.EndsAt.Value)
+	return Change{b.Active, b.EndsAt.Change(), b.MaxUses.Change(), b.MaxUsesPerPerson.Change()}
+}
+
+// utc is a moment as it is told again, whatever zone it was given in.
+func utc(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	in := at.UTC()
+	return &in
+}
+
 type couponResponse struct {
 	ID               uuid.UUID    `json:"id"`
 	Code             string       `json:"code"`
@@ -130,6 +177,9 @@ type couponResponse struct {
 	Version          int64        `json:"version"`
 	CreatedAt        time.Time    `json:"created_at"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (couponResponse) SchemaName() string { return "Coupon" }
 
 func toCoupon(c Coupon) couponResponse {
 	body := couponResponse{

@@ -16,129 +16,92 @@ import (
 	"atrium/platform/page"
 )
 
-// HTTP is the orders' routes.
+// HTTP serves what is read of orders. A single order of one's own is served by cancellation, which closes it first if its time is up.
 type HTTP struct {
-	service *Service
-	store   *Store
+	orders  *Service
 	cursors *page.Signer
 }
 
 // NewHTTP makes an HTTP.
-func NewHTTP(service *Service, store *Store, cursors *page.Signer) *HTTP {
-	return &HTTP{service: service, store: store, cursors: cursors}
+func NewHTTP(s *Service, cursors *page.Signer) *HTTP { return &HTTP{s, cursors} }
+
+// Routes plugs in the routes.
+func Routes(h *HTTP) httpserver.Routes {
+	return httpserver.Routes{Module: "orders", Register: h.register}
 }
 
-// Register registers the routes.
-func (h *HTTP) Register(r *httpserver.Router) {
+func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/checkout", Name: "checkout", Summary: "Turn my cart into an order",
-		Status: http.StatusCreated, Key: httpserver.KeyRequired,
-	}, h.checkout)
-	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/orders/{id}/payment", Name: "settle-payment", Summary: "Make sure of the payment and settle it",
-		Status: http.StatusOK, Key: httpserver.KeyRequired,
-	}, h.pay)
-	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodGet, Path: "/orders", Name: "list-orders", Summary: "List my orders, newest first",
+		Method: http.MethodGet, Path: "/orders", Name: "list-orders", Summary: "Lists the caller's orders, newest first",
 	}, h.list)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodGet, Path: "/orders/{id}", Name: "read-order", Summary: "Read one of my orders",
-	}, h.read)
-	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/orders/{id}/cancel", Name: "cancel-order", Summary: "Call an order off before it is shipped",
-		Status: http.StatusOK, Key: httpserver.KeyRequired,
-	}, h.cancel)
-	r.Raw(httpserver.Route{
-		Method: http.MethodPost, Path: "/webhooks/stripe", Name: "stripe-webhook", Summary: "Take an event from Stripe",
-		Access: httpserver.Anonymous, Key: httpserver.KeyIgnored, MaxBody: maxWebhook,
-	}, h.webhook)
-	h.registerAdmin(r)
-	h.registerReturns(r)
+		Method: http.MethodGet, Path: "/admin/orders", Name: "list-all-orders", Summary: "Lists everybody's orders, newest first",
+		Roles: []string{identity.RoleAdmin},
+	}, h.listAll)
 }
 
-func (h *HTTP) checkout(ctx context.Context, in *struct {
-	Body struct {
-		CartVersion string    `json:"cart_version" maxLength:"4096" doc:"version of the cart as it was shown"`
-		AddressID   uuid.UUID `json:"address_id"`
-		Coupon      string    `json:"coupon,omitempty" maxLength:"60" example:"SPRING10"`
-	}
-}) (*httpserver.Answer[orderResponse], error) {
-	o, err := h.service.Checkout(ctx, identity.From(ctx).UserID, Basket(in.Body))
-	if err != nil {
-		return nil, err
-	}
-	answer := answerOwner(o)
-	answer.Location = "/v1/orders/" + o.ID.String()
-	return answer, nil
-}
-
-// Path is exported for huma, which reads no other embedded fields.
-type Path struct {
-	ID string `path:"id"`
-}
-
-func (in Path) id() (uuid.UUID, error) { return httpserver.PathID(in.ID, orders.ErrNotFound) }
-
-func (h *HTTP) pay(ctx context.Context, in *Path) (*httpserver.Answer[paymentResponse], error) {
-	id, err := in.id()
-	if err != nil {
-		return nil, err
-	}
-	o, err := h.service.Pay(ctx, identity.From(ctx).UserID, id)
-	if err != nil {
-		return nil, err
-	}
-	return httpserver.OK(toOrder(o, true).Payment), nil
-}
-
-func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[orderResponse]], error) {
+func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[Response]], error) {
 	user := identity.From(ctx).UserID
 	return h.page(ctx, *in, page.Scope("orders", user), Selection{User: user})
 }
 
-func (h *HTTP) page(ctx context.Context, in page.Query, scope string, sel Selection) (*httpserver.Answer[page.List[orderResponse]], error) {
+func (h *HTTP) listAll(ctx context.Context, in *struct {
+	page.Query
+	Status Status `query:"status" enum:"pending_payment,paid,partially_shipped,shipped,delivered,cancelled,expired,refunded,partially_refunded,review"`
+}) (*httpserver.Answer[page.List[Response]], error) {
+	scope := page.Scope("orders.all", identity.From(ctx).UserID, string(in.Status))
+	return h.page(ctx, in.Query, scope, Selection{Status: in.Status})
+}
+
+func (h *HTTP) page(ctx context.Context, in page.Query, scope string, sel Selection) (*httpserver.Answer[page.List[Response]], error) {
 	if _, err := h.cursors.Open(scope, in.Cursor, &sel.Below); err != nil {
 		return nil, err
 	}
 	sel.Limit = in.Limit + 1
-	rows, err := h.store.Page(ctx, sel)
+	rows, err := h.orders.Page(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
 	owner := sel.User != uuid.Nil
 	return httpserver.OK(page.Cut(h.cursors, scope, in.Limit, rows,
-		func(o *Order) orderResponse { return toOrder(o, owner) }, func(o *Order) any { return o.ID })), nil
+		func(o *Order) Response { return toResponse(o, owner) }, func(o *Order) any { return o.ID })), nil
 }
 
-func (h *HTTP) read(ctx context.Context, in *Path) (*httpserver.Answer[orderResponse], error) {
-	id, err := in.id()
+// Path is the path of one order's routes; huma reads it where it is embedded.
+type Path struct {
+	ID string `path:"id"`
+}
+
+// OrderID is the id in the path, or orders.ErrNotFound.
+func (in Path) OrderID() (uuid.UUID, error) { return httpserver.PathID(in.ID, orders.ErrNotFound) }
+
+// AnswerOwner answers with an order as its owner sees it: with the secret by which the app pays.
+func AnswerOwner(o *Order, err error) (*httpserver.Answer[Response], error) {
+	return answer(o, true, err)
+}
+
+// AnswerAdmin answers with an order as admins see it.
+func AnswerAdmin(o *Order, err error) (*httpserver.Answer[Response], error) {
+	return answer(o, false, err)
+}
+
+func answer(o *Order, owner bool, err error) (*httpserver.Answer[Response], error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.service.Read(ctx, identity.From(ctx).UserID, id)
+	return &httpserver.Answer[Response]{ETag: etag.Format(o.Version), Body: toResponse(o, owner)}, nil
+}
+
+// AnswerPayment answers with an order's payment as its owner sees it.
+func AnswerPayment(o *Order, err error) (*httpserver.Answer[PaymentResponse], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerOwner(o), nil
+	return httpserver.OK(toResponse(o, true).Payment), nil
 }
 
-func (h *HTTP) cancel(ctx context.Context, in *Path) (*httpserver.Answer[orderResponse], error) {
-	id, err := in.id()
-	if err != nil {
-		return nil, err
-	}
-	o, err := h.service.Cancel(ctx, identity.From(ctx).UserID, id)
-	if err != nil {
-		return nil, err
-	}
-	return answerOwner(o), nil
-}
-
-func answerOwner(o *Order) *httpserver.Answer[orderResponse] {
-	return &httpserver.Answer[orderResponse]{ETag: etag.Format(o.Version), Body: toOrder(o, true)}
-}
-
-type orderResponse struct {
+// Response is an order as the API shows it.
+type Response struct {
 	ID        uuid.UUID        `json:"id"`
 	Number    string           `json:"number" example:"AT-7K3M-9QXW"`
 	Status    Status           `json:"status" enum:"pending_payment,paid,partially_shipped,shipped,delivered,cancelled,expired,refunded,partially_refunded,review"`
@@ -148,12 +111,17 @@ type orderResponse struct {
 	Tax       money.Money      `json:"tax" doc:"contained in total"`
 	Discount  money.Money      `json:"discount"`
 	Total     money.Money      `json:"total"`
+	Refunded  money.Money      `json:"refunded" doc:"what has gone back"`
+	Delivered *time.Time       `json:"delivered_at" doc:"when the last parcel arrived; null while one is on its way"`
 	Address   address.Snapshot `json:"address"`
-	Payment   paymentResponse  `json:"payment"`
+	Payment   PaymentResponse  `json:"payment"`
 	History   []entryResponse  `json:"history"`
 	Version   int64            `json:"version"`
 	CreatedAt time.Time        `json:"created_at"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (Response) SchemaName() string { return "Order" }
 
 type itemResponse struct {
 	ID        uuid.UUID   `json:"id"`
@@ -165,14 +133,22 @@ type itemResponse struct {
 	LineTotal money.Money `json:"line_total"`
 	Shipped   int64       `json:"shipped"`
 	Refunded  int64       `json:"refunded"`
+	Returned  int64       `json:"returned" doc:"of shipped: pieces that have come back"`
 }
 
-type paymentResponse struct {
+// SchemaName is its name in the OpenAPI document.
+func (itemResponse) SchemaName() string { return "OrderItem" }
+
+// PaymentResponse is an order's payment as the API shows it.
+type PaymentResponse struct {
 	Provider      string    `json:"provider" example:"stripe"`
 	IntentID      *string   `json:"intent_id" doc:"null until the provider has answered"`
 	ClientSecret  *string   `json:"client_secret" doc:"null until the provider has answered"`
 	ReservedUntil time.Time `json:"reserved_until" doc:"until when the stock is kept for the payment"`
 }
+
+// SchemaName is its name in the OpenAPI document.
+func (PaymentResponse) SchemaName() string { return "Payment" }
 
 type entryResponse struct {
 	At     time.Time `json:"at"`
@@ -180,12 +156,16 @@ type entryResponse struct {
 	Note   string    `json:"note"`
 }
 
-// toOrder shows an order; the secret with which the app pays is for its owner only.
-func toOrder(o *Order, owner bool) orderResponse {
-	body := orderResponse{
-		ID: o.ID, Number: o.Number, Status: o.Status, Subtotal: o.money(o.Subtotal), Shipping: o.money(o.Shipping),
-		Tax: o.money(o.Tax), Discount: o.money(o.Discount), Total: o.money(o.Total), Address: o.Address,
-		Payment: paymentResponse{Provider: o.Payment.Provider, IntentID: o.Payment.IntentID, ReservedUntil: o.ReservedUntil},
+// SchemaName is its name in the OpenAPI document.
+func (entryResponse) SchemaName() string { return "OrderHistoryEntry" }
+
+// toResponse shows an order; the secret with which the app pays is for its owner only.
+func toResponse(o *Order, owner bool) Response {
+	body := Response{
+		ID: o.ID, Number: o.Number, Status: o.Status, Subtotal: o.Money(o.Subtotal), Shipping: o.Money(o.Shipping),
+		Tax: o.Money(o.Tax), Discount: o.Money(o.Discount), Total: o.Money(o.Total), Address: o.Address,
+		Refunded: o.Money(o.RefundedAmount), Delivered: o.DeliveredAt,
+		Payment: PaymentResponse{Provider: o.Payment.Provider, IntentID: o.Payment.IntentID, ReservedUntil: o.ReservedUntil},
 		Items:   make([]itemResponse, len(o.Items)), History: make([]entryResponse, len(o.History)),
 		Version: o.Version, CreatedAt: o.CreatedAt,
 	}
@@ -195,7 +175,8 @@ func toOrder(o *Order, owner bool) orderResponse {
 	for i, item := range o.Items {
 		body.Items[i] = itemResponse{
 			ID: item.ID, VariantID: item.VariantID, Name: item.Name, SKU: item.SKU, Quantity: item.Quantity,
-			UnitPrice: o.money(item.UnitPrice), LineTotal: o.money(item.LineTotal), Shipped: item.Shipped, Refunded: item.Refunded,
+			UnitPrice: o.Money(item.UnitPrice), LineTotal: o.Money(item.LineTotal), Shipped: item.Shipped, Refunded: item.Refunded,
+			Returned: item.Returned,
 		}
 	}
 	for i, entry := range o.History {

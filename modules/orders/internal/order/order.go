@@ -1,35 +1,29 @@
-// Package order turns a cart into an order, an order into money, and money into parcels, or back.
+// Package order holds orders: their statuses and the steps between them, their lines, the attempts to pay them, and how they are shown.
 package order
 
 import (
-	"crypto/rand"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/orders"
 	"atrium/modules/orders/internal/address"
-	"atrium/modules/orders/internal/cart"
 	"atrium/modules/products"
 	"atrium/platform/fault"
 	"atrium/platform/money"
 )
 
 var (
-	errRefundTooMuch = fault.Conflict("orders.refund_exceeds", "That is more than is left to refund.")
-	errRefundShape   = fault.Invalid("orders.refund_shape", "Give lines or an amount, not both.",
-		fault.Field{Pointer: "/body/amount", Detail: "must be absent where lines are given"})
-	errRefundCurrency = fault.Invalid("orders.refund_currency", "The order was paid in another currency.",
-		fault.Field{Pointer: "/body/amount/currency", Detail: "must be the order's"})
-	errRefundAmount = fault.Invalid("orders.refund_amount", "This amount cannot be refunded.",
-		fault.Field{Pointer: "/body/amount/amount", Detail: "must be above 0"})
-	errShipment     = fault.Conflict("orders.nothing_to_ship", "There is not that much left to ship.")
-	errLine         = fault.Invalid("orders.unknown_line", "A line is not of this order.")
-	errNumberTaken  = fault.Conflict("orders.number_taken", "This order number is taken.")
-	errNothingToPay = fault.Conflict("orders.nothing_to_pay", "There is nothing to pay for this order any more.")
+	// ErrRefundExceeds: more is to be refunded than was paid, or than the line has.
+	ErrRefundExceeds = fault.Conflict("orders.refund_exceeds", "That is more than is left to refund.")
+	// ErrNothingToShip: more is to be shipped than is left.
+	ErrNothingToShip = fault.Conflict("orders.nothing_to_ship", "There is not that much left to ship.")
+	// ErrNumberTaken: another order has this number.
+	ErrNumberTaken = fault.Conflict("orders.number_taken", "This order number is taken.")
+
+	errLine = fault.Invalid("orders.unknown_line", "A line is not of this order.")
 )
 
 // Status is where an order stands.
@@ -54,44 +48,49 @@ var transitions = map[Status][]Status{
 	PendingPayment:    {Paid, Cancelled, Expired, Review},
 	Expired:           {Paid, Refunded, Review}, // the money came too late
 	Paid:              {PartiallyShipped, Shipped, PartiallyRefunded, Refunded, Cancelled},
-	PartiallyRefunded: {PartiallyShipped, Shipped, Delivered, PartiallyRefunded, Refunded, Cancelled},
+	PartiallyRefunded: {PartiallyRefunded, Refunded, Cancelled},
 	PartiallyShipped:  {PartiallyShipped, Shipped, PartiallyRefunded, Refunded},
 	Shipped:           {Delivered, PartiallyRefunded, Refunded},
 	Delivered:         {PartiallyRefunded, Refunded},
-	Review:            {PartiallyRefunded, Refunded},
+	Review:            {Paid, PartiallyRefunded, Refunded, Cancelled}, // as people decide
 	Cancelled:         {},
 	Refunded:          {},
 }
 
-func (s Status) may(to Status) bool { return slices.Contains(transitions[s], to) }
+// May reports whether an order that stands at s can take the step to another status.
+func (s Status) May(to Status) bool { return slices.Contains(transitions[s], to) }
 
-// overdue reports whether the order's reservation has ended without a payment.
-func (o *Order) overdue(now time.Time) bool {
-	return o.Status == PendingPayment && now.After(o.ReservedUntil)
-}
+// Shippable reports whether pieces of the order may leave.
+func (s Status) Shippable() bool { return s == Paid || s == PartiallyShipped || s == PartiallyRefunded }
 
-// over reports whether nobody is to pay for the order any more.
-func (s Status) over() bool { return s == Expired || s == Cancelled }
+// refunded reports whether money has gone back: the status says so from then on, and not how far the pieces got.
+func (s Status) refunded() bool { return s == PartiallyRefunded || s == Refunded }
 
-// bought reports whether the pieces are the customer's, whatever was given back for them since.
-func (s Status) bought() bool {
+// Closed reports whether nobody is to pay for the order any more.
+func (s Status) Closed() bool { return s == Expired || s == Cancelled }
+
+// Bought reports whether the pieces are the customer's, whatever was refunded for them since.
+func (s Status) Bought() bool {
 	return slices.Contains([]Status{Paid, PartiallyShipped, Shipped, Delivered, PartiallyRefunded, Refunded}, s)
 }
 
-// Where an order's pieces are. Each step is taken once, under the lock of the order's row.
+// StockStatus is where an order's pieces are. Each step is taken once, under the lock of the order's row.
+type StockStatus string
+
+// The states of an order's pieces.
 const (
-	stockReserved = "reserved" // set aside
-	stockSold     = "sold"     // the order's
-	stockReturned = "returned" // back on the shelf
+	StockReserved StockStatus = "reserved" // set aside
+	StockSold     StockStatus = "sold"     // the order's
+	StockReturned StockStatus = "returned" // back on the shelf
 )
 
-// Order is a row of orders with what belongs to it.
+// Order is a row of orders with what belongs to it. Amounts are minor units of Currency.
 type Order struct {
 	ID            uuid.UUID `gorm:"type:uuid;primaryKey"`
 	Number        string
 	UserID        uuid.UUID
 	Status        Status
-	Stock         string
+	Stock         StockStatus
 	Currency      string
 	Subtotal      int64
 	Shipping      int64
@@ -105,141 +104,29 @@ type Order struct {
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 
-	Items   []Item  `gorm:"-"`
-	Payment Payment `gorm:"-"` // the attempt that was captured, else the latest
-	History []Entry `gorm:"-"`
+	Items   []Item         `gorm:"-"`
+	Payment Payment        `gorm:"-"` // the attempt that was captured, else the latest
+	History []HistoryEntry `gorm:"-"`
+
+	RefundedAmount int64      `gorm:"-"` // what has gone back
+	DeliveredAt    *time.Time `gorm:"-"` // when the last shipment arrived; nil while one is on its way
 }
 
-// Item is a line of an order: what was bought, as it was called and priced then.
-type Item struct {
-	ID        uuid.UUID `gorm:"type:uuid;primaryKey"`
-	OrderID   uuid.UUID
-	VariantID uuid.UUID
-	ProductID uuid.UUID
-	Name      string
-	SKU       string `gorm:"column:sku"`
-	Quantity  int64
-	UnitPrice int64
-	LineTotal int64
-	Discount  int64
-	Shipped   int64
-	Refunded  int64
-	Withdrawn int64 // of Refunded: pieces that were not shipped and never will be
-	Restocked int64 // of Shipped: pieces that came back and are on the shelf again
+// ReservationEnded reports whether the time of the order's reservation is up without a payment.
+func (o *Order) ReservationEnded(now time.Time) bool {
+	return o.Status == PendingPayment && now.After(o.ReservedUntil)
 }
 
-// TableName is where items live.
-func (Item) TableName() string { return "order_items" }
+// Money is an amount in the order's currency.
+func (o *Order) Money(amount int64) money.Money { return money.Of(amount, o.Currency) }
 
-// toShip is how many pieces still have to go out.
-func (i Item) toShip() int64 { return i.Quantity - i.Shipped - i.Withdrawn }
-
-// worth is what quantity further pieces give back when they are refunded: the line's price net of its discount, shared so that
-// all pieces together give back exactly the whole, however they are split up.
-func (i Item) worth(quantity int64) int64 {
-	net := i.LineTotal - i.Discount
-	return net*(i.Refunded+quantity)/i.Quantity - net*i.Refunded/i.Quantity
-}
-
-// Payment is one attempt at paying an order. Refunded counts what was asked for, done or not.
-type Payment struct {
-	ID           uuid.UUID `gorm:"type:uuid;primaryKey"`
-	OrderID      uuid.UUID
-	Attempt      int
-	Provider     string
-	IntentID     *string
-	ClientSecret *string
-	Live         bool
-	Status       string
-	Currency     string
-	Amount       int64
-	Captured     int64
-	Refunded     int64
-	CheckedAt    time.Time
-	CreatedAt    time.Time
-}
-
-// The states of a payment. The last three are final.
-const (
-	paymentOpen       = "open"
-	paymentProcessing = "processing"
-	paymentSucceeded  = "succeeded"
-	paymentCancelled  = "cancelled"
-	paymentReview     = "review"
-)
-
-func (p Payment) settled() bool { return p.Status == paymentSucceeded || p.Status == paymentReview }
-
-// Entry is a line of an order's history.
-type Entry struct {
-	ID      uuid.UUID `gorm:"type:uuid;primaryKey"`
-	OrderID uuid.UUID
-	At      time.Time
-	Status  Status
-	Note    string
-}
-
-// TableName is where the history lives.
-func (Entry) TableName() string { return "order_history" }
-
-// RefundStatus is where a refund stands.
-type RefundStatus string
-
-// The states of a refund, drawn in docs/order-states.md.
-const (
-	refundPending    RefundStatus = "pending"    // asked for
-	refundProcessing RefundStatus = "processing" // the provider has taken it on
-	refundSucceeded  RefundStatus = "succeeded"
-	refundFailed     RefundStatus = "failed" // the money is still, or again, with us
-)
-
-// refundSteps is every step a refund can take. Banks send back even what had succeeded.
-var refundSteps = map[RefundStatus][]RefundStatus{
-	refundPending:    {refundProcessing, refundSucceeded, refundFailed},
-	refundProcessing: {refundSucceeded, refundFailed},
-	refundSucceeded:  {refundFailed},
-	refundFailed:     {},
-}
-
-func (s RefundStatus) may(to RefundStatus) bool { return slices.Contains(refundSteps[s], to) }
-
-// Refund is money on its way back, or there.
-type Refund struct {
-	ID               uuid.UUID `gorm:"type:uuid;primaryKey"`
-	OrderID          uuid.UUID
-	PaymentID        uuid.UUID
-	Cause            string
-	Amount           int64
-	Currency         string
-	Reason           string
-	Status           RefundStatus
-	ProviderRefundID *string
-	Failure          string
-	CreatedBy        *uuid.UUID
-	CheckedAt        time.Time
-	CreatedAt        time.Time
-	SettledAt        *time.Time
-}
-
-// surplus reports whether the whole of a payment goes back that the order does not need.
-func (r Refund) surplus() bool { return strings.HasPrefix(r.Cause, surplusCause) }
-
-const surplusCause = "payment "
-
-// Portion is a quantity of an order's line.
-type Portion struct {
-	ItemID   uuid.UUID `json:"item_id"`
-	Quantity int64     `json:"quantity" minimum:"1" maximum:"999"`
-}
-
-func (o *Order) money(amount int64) money.Money { return money.Of(amount, o.Currency) }
-
-func (o *Order) moved() orders.Moved {
+// Moved is what every event of the order says.
+func (o *Order) Moved() orders.Moved {
 	return orders.Moved{OrderID: o.ID, UserID: o.UserID, Number: o.Number}
 }
 
-// lines are the pieces that the order still has.
-func (o *Order) lines() []products.Line {
+// StockLines are the pieces that the order still has.
+func (o *Order) StockLines() []products.Line {
 	lines := make([]products.Line, 0, len(o.Items))
 	for _, item := range o.Items {
 		if n := item.Quantity - item.Withdrawn - item.Restocked; n > 0 {
@@ -249,49 +136,39 @@ func (o *Order) lines() []products.Line {
 	return lines
 }
 
-// cartRows are the lines as a cart has them.
-func (o *Order) cartRows() []cart.Row {
-	rows := make([]cart.Row, len(o.Items))
-	for i, item := range o.Items {
-		rows[i] = cart.Row{
-			VariantID: item.VariantID, ProductID: item.ProductID, ProductName: item.Name, Quantity: item.Quantity,
-			PriceAmount: item.UnitPrice, PriceCurrency: o.Currency,
+// Item finds the line that a request names at position i of its lines, or points at it as not of this order.
+func (o *Order) Item(i int, id uuid.UUID) (*Item, error) {
+	for n := range o.Items {
+		if o.Items[n].ID == id {
+			return &o.Items[n], nil
 		}
 	}
-	return rows
+	return nil, errLine.At("/body/lines/"+strconv.Itoa(i)+"/item_id", "is not of this order")
 }
 
-func (o *Order) item(id uuid.UUID) *Item {
-	for i := range o.Items {
-		if o.Items[i].ID == id {
-			return &o.Items[i]
-		}
-	}
-	return nil
-}
-
-func (o *Order) anythingShipped() bool {
+// AnythingShipped reports whether any piece has left.
+func (o *Order) AnythingShipped() bool {
 	return slices.ContainsFunc(o.Items, func(i Item) bool { return i.Shipped > 0 })
 }
 
-func (o *Order) anythingToShip() bool {
-	return slices.ContainsFunc(o.Items, func(i Item) bool { return i.toShip() > 0 })
+// AnythingToShip reports whether any piece still has to go out.
+func (o *Order) AnythingToShip() bool {
+	return slices.ContainsFunc(o.Items, func(i Item) bool { return i.ToShip() > 0 })
 }
 
-// numberLetters are the digits and capitals that are not mistaken for one another: 32, so that a byte maps evenly.
-const numberLetters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// newNumber makes an order number for people: random, so that it tells nobody how many orders there are.
-func newNumber() string {
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // crypto/rand never fails
-	for i, b := range random {
-		random[i] = numberLetters[b%32]
-	}
-	return "AT-" + string(random[:4]) + "-" + string(random[4:])
+// AnythingUnrefunded reports whether any piece was not refunded.
+func (o *Order) AnythingUnrefunded() bool {
+	return slices.ContainsFunc(o.Items, func(i Item) bool { return i.Refunded < i.Quantity })
 }
 
-// noSuchLine points at the line of a request that is not of the order.
-func noSuchLine(i int) error {
-	return errLine.At("/body/lines/"+strconv.Itoa(i)+"/item_id", "is not of this order")
+// HistoryEntry is a line of an order's history.
+type HistoryEntry struct {
+	ID      uuid.UUID `gorm:"type:uuid;primaryKey"`
+	OrderID uuid.UUID
+	At      time.Time
+	Status  Status
+	Note    string
 }
+
+// TableName is where the history lives.
+func (HistoryEntry) TableName() string { return "order_history" }

@@ -2,101 +2,30 @@ package order
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"atrium/modules/orders"
-	"atrium/modules/orders/internal/address"
-	"atrium/modules/orders/internal/cart"
-	"atrium/modules/orders/internal/coupon"
 	"atrium/modules/products"
 	"atrium/platform/database"
-	"atrium/platform/outbox"
-	"atrium/platform/payment"
-	"atrium/platform/telemetry"
 )
 
-// Service has the orders' use cases: checkout.go, settle.go, close.go, ship.go, refund.go, repay.go and reconcile.go, in the
-// order of an order's life.
-// It is orders.Reader.
+// Service reads orders and takes them from one status to the next, with their pieces. It is orders.Reader.
 type Service struct {
-	db       *database.DB
-	store    *Store
-	outbox   *outbox.Outbox
-	carts    *cart.Service
-	book     *address.Service
-	coupons  *coupon.Service
-	stock    products.Stock
-	provider payment.Provider
-	cfg      orders.Config
-	log      *zap.Logger
-	meters   *Meters
+	db    *database.DB
+	store *Store
+	stock products.Stock
 }
 
 // NewService makes a Service.
-func NewService(db *database.DB, store *Store, out *outbox.Outbox, carts *cart.Service, book *address.Service, coupons *coupon.Service,
-	stock products.Stock, provider payment.Provider, cfg orders.Config, log *zap.Logger, meters *Meters,
-) *Service {
-	return &Service{db, store, out, carts, book, coupons, stock, provider, cfg, log, meters}
+func NewService(db *database.DB, store *Store, stock products.Stock) *Service {
+	return &Service{db, store, stock}
 }
 
-// Meters count what operators watch.
-type Meters struct {
-	paid, alerts *prometheus.CounterVec
-	drift        func(n int)
-}
-
-// NewMeters registers the meters.
-func NewMeters(t *telemetry.Telemetry) *Meters {
-	return &Meters{
-		paid:   t.Counter("orders_paid_total", "Orders paid.", "currency"),
-		alerts: t.Counter("payment_alerts_total", "Things about money that people have to look at.", "kind"),
-		drift:  t.Level("payment_drift", "Differences between our books and the provider's that the last comparison could not mend."),
-	}
-}
-
-// alert tells operators, once the transaction that is open in ctx has committed, about something that people have to look at.
-func (s *Service) alert(ctx context.Context, kind, message string, fields ...zap.Field) {
-	s.db.AfterCommit(ctx, func(context.Context) {
-		s.meters.alerts.WithLabelValues(kind).Inc()
-		s.log.Error(message, append(fields, zap.String("alert", kind))...)
-	})
-}
-
-// move takes an order one step on, in the transaction that holds its lock: orders.ErrWrongState where the table has no such step.
-func (s *Service) move(ctx context.Context, o *Order, to Status, note string) error {
-	if !o.Status.may(to) {
-		return orders.ErrWrongState
-	}
-	o.Status = to
-	if err := s.store.SetStanding(ctx, o); err != nil {
-		return err
-	}
-	return s.store.Note(ctx, o, note)
-}
-
-// release gives an order's pieces back, wherever they are, once.
-func (s *Service) release(ctx context.Context, o *Order) error {
-	var err error
-	switch o.Stock {
-	case stockReserved:
-		err = s.stock.Release(ctx, o.ID, o.lines())
-	case stockSold:
-		err = s.stock.Restock(ctx, o.ID, o.lines())
-	}
-	o.Stock = stockReturned
-	return err
-}
-
-// sell makes an order's reserved pieces its own, once.
-func (s *Service) sell(ctx context.Context, o *Order) error {
-	if o.Stock != stockReserved {
-		return nil
-	}
-	o.Stock = stockSold
-	return s.stock.Sell(ctx, o.ID, o.lines())
+// Page reads orders, newest first.
+func (s *Service) Page(ctx context.Context, sel Selection) ([]*Order, error) {
+	return s.store.Page(ctx, sel)
 }
 
 // Receipt satisfies orders.Reader.
@@ -106,13 +35,129 @@ func (s *Service) Receipt(ctx context.Context, id uuid.UUID) (orders.Receipt, er
 		return orders.Receipt{}, err
 	}
 	receipt := orders.Receipt{
-		Number: o.Number, Subtotal: o.money(o.Subtotal), Shipping: o.money(o.Shipping), Discount: o.money(o.Discount),
-		Tax: o.money(o.Tax), Total: o.money(o.Total),
+		Number: o.Number, Subtotal: o.Money(o.Subtotal), Shipping: o.Money(o.Shipping), Discount: o.Money(o.Discount),
+		Tax: o.Money(o.Tax), Total: o.Money(o.Total),
 	}
 	for _, item := range o.Items {
 		receipt.Lines = append(receipt.Lines, orders.ReceiptLine{
-			Name: item.Name, SKU: item.SKU, Quantity: item.Quantity, Total: o.money(item.LineTotal),
+			Name: item.Name, SKU: item.SKU, Quantity: item.Quantity, Total: o.Money(item.LineTotal),
 		})
 	}
 	return receipt, nil
+}
+
+// Change runs one step of an order under its lock and returns the order then, or orders.ErrNotFound.
+func (s *Service) Change(ctx context.Context, id uuid.UUID, step func(ctx context.Context, o *Order) error) (*Order, error) {
+	var o *Order
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		if o, err = s.store.Lock(ctx, id); err != nil {
+			return err
+		}
+		return step(ctx, o)
+	})
+	return o, err
+}
+
+// Move takes an order one step on, in the transaction that holds its lock: orders.ErrWrongState where the table has no such step.
+func (s *Service) Move(ctx context.Context, o *Order, to Status, note string) error {
+	if !o.Status.May(to) {
+		return orders.ErrWrongState
+	}
+	o.Status = to
+	if err := s.store.SetStatus(ctx, o); err != nil {
+		return err
+	}
+	return s.store.Note(ctx, o, note)
+}
+
+// Progress notes how far an order's pieces got, in the transaction that holds its lock. Its status says so, unless money has gone
+// back: then it stays as it is.
+func (s *Service) Progress(ctx context.Context, o *Order, to Status, note string) error {
+	if !o.Status.refunded() {
+		return s.Move(ctx, o, to, note)
+	}
+	if err := s.store.SetStatus(ctx, o); err != nil {
+		return err
+	}
+	return s.store.Note(ctx, o, note)
+}
+
+// Reserve sets an order's pieces aside, in the transaction open in ctx, or returns products.ErrInsufficientStock.
+func (s *Service) Reserve(ctx context.Context, o *Order) error {
+	o.Stock = StockReserved
+	return s.stock.Reserve(ctx, o.ID, o.StockLines())
+}
+
+// Sell makes an order's reserved pieces its own, once. The caller writes the order.
+func (s *Service) Sell(ctx context.Context, o *Order) error {
+	if o.Stock != StockReserved {
+		return nil
+	}
+	o.Stock = StockSold
+	return s.stock.Sell(ctx, o.ID, o.StockLines())
+}
+
+// Release puts an order's pieces back on the shelf, wherever they are, once. The caller writes the order.
+func (s *Service) Release(ctx context.Context, o *Order) error {
+	var err error
+	switch o.Stock {
+	case StockReserved:
+		err = s.stock.Release(ctx, o.ID, o.StockLines())
+	case StockSold:
+		err = s.stock.Restock(ctx, o.ID, o.StockLines())
+	}
+	o.Stock = StockReturned
+	return err
+}
+
+// Restock puts some pieces back on the shelf that the order has no longer, and writes its lines. Before its job has run, the
+// order buys them first: then the stock movements show what happened.
+func (s *Service) Restock(ctx context.Context, o *Order, back []products.Line) error {
+	if len(back) > 0 && o.Stock != StockReturned {
+		if o.Stock == StockReserved {
+			o.Stock = StockSold
+			if err := s.stock.Sell(ctx, o.ID, append(o.StockLines(), back...)); err != nil {
+				return err
+			}
+			if err := s.store.SetStatus(ctx, o); err != nil {
+				return err
+			}
+		}
+		if err := s.stock.Restock(ctx, o.ID, back); err != nil {
+			return err
+		}
+	}
+	return s.store.SetItems(ctx, o)
+}
+
+// WithdrawRest takes what was not shipped out of an order that is refunded as a whole: it never will be, and goes back on the
+// shelf. The caller writes the order.
+func (s *Service) WithdrawRest(ctx context.Context, o *Order) error {
+	if o.Stock == StockReserved {
+		if err := s.Release(ctx, o); err != nil {
+			return err
+		}
+	}
+	var back []products.Line
+	for i := range o.Items {
+		item := &o.Items[i]
+		if n := item.ToShip(); n > 0 {
+			item.Withdrawn += n
+			back = append(back, products.Line{VariantID: item.VariantID, Quantity: n})
+		}
+		item.Refunded = item.Quantity
+	}
+	return s.Restock(ctx, o, back)
+}
+
+// SweepLimit bounds how many orders, payments or refunds one sweep looks at.
+const SweepLimit = 100
+
+// Each does something for every id. One that fails does not hold the others up; the errors come joined.
+func Each(ctx context.Context, ids []uuid.UUID, do func(context.Context, uuid.UUID) error) error {
+	var failed []error
+	for _, id := range ids {
+		failed = append(failed, do(ctx, id))
+	}
+	return errors.Join(failed...)
 }

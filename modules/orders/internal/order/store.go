@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,38 +10,37 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/platform/database"
-	"atrium/platform/payment"
 )
 
-// Store and store_payment.go are the only files of the package that speak to the database.
+// Store reads and writes orders, their lines, their payments and their history.
 type Store struct{ db *database.DB }
 
 // NewStore makes a Store.
-func NewStore(db *database.DB) *Store { return &Store{db: db} }
+func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
-var faults = database.Faults{
-	"orders_number_key":    errNumberTaken,
-	"payments_refunded":    errRefundTooMuch,
-	"order_items_refunded": errRefundTooMuch,
-	"order_items_shipped":  errShipment,
+var constraints = database.Constraints{
+	"orders_number_key":    ErrNumberTaken,
+	"payments_refunded":    ErrRefundExceeds,
+	"order_items_refunded": ErrRefundExceeds,
+	"order_items_shipped":  ErrNothingToShip,
 }
 
 // Now is PostgreSQL's time, which decides about reservations.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.db.Conn(ctx).Raw(`SELECT now()`).Scan(&now).Error
-	return now, faults.Translate(err, nil)
+	return now, err
 }
 
 // Insert writes a new order with its items, its first payment and the beginning of its history.
 func (s *Store) Insert(ctx context.Context, o *Order) error {
 	conn := s.db.Conn(ctx)
-	if err := faults.Translate(conn.Create(o).Error, nil); err != nil {
+	if err := conn.Create(o).Error; err != nil {
 		return err
 	}
-	if err := faults.Translate(conn.Create(&o.Items).Error, nil); err != nil {
+	if err := conn.Create(&o.Items).Error; err != nil {
 		return err
 	}
-	if err := faults.Translate(conn.Create(&o.Payment).Error, nil); err != nil {
+	if err := conn.Create(&o.Payment).Error; err != nil {
 		return err
 	}
 	return s.Note(ctx, o, "")
@@ -54,9 +52,9 @@ func (s *Store) Note(ctx context.Context, o *Order, note string) error {
 	if err != nil {
 		return err
 	}
-	entry := Entry{ID: id, OrderID: o.ID, At: s.db.Conn(ctx).NowFunc(), Status: o.Status, Note: note}
+	entry := HistoryEntry{ID: id, OrderID: o.ID, At: s.db.Conn(ctx).NowFunc(), Status: o.Status, Note: note}
 	o.History = append(o.History, entry)
-	return faults.Translate(s.db.Conn(ctx).Create(&entry).Error, nil)
+	return s.db.Conn(ctx).Create(&entry).Error
 }
 
 // Lock reads an order for a change, or returns orders.ErrNotFound. Whatever is decided about an order is decided under this lock.
@@ -76,7 +74,7 @@ func (s *Store) Of(ctx context.Context, user, id uuid.UUID) (*Order, error) {
 
 func (s *Store) one(ctx context.Context, query *gorm.DB) (*Order, error) {
 	var o Order
-	if err := faults.Translate(query.Take(&o).Error, orders.ErrNotFound); err != nil {
+	if err := database.OrNotFound(query.Take(&o).Error, orders.ErrNotFound); err != nil {
 		return nil, err
 	}
 	return &o, s.fill(ctx, []*Order{&o})
@@ -103,7 +101,7 @@ func (s *Store) Page(ctx context.Context, sel Selection) ([]*Order, error) {
 		query = query.Where("id < ?", sel.Below)
 	}
 	var rows []*Order
-	if err := faults.Translate(query.Find(&rows).Error, nil); err != nil {
+	if err := query.Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	return rows, s.fill(ctx, rows)
@@ -121,15 +119,26 @@ func (s *Store) fill(ctx context.Context, rows []*Order) error {
 	}
 	var items []Item
 	var payments []Payment
-	var history []Entry
+	var history []HistoryEntry
+	var sums []struct {
+		OrderID     uuid.UUID
+		Refunded    int64
+		DeliveredAt *time.Time
+	}
 	conn, all := s.db.Conn(ctx), database.Array(ids)
 	for _, err := range []error{
-		conn.Order("id").Find(&items, "order_id = ANY(?)", all).Error,
+		conn.Raw(`SELECT i.*, (SELECT coalesce(sum(l.quantity), 0) FROM return_lines l JOIN returns r ON r.id = l.return_id
+			WHERE l.item_id = i.id AND r.status = 'received') AS returned
+			FROM order_items i WHERE order_id = ANY(?) ORDER BY id`, all).Scan(&items).Error,
 		conn.Raw(`SELECT DISTINCT ON (order_id) * FROM payments WHERE order_id = ANY(?) ORDER BY order_id, captured > 0 DESC, attempt DESC`, all).Scan(&payments).Error,
 		conn.Order("id").Find(&history, "order_id = ANY(?)", all).Error,
+		conn.Raw(`SELECT o.id AS order_id,
+				(SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND r.status = 'succeeded') AS refunded,
+				(SELECT max(delivered_at) FROM shipments s WHERE s.order_id = o.id HAVING bool_and(delivered_at IS NOT NULL)) AS delivered_at
+			FROM unnest(?::uuid[]) AS o (id)`, all).Scan(&sums).Error,
 	} {
 		if err != nil {
-			return faults.Translate(err, nil)
+			return err
 		}
 	}
 	for _, item := range items {
@@ -138,66 +147,49 @@ func (s *Store) fill(ctx context.Context, rows []*Order) error {
 	for _, p := range payments {
 		byID[p.OrderID].Payment = p
 	}
+	for _, sum := range sums {
+		byID[sum.OrderID].RefundedAmount, byID[sum.OrderID].DeliveredAt = sum.Refunded, sum.DeliveredAt
+	}
 	for _, entry := range history {
 		byID[entry.OrderID].History = append(byID[entry.OrderID].History, entry)
 	}
 	return nil
 }
 
-// SetStanding writes an order's status and stock, one version on.
-func (s *Store) SetStanding(ctx context.Context, o *Order) error {
+// SetStatus writes an order's status and stock, one version on.
+func (s *Store) SetStatus(ctx context.Context, o *Order) error {
 	o.Version++
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE orders SET status = ?, stock = ?, version = ?, updated_at = now() WHERE id = ?`,
-		o.Status, o.Stock, o.Version, o.ID).Error, nil)
+	return s.db.Conn(ctx).Exec(`UPDATE orders SET status = ?, stock = ?, version = ?, updated_at = now() WHERE id = ?`,
+		o.Status, o.Stock, o.Version, o.ID).Error
 }
 
-// SetItem writes what has become of a line.
-func (s *Store) SetItem(ctx context.Context, i *Item) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE order_items SET shipped = ?, refunded = ?, withdrawn = ?, restocked = ? WHERE id = ?`,
-		i.Shipped, i.Refunded, i.Withdrawn, i.Restocked, i.ID).Error, nil)
-}
-
-// InsertShipment writes a parcel.
-func (s *Store) InsertShipment(ctx context.Context, order uuid.UUID, carrier, tracking string, portions []Portion) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
+// SetItems writes what has become of an order's lines.
+func (s *Store) SetItems(ctx context.Context, o *Order) error {
+	for _, i := range o.Items {
+		err := s.db.Conn(ctx).Exec(`UPDATE order_items SET shipped = ?, refunded = ?, withdrawn = ?, restocked = ? WHERE id = ?`,
+			i.Shipped, i.Refunded, i.Withdrawn, i.Restocked, i.ID).Error
+		if err != nil {
+			return err
+		}
 	}
-	lines, err := json.Marshal(portions)
-	if err != nil {
-		return err
-	}
-	return faults.Translate(s.db.Conn(ctx).Exec(`INSERT INTO shipments (id, order_id, carrier, tracking_number, lines, shipped_at)
-		VALUES (?, ?, ?, ?, ?::jsonb, now())`, id, order, carrier, tracking, string(lines)).Error, nil)
+	return nil
 }
 
-// DeliverShipments notes that all parcels of an order have arrived.
-func (s *Store) DeliverShipments(ctx context.Context, order uuid.UUID) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE shipments SET delivered_at = now() WHERE order_id = ? AND delivered_at IS NULL`, order).Error, nil)
+// Bought satisfies orders.Purchases. An order in review was not paid as agreed, and does not count.
+func (s *Store) Bought(ctx context.Context, user, product uuid.UUID) ([]uuid.UUID, error) {
+	var lines []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT i.id FROM orders o JOIN order_items i ON i.order_id = o.id
+		WHERE o.user_id = ? AND i.product_id = ? AND i.shipped > i.refunded - i.withdrawn
+			AND o.status IN ('partially_shipped', 'shipped', 'delivered', 'partially_refunded')
+		ORDER BY i.id`, user, product).Scan(&lines).Error
+	return lines, err
 }
 
-// Overdue reads orders whose reservation ended at least slack ago and that still wait for their payment,
-// without those whose payment the bank is at work on.
-func (s *Store) Overdue(ctx context.Context, slack time.Duration, limit int) ([]uuid.UUID, error) {
-	var ids []uuid.UUID
-	err := s.db.Conn(ctx).Raw(`SELECT id FROM orders o WHERE status = 'pending_payment' AND reserved_until < now() - make_interval(secs => ?)
-		AND (reserved_until < now() - make_interval(secs => ?)
-			OR NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.id AND p.status = 'processing'))
-		ORDER BY reserved_until LIMIT ?`, slack.Seconds(), processingPatience.Seconds(), limit).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
-}
-
-// OverdueWith reads orders whose reservation has ended and that hold what a person's cart asks for, the longest first.
-func (s *Store) OverdueWith(ctx context.Context, user uuid.UUID, limit int) ([]uuid.UUID, error) {
-	var ids []uuid.UUID
-	err := s.db.Conn(ctx).Raw(`SELECT id FROM orders o WHERE status = 'pending_payment' AND reserved_until < now()
-		AND EXISTS (SELECT FROM order_items i JOIN cart_items c USING (variant_id) WHERE i.order_id = o.id AND c.user_id = ?)
-		ORDER BY reserved_until LIMIT ?`, user, limit).Scan(&ids).Error
-	return ids, faults.Translate(err, nil)
-}
-
-// SetIntent writes what the provider made for an attempt. An attempt has one intent: a second one is not written.
-func (s *Store) SetIntent(ctx context.Context, attempt uuid.UUID, intent payment.Intent) error {
-	return faults.Translate(s.db.Conn(ctx).Exec(`UPDATE payments SET intent_id = ?, client_secret = ?, live = ?, status = 'open', checked_at = now()
-		WHERE id = ? AND intent_id IS NULL`, intent.ID, intent.ClientSecret, intent.Live, attempt).Error, nil)
+// Undone satisfies orders.Purchases.
+func (s *Store) Undone(ctx context.Context, lines []uuid.UUID) ([]uuid.UUID, error) {
+	var undone []uuid.UUID
+	err := s.db.Conn(ctx).Raw(`SELECT i.id FROM orders o JOIN order_items i ON i.order_id = o.id
+		WHERE i.id = ANY(?) AND (i.refunded = i.quantity OR o.status IN ('cancelled', 'expired', 'refunded'))`,
+		database.Array(lines)).Scan(&undone).Error
+	return undone, err
 }
