@@ -1,6 +1,6 @@
 # Atrium. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint format soak bench load grant-admin new-module build clean
+.PHONY: help run demo test check lint format soak bench load grant-admin new-module build generate verify clean
 
 SHELL := /usr/bin/env bash
 port ?= 8080
@@ -32,6 +32,12 @@ lint: $(tools)/golangci-lint ## formatting and golangci-lint
 
 format: ## format all code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+generate: bin/atrium ## write what is made from the code: docs/openapi.json
+	@scripts/generate.sh
+
+verify: bin/atrium ## whether what is made from the code is as it is checked in
+	@scripts/generate.sh --verify
 
 bench: ## hot paths in Go, and the feed over HTTP with wrk (only=go|feed|growth|publish for one part)
 	@scripts/bench/run.sh $(only)

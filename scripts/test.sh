@@ -25,5 +25,6 @@ fi
 
 GOGC=200 scripts/lint.sh # compiles what the tests are made of: memory for time
 # go vet is one of the linters. Tests often wait (for Redis to be away, for a lease to lapse): more packages than cores use that time.
+make --no-print-directory verify
 stack go test -vet=off -timeout 20m -p "$(($(getconf _NPROCESSORS_ONLN) * 3 / 2))" ./...
 (cd scripts/devstack && go test -vet=off -timeout 10m ./...)

@@ -53,23 +53,37 @@ func (c *cdn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path.Clean("/"+key) != "/"+key: // public/../originals/x is not public
 		denyAccess(w, "AccessDenied", "access denied")
 	case strings.HasPrefix(key, "public/"):
-		c.serve(w, r, bucket, key, true)
+		c.serve(w, r, bucket, key, time.Time{})
 	case key == "", strings.HasPrefix(key, "quarantine/"), strings.HasPrefix(key, "originals/"):
 		denyAccess(w, "AccessDenied", "access denied")
 	default:
-		if err := checkSignature(c.key, requestedURL(r), time.Now()); err != nil {
+		until, err := checkSignature(c.key, requestedURL(r), time.Now())
+		if err != nil {
 			denyAccess(w, "AccessDenied", err.Error())
 			return
 		}
-		c.serve(w, r, bucket, key, false)
+		c.serve(w, r, bucket, key, until)
 	}
 }
 
+// lifetime is what viewers are told of how long they may keep a file: as long
+// as the signature opens it, and none but this viewer; for ever where there is
+// no signature. The edge keeps its own for as long as it likes. In production a
+// function of the distribution does it: docs/runbooks/cdn.md.
+func lifetime(until time.Time) string {
+	if until.IsZero() {
+		return "public, max-age=31536000, immutable"
+	}
+	return fmt.Sprintf("private, max-age=%d", max(0, int(time.Until(until)/time.Second)))
+}
+
 // serve streams the object; a range and conditions are S3's business.
-func (c *cdn) serve(w http.ResponseWriter, r *http.Request, bucket, key string, public bool) {
+func (c *cdn) serve(w http.ResponseWriter, r *http.Request, bucket, key string, until time.Time) {
+	public := until.IsZero()
 	whole := r.Method == http.MethodGet && r.Header.Get("Range") == "" && r.Header.Get("If-None-Match") == ""
 	if kept, found := c.edge.get(r.URL.Path); found && whole {
 		maps.Copy(w.Header(), kept.header)
+		w.Header().Set("Cache-Control", lifetime(until))
 		w.Header().Set("X-Cache", "Hit from cloudfront")
 		_, _ = w.Write(kept.body)
 		return
@@ -92,11 +106,7 @@ func (c *cdn) serve(w http.ResponseWriter, r *http.Request, bucket, key string, 
 	if object.LastModified != nil {
 		header.Set("Last-Modified", object.LastModified.UTC().Format(http.TimeFormat))
 	}
-	if public {
-		header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	} else if value := aws.ToString(object.CacheControl); value != "" {
-		header.Set("Cache-Control", value)
-	}
+	header.Set("Cache-Control", lifetime(until))
 	if etag := aws.ToString(object.ETag); etag != "" && r.Header.Get("If-None-Match") == etag {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -164,27 +174,27 @@ type epoch struct {
 	Time int64 `json:"AWS:EpochTime"`
 }
 
-// checkSignature answers nil for a URL that the key signed and that is still
-// valid. The reasons are short: the client gets to see them.
-func checkSignature(key *rsa.PublicKey, requested string, now time.Time) error {
+// checkSignature answers until when a URL is valid that the key signed. The
+// reasons of a refusal are short: the client gets to see them.
+func checkSignature(key *rsa.PublicKey, requested string, now time.Time) (until time.Time, err error) {
 	resource, query := splitSignature(requested)
 	if query.Get("Signature") == "" || query.Get("Key-Pair-Id") == "" {
-		return errors.New("missing Key-Pair-Id or Signature")
+		return until, errors.New("missing Key-Pair-Id or Signature")
 	}
 	if query.Get("Key-Pair-Id") != cdnKeyPairID {
-		return errors.New("unknown key")
+		return until, errors.New("unknown key")
 	}
 	document, err := signedDocument(resource, query)
 	if err != nil {
-		return err
+		return until, err
 	}
 	signature, err := decodeCloudFront(query.Get("Signature"))
 	if err != nil {
-		return errors.New("malformed signature")
+		return until, errors.New("malformed signature")
 	}
 	sum := sha1.Sum(document) // CloudFront's choice
 	if rsa.VerifyPKCS1v15(key, crypto.SHA1, sum[:], signature) != nil {
-		return errors.New("invalid signature")
+		return until, errors.New("invalid signature")
 	}
 	return checkPolicy(document, resource, now)
 }
@@ -206,22 +216,22 @@ func signedDocument(resource string, query url.Values) ([]byte, error) {
 	return fmt.Appendf(nil, `{"Statement":[{"Resource":"%s","Condition":{"DateLessThan":{"AWS:EpochTime":%d}}}]}`, resource, expires), nil
 }
 
-func checkPolicy(document []byte, resource string, now time.Time) error {
+func checkPolicy(document []byte, resource string, now time.Time) (end time.Time, err error) {
 	var parsed policy
 	if err := json.Unmarshal(document, &parsed); err != nil || len(parsed.Statement) != 1 {
-		return errors.New("malformed policy")
+		return end, errors.New("malformed policy")
 	}
 	statement := parsed.Statement[0]
 	until, from := statement.Condition.DateLessThan, statement.Condition.DateGreaterThan
 	switch {
 	case until == nil:
-		return errors.New("malformed policy")
+		return end, errors.New("malformed policy")
 	case now.Unix() >= until.Time, from != nil && now.Unix() <= from.Time:
-		return errors.New("access denied")
+		return end, errors.New("access denied")
 	case !wildcardMatch(statement.Resource, resource):
-		return errors.New("access denied")
+		return end, errors.New("access denied")
 	}
-	return nil
+	return time.Unix(until.Time, 0), nil
 }
 
 // splitSignature takes the signature's parameters off a URL and leaves the rest,

@@ -100,7 +100,7 @@ func (s *stack) variables() map[string]string {
 
 		"ATRIUM_DOWNLOAD_ALLOW": "127.0.0.1/32", // the stand-ins are on this machine
 
-		"ATRIUM_AUTH_MASTER_KEY":           s.secrets.MasterKey,
+		"ATRIUM_KEYS_MASTER":               s.secrets.MasterKey,
 		"ATRIUM_AUTH_GOOGLE_ISSUER":        s.urls.Google,
 		"ATRIUM_AUTH_GOOGLE_CLIENT_IDS":    googleClients,
 		"ATRIUM_AUTH_GOOGLE_WEB_CLIENT_ID": googleWebClient,

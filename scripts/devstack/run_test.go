@@ -229,7 +229,7 @@ func TestLastingStackKeepsEverything(t *testing.T) {
 	}
 	first, output := devstack(t, "--data", dir, "--", "sh", "-ec", `
 		psql -q "$ATRIUM_DATABASE_URL" -c "create table kept as select 'yes'::text as answer"
-		echo "$ATRIUM_AUTH_MASTER_KEY $ATRIUM_S3_SECRET_ACCESS_KEY" > keys`)
+		echo "$ATRIUM_KEYS_MASTER $ATRIUM_S3_SECRET_ACCESS_KEY" > keys`)
 	require.NoError(t, first.Run(), "%s", output)
 
 	// A crash leaves its pid file, here with the number of a living stranger.
@@ -242,7 +242,7 @@ func TestLastingStackKeepsEverything(t *testing.T) {
 
 	second, output := devstack(t, "--data", dir, "--", "sh", "-ec", `
 		test "$(psql -At "$ATRIUM_DATABASE_URL" -c "select answer, current_setting('fsync'), current_setting('lc_collate') <> '' from kept")" = "yes|on|t"
-		echo "$ATRIUM_AUTH_MASTER_KEY $ATRIUM_S3_SECRET_ACCESS_KEY" > keys`)
+		echo "$ATRIUM_KEYS_MASTER $ATRIUM_S3_SECRET_ACCESS_KEY" > keys`)
 	require.NoError(t, second.Run(), "%s", output)
 	before, err := os.ReadFile(filepath.Join(first.Dir, "keys"))
 	require.NoError(t, err)

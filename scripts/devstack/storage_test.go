@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -318,6 +319,30 @@ func TestCDN(t *testing.T) {
 				require.Equal(t, "public, max-age=31536000, immutable", response.Header.Get("Cache-Control"))
 			}
 		})
+	}
+}
+
+func TestFault_P7_WhatASignatureOpensIsTheViewersAlone(t *testing.T) {
+	s := standIns(t)
+	bucket, _ := newBucket(t, s)
+	_, err := s3Client(s).PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: &bucket, Key: aws.String("private/1/640.webp"), Body: strings.NewReader("x"), CacheControl: aws.String("public, max-age=31536000, immutable"),
+	})
+	require.NoError(t, err)
+	signer, _ := signers(t, s)
+	for name, life := range map[string]time.Duration{"fetched": time.Minute, "kept by the edge": 10 * time.Second} {
+		signed, err := signer.Sign(s.urls.CDN+"/b/"+bucket+"/private/1/640.webp", time.Now().Add(life))
+		require.NoError(t, err)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, signed, nil)
+		require.NoError(t, err)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		seconds, private := strings.CutPrefix(response.Header.Get("Cache-Control"), "private, max-age=")
+		require.True(t, private, "%s: %s", name, response.Header.Get("Cache-Control"))
+		left, err := strconv.Atoi(seconds)
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Duration(left)*time.Second, life, name)
 	}
 }
 

@@ -46,8 +46,8 @@ FROM (SELECT n, (ARRAY['Oak','Linen','Brass','Wool','Glass','Walnut','Paper','Cl
         'Brand ' || n % 40 AS brand,
         (ARRAY['lighting','seating','tables','storage','textiles','decor','outdoor'])[1 + (n / 8) % 7] AS category
     FROM generate_series(0, :products - 1) n) p;
-INSERT INTO product_listings (product_id, visible, in_stock, category_slug, price_amount, price_currency, brand, brand_key, name_key, heading, search)
-SELECT id, true, true, category_slug, price_amount, price_currency, brand, lower(brand), lower(name), heading, strip(heading || to_tsvector('simple', description))
+INSERT INTO product_listings (product_id, visible, in_stock, category_slug, price_amount, price_currency, brand, brand_key, name_key, heading, search, folded_at)
+SELECT id, true, true, category_slug, price_amount, price_currency, brand, lower(brand), lower(name), heading, strip(heading || to_tsvector('simple', description)), now()
 FROM products CROSS JOIN LATERAL (
     SELECT setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', brand || ' ' || category_slug), 'B') AS heading) h;
 INSERT INTO product_variants (id, product_id, sku, name, price_amount, price_currency, on_hand, created_at, updated_at)

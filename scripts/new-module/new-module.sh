@@ -15,10 +15,11 @@ if [ -e "$root/modules/$name" ]; then
 	exit 1
 fi
 
+capital=$(printf %s "${name:0:1}" | tr a-z A-Z)${name:1}
 version=$(date -u +%Y%m%d%H%M%S)
 lay() { # TEMPLATE TARGET
 	mkdir -p "$(dirname "$root/$2")"
-	sed -e "s/__name__/$name/g" "$here/template/$1" > "$root/$2"
+	sed -e "s/__name__/$name/g" -e "s/__Name__/$capital/g" "$here/template/$1" > "$root/$2"
 }
 lay face.go.tmpl "modules/$name/$name.go"
 lay events.go.tmpl "modules/$name/events.go"
@@ -35,4 +36,4 @@ sed -i.bak -e "s|^\t\"atrium/modules/auth/authfx\"|\t\"atrium/modules/$name/${na
 \t{\"$name\", ${name}fx.Module, ${name}fx.Off, needs(\"auth\", \"users\")}," "$catalogue"
 rm -f "$catalogue.bak"
 gofmt -w "$catalogue" "$root/modules/$name"
-echo "modules/$name is laid out and stands in app/modules.go. Read it from $name.go; run its tests with make test."
+echo "modules/$name is laid out and stands in app/modules.go. Read it from $name.go; write its routes into docs/openapi.json with make generate; enter its packages into docs/ARCHITECTURE.md; run its tests with make test."
