@@ -16,7 +16,7 @@ import (
 func (c *cli) admin() *cobra.Command {
 	command := &cobra.Command{Use: "admin", Short: "Look after the people who run Atrium"}
 	command.AddCommand(&cobra.Command{Use: "grant email=ADDRESS | user=ID", Short: "Make a person an admin", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return with(c, func(people users.Backoffice) error {
+		return with(c, func(people users.Admin) error {
 			id, err := findPerson(cmd.Context(), people, args[0])
 			if err != nil {
 				return err
@@ -33,7 +33,7 @@ func (c *cli) admin() *cobra.Command {
 
 // findPerson reads "user=<id>" or "email=<address>". An address must be verified and belong to one account only: an address
 // alone proves nothing, and the role goes to exactly the person that is meant.
-func findPerson(ctx context.Context, people users.Backoffice, who string) (uuid.UUID, error) {
+func findPerson(ctx context.Context, people users.Admin, who string) (uuid.UUID, error) {
 	if text, ok := strings.CutPrefix(who, "user="); ok {
 		id, err := uuid.Parse(text)
 		if err != nil {

@@ -4,6 +4,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/fx"
@@ -11,8 +13,10 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/config"
+	"atrium/platform/background"
 	"atrium/platform/httpserver"
 	"atrium/platform/outbox"
+	"atrium/platform/plug"
 	"atrium/platform/tasks"
 )
 
@@ -49,6 +53,11 @@ func assemble(cfg *config.Config, options ...fx.Option) (*fx.App, error) {
 		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }),
 		fx.StartTimeout(30*time.Second), fx.StopTimeout(cfg.HTTP.DrainDelay+cfg.HTTP.DrainTimeout+cfg.Tasks.DrainTimeout+10*time.Second),
 		sections(cfg), fx.Supply(enabled(on)), platform, fx.Options(modules...), fx.Options(options...),
+		fx.Invoke(func(log *zap.Logger) {
+			for _, notice := range cfg.Notices {
+				log.Warn("config: " + notice)
+			}
+		}),
 	)
 	if err := app.Err(); err != nil {
 		return nil, fmt.Errorf("the modules do not fit together: %w", err)
@@ -58,19 +67,10 @@ func assemble(cfg *config.Config, options ...fx.Option) (*fx.App, error) {
 
 // serving is what starts and stops with a role, in this order: what others need first.
 func serving(r role) fx.Option {
-	return fx.Invoke(func(lc fx.Lifecycle, p parts) {
-		background(lc, p.Log, "cache", p.Cache.Start)
-		if r.does(roleWorker) {
-			lc.Append(fx.Hook{OnStart: p.Runner.Start, OnStop: p.Runner.Stop})
-			background(lc, p.Log, "relay", p.Relay.Run)
-		}
-		if r.does(roleScheduler) {
-			background(lc, p.Log, "scheduler", p.Scheduler.Run)
-		}
-		if r.does(roleAPI) {
-			lc.Append(fx.Hook{OnStart: p.Server.Start, OnStop: p.Server.Stop})
-		} else {
-			lc.Append(fx.Hook{OnStart: p.Server.StartPrivate, OnStop: p.Server.Stop})
+	return fx.Invoke(func(lc fx.Lifecycle, end *ending, p parts) {
+		for _, s := range p.services(r) {
+			supervisor := background.Supervise(s, end.because)
+			lc.Append(fx.Hook{OnStart: supervisor.Start, OnStop: supervisor.Stop})
 		}
 		lc.Append(fx.StartHook(func() {
 			p.Health.MarkStarted()
@@ -79,30 +79,21 @@ func serving(r role) fx.Option {
 	})
 }
 
-// background runs something from start to stop; its end is waited for.
-func background(lc fx.Lifecycle, log *zap.Logger, name string, run func(ctx context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	lc.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() {
-				defer close(done)
-				if err := run(ctx); err != nil {
-					log.Error(name+" ended", zap.Error(err))
-				}
-			}()
-			return nil
-		},
-		OnStop: func(stop context.Context) error {
-			cancel()
-			select {
-			case <-done:
-				return nil
-			case <-stop.Done():
-				return fmt.Errorf("%s did not end in time", name)
-			}
-		},
-	})
+// services are what runs in the background of a role's process, in the order of its start.
+func (p parts) services(r role) []background.Service {
+	modules := slices.SortedFunc(slices.Values(p.Services), func(a, b background.Service) int { return strings.Compare(a.Name, b.Name) })
+	all := append([]background.Service{{Name: "cache", Run: p.Cache.Run}}, modules...)
+	if r.does(roleWorker) {
+		all = append(all, background.Service{Name: "tasks", Prepare: p.Runner.Start, Close: p.Runner.Stop}, background.Service{Name: "relay", Run: p.Relay.Run})
+	}
+	if r.does(roleScheduler) {
+		all = append(all, background.Service{Name: "scheduler", Run: p.Scheduler.Run})
+	}
+	listen := p.Server.StartPrivate
+	if r.does(roleAPI) {
+		listen = p.Server.Start
+	}
+	return append(all, background.Service{Name: "http", Prepare: listen, Run: p.Server.Run, Close: p.Server.Stop})
 }
 
 // retention are the platform's own schedules: what is finished does not stay for ever.
@@ -120,6 +111,6 @@ func retention(cfg outbox.Config, box *outbox.Outbox, keys idempotencyPruner) []
 }
 
 // mount gives the server the modules' routes.
-func mount(server *httpserver.Server, routes []httpserver.Routes) {
+func mount(server *httpserver.Server, routes plug.All[httpserver.Routes]) {
 	server.Mount(routes)
 }

@@ -83,27 +83,15 @@ func (c *cli) serve() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		app, err := assemble(cfg, append(c.extras, serving(r))...)
+		var end *ending
+		app, err := assemble(cfg, fx.Options(c.extras...), serving(r), fx.Populate(&end))
 		if err != nil {
 			return err
 		}
-		return run(cmd.Context(), app)
+		return run(cmd.Context(), app, end)
 	}}
 	command.Flags().StringVar(&roleName, "role", "all", "api, worker, scheduler or all")
 	return command
-}
-
-// run starts the application, waits for the end of ctx, and stops it.
-func run(ctx context.Context, app *fx.App) error {
-	start, cancel := context.WithTimeout(ctx, app.StartTimeout())
-	defer cancel()
-	if err := app.Start(start); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.StopTimeout())
-	defer cancel()
-	return app.Stop(stop)
 }
 
 func (c *cli) migrate() *cobra.Command {
@@ -148,11 +136,11 @@ func (c *cli) openAPI() *cobra.Command {
 			return err
 		}
 		_, err = assemble(cfg, fx.Invoke(func(server *httpserver.Server) error {
-			document, err := json.MarshalIndent(server.OpenAPI(), "", "  ")
+			document, err := server.Document()
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.out, string(document))
+			_, err = c.out.Write(document)
 			return err
 		}))
 		return err

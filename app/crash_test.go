@@ -106,16 +106,19 @@ func (i *installation) gather() *crowd {
 	return c
 }
 
+// shopkeeper signs in who keeps the shop: an admin once stockShelf has said so.
+func (i *installation) shopkeeper() *client.Person {
+	i.t.Helper()
+	p, _, err := client.SignIn(i.t.Context(), i.stack, "crash-shop", "shop@atrium.test", "Shop", "shop")
+	require.NoError(i.t, err)
+	return p
+}
+
 // stockShelf puts one variant on sale through the back office.
 func (i *installation) stockShelf(units int) string {
 	i.t.Helper()
-	sign := func() *client.Person {
-		p, _, err := client.SignIn(i.t.Context(), i.stack, "crash-shop", "shop@atrium.test", "Shop", "shop")
-		require.NoError(i.t, err)
-		return p
-	}
-	i.run("atrium", "admin", "grant", "user="+sign().ID)
-	shop := sign()
+	i.run("atrium", "admin", "grant", "user="+i.shopkeeper().ID)
+	shop := i.shopkeeper()
 	var product, variant struct {
 		ID string `json:"id"`
 	}

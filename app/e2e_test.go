@@ -40,6 +40,9 @@ var binaries = sync.OnceValues(func() (string, error) {
 var binariesFolder string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(panickingRelay) != "" {
+		os.Exit(serveWithPanickingRelay())
+	}
 	folder, err := os.MkdirTemp("", "atrium-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,6 +61,7 @@ type installation struct {
 	environ  []string
 	db       *database.DB
 	redisURL string
+	dbURL    string
 	stack    client.Endpoints
 	file     string            // of the stack
 	sums     string            // the statement of digest, once it is made
@@ -69,7 +73,7 @@ func install(t testing.TB, settings ...string) *installation {
 	folder, err := binaries()
 	require.NoError(t, err)
 	cfg := dbtest.Config(t)
-	i := &installation{t: t, folder: folder, db: dbtest.Open(t, cfg), redisURL: redistest.URL(t)}
+	i := &installation{t: t, folder: folder, db: dbtest.Open(t, cfg), dbURL: cfg.URL.Reveal(), redisURL: redistest.URL(t)}
 	i.stack, err = client.ReadEndpoints(stacktest.Env(t, "ATRIUM_ENDPOINTS"))
 	require.NoError(t, err)
 	addr := freeAddress(t)
@@ -125,8 +129,14 @@ func (s *syncBuffer) String() string {
 // serve starts a role and waits until it says that it serves.
 func (i *installation) serve(role string) *process {
 	i.t.Helper()
-	p := &process{command: exec.Command(filepath.Join(i.folder, "atrium"), "serve", "--role", role), log: &syncBuffer{}, done: make(chan struct{})}
-	p.command.Env, p.command.Stderr, p.command.Stdout = i.environ, p.log, p.log
+	return i.start(role, exec.Command(filepath.Join(i.folder, "atrium"), "serve", "--role", role))
+}
+
+// start runs a command that serves a role and waits until it says that it serves.
+func (i *installation) start(role string, command *exec.Cmd) *process {
+	i.t.Helper()
+	p := &process{command: command, log: &syncBuffer{}, done: make(chan struct{})}
+	command.Env, command.Stderr, command.Stdout = append(i.environ, command.Env...), p.log, p.log
 	require.NoError(i.t, p.command.Start())
 	go func() {
 		_ = p.command.Wait() // how it ended is looked up in ProcessState

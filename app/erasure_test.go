@@ -19,7 +19,7 @@ func TestEveryModuleHearsOfAnErasure(t *testing.T) {
 	cfg, err := config.LoadOffline(moduleNames(), "", nil)
 	require.NoError(t, err)
 	var handlers []tasks.Handler
-	_, err = assemble(cfg, fx.Invoke(fx.Annotate(func(all []tasks.Handler) { handlers = all }, fx.ParamTags(plug.HandlersGroup))))
+	_, err = assemble(cfg, fx.Invoke(func(all plug.All[tasks.Handler]) { handlers = all }))
 	require.NoError(t, err)
 	hears := map[string]bool{}
 	for _, h := range handlers {

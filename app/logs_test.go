@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -82,7 +83,9 @@ func (i *installation) signInOnTheWeb(provider, subject, email string) map[strin
 	sum := sha256.Sum256([]byte(verifier))
 	redirect, _, _ := strings.Cut(stacktest.Env(i.t, "ATRIUM_AUTH_REDIRECT_URIS"), ",")
 	secrets := map[string]string{"app state": "state-of-the-app-" + provider, "challenge": base64.RawURLEncoding.EncodeToString(sum[:])}
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	jar, err := cookiejar.New(nil)
+	require.NoError(i.t, err)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	visit := func(req *http.Request, err error) (next *url.URL, body string) {
 		i.t.Helper()
 		require.NoError(i.t, err)
@@ -122,9 +125,14 @@ func (i *installation) signInOnTheWeb(provider, subject, email string) map[strin
 		secrets["code of the provider"] = back.Query().Get("code")
 		back, _ = get(back.String())
 	}
+	api, err := url.Parse(i.stack.API + "/v1/auth/" + provider + "/callback")
+	require.NoError(i.t, err)
+	for _, cookie := range jar.Cookies(api) {
+		secrets[provider+" cookie "+cookie.Name] = cookie.Value
+	}
 	secrets["our code"] = back.Query().Get("code")
 	var got tokens
-	_, err := client.Call(i.t.Context(), http.MethodPost, i.stack.API+"/v1/auth/token", "", nil, map[string]any{"code": secrets["our code"], "code_verifier": verifier}, &got)
+	_, err = client.Call(i.t.Context(), http.MethodPost, i.stack.API+"/v1/auth/token", "", nil, map[string]any{"code": secrets["our code"], "code_verifier": verifier}, &got)
 	require.NoError(i.t, err)
 	secrets["access token"], secrets["refresh token"] = got.Access, got.Refresh
 	return secrets

@@ -28,7 +28,7 @@ func TestNewModule_IsLaidOutWorking(t *testing.T) {
 
 	out, err := lay("atelier")
 	require.NoError(t, err, out)
-	require.Empty(t, violations(t, root), "the architecture's rules")
+	require.Empty(t, violations(t, root, map[string][]string{}), "the architecture's rules")
 
 	files := overlay(t, root)
 	for _, tests := range []struct{ pkg, folder, run string }{

@@ -12,6 +12,7 @@ import (
 
 	"atrium/config"
 	"atrium/modules/auth"
+	"atrium/platform/background"
 	"atrium/platform/blob"
 	"atrium/platform/cache"
 	"atrium/platform/database"
@@ -44,7 +45,7 @@ type idempotencyPruner interface {
 
 // sections hands each part of the configuration to whom it belongs.
 func sections(cfg *config.Config) fx.Option {
-	return fx.Supply(cfg.HTTP, cfg.Database, cfg.Redis, cfg.Outbox, cfg.Tasks, cfg.S3, cfg.CDN, cfg.SQS, cfg.Download, cfg.Mail, cfg.Push, cfg.Payment,
+	return fx.Supply(cfg.HTTP, cfg.Database, cfg.Redis, cfg.Keys, cfg.Outbox, cfg.Tasks, cfg.S3, cfg.CDN, cfg.SQS, cfg.Download, cfg.Mail, cfg.Push, cfg.Payment,
 		cfg.Log, cfg.Telemetry, cfg.Auth, cfg.Users, cfg.Uploads, cfg.Posts, cfg.Products, cfg.Orders)
 }
 
@@ -57,14 +58,16 @@ var platform = fx.Options(
 		func(cfg push.Config) (push.Sender, error) { return push.NewFCM(context.Background(), cfg) },
 		func(cfg payment.Config) payment.Provider { return payment.NewStripe(cfg) },
 		func(cfg mail.Config) (mail.Sender, error) { return mail.NewSMTP(cfg) },
-		func(cfg auth.Config) (*keys.Master, error) { return keys.NewMaster(cfg.MasterKey) },
-		func(m *keys.Master) *page.Signer { return page.NewSigner(m.Derive("page.cursors", 32)) },
+		keys.NewMaster,
+		func(m *keys.Master) *page.Signer { return page.NewSigner(m.DeriveAll("page.cursors", 32)...) },
 		func(s *idempotency.Store) idempotencyPruner { return s },
-		fx.Annotate(tasks.NewRunner, fx.ParamTags(``, ``, plug.HandlersGroup)),
-		fx.Annotate(tasks.NewScheduler, fx.ParamTags(``, plug.SchedulesGroup)),
+		newRunner, newEnding,
+		func(db *database.DB, all plug.All[tasks.Schedule], log *zap.Logger) (*tasks.Scheduler, error) {
+			return tasks.NewScheduler(db, all, log)
+		},
 	),
-	plug.Schedules(retention),
-	fx.Invoke(fx.Annotate(mount, fx.ParamTags(``, plug.RoutesGroup)), mountDashboard, watch),
+	plug.Collected, plug.Schedules(retention),
+	fx.Invoke(mount, mountDashboard, watch),
 )
 
 // parts are what serving starts.
@@ -78,6 +81,7 @@ type parts struct {
 	Scheduler *tasks.Scheduler
 	Server    *httpserver.Server
 	Health    *health.Registry
+	Services  plug.All[background.Service]
 	On        enabled
 }
 
@@ -128,8 +132,9 @@ func newRedis(lc fx.Lifecycle, cfg config.Redis, t *telemetry.Telemetry) (redis.
 	return client, nil
 }
 
-func newCache(rdb redis.UniversalClient, log *zap.Logger, t *telemetry.Telemetry) *cache.Cache {
+func newCache(rdb redis.UniversalClient, box *outbox.Outbox, log *zap.Logger, t *telemetry.Telemetry) *cache.Cache {
 	c := cache.New(rdb, log)
+	c.KeepDrops(box.KeepDrop)
 	t.Metrics.MustRegister(c)
 	return c
 }
@@ -140,8 +145,12 @@ func newLimiter(rdb redis.UniversalClient, log *zap.Logger, t *telemetry.Telemet
 	return l
 }
 
-func newRelay(db *database.DB, runner *tasks.Runner, log *zap.Logger, cfg outbox.Config) *outbox.Relay {
-	return outbox.NewRelay(db, runner.SubscribersOf, runner.Enqueue, log, cfg)
+func newRunner(db *database.DB, rdb redis.UniversalClient, all plug.All[tasks.Handler], cfg tasks.Config, log *zap.Logger) (*tasks.Runner, error) {
+	return tasks.NewRunner(db, rdb, all, cfg, log)
+}
+
+func newRelay(db *database.DB, runner *tasks.Runner, c *cache.Cache, log *zap.Logger, cfg outbox.Config) *outbox.Relay {
+	return outbox.NewRelay(db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue, Drop: c.Repeat}, log, cfg)
 }
 
 // serverParts are what the HTTP server needs.
@@ -156,12 +165,12 @@ type serverParts struct {
 	Health    *health.Registry
 	Telemetry *telemetry.Telemetry
 	On        enabled
-	Bootstrap []httpserver.Bootstrap `group:"bootstrap"`
+	Bootstrap plug.All[httpserver.Bootstrap]
 }
 
 func newServer(p serverParts) (*httpserver.Server, error) {
 	return httpserver.New(p.Config, httpserver.Deps{
 		Log: p.Log, Authenticator: p.Verifier, Limiter: p.Limiter, Idempotency: p.Keys, Health: p.Health,
-		Metrics: p.Telemetry.Metrics, Tracing: p.Telemetry.Tracing(), Modules: p.On, Bootstrap: p.Bootstrap, Version: Version,
+		Metrics: p.Telemetry.Metrics, Tracing: p.Telemetry.Tracing(), Modules: p.On, Bootstrap: p.Bootstrap,
 	})
 }
