@@ -193,6 +193,7 @@ func TestLoad(t *testing.T) {
 		db, err := database.Open(database.Config{
 			URL:              secret.Text(stacktest.Env(t, "ATRIUM_DATABASE_URL")),
 			MaxConnections:   1,
+			AcquireTimeout:   time.Second,
 			StatementTimeout: time.Second,
 			LockTimeout:      time.Second,
 		})

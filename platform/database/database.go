@@ -25,6 +25,7 @@ type Config struct {
 	URL              secret.Text   `koanf:"url" validate:"required"`
 	DirectURL        secret.Text   `koanf:"direct_url"` // for LISTEN and migrations, past any pooler; empty: URL
 	MaxConnections   int           `koanf:"max_connections" validate:"min=1,max=500"`
+	AcquireTimeout   time.Duration `koanf:"acquire_timeout" validate:"min=1ms"` // for a connection, while all are busy
 	StatementTimeout time.Duration `koanf:"statement_timeout" validate:"min=1ms"`
 	LockTimeout      time.Duration `koanf:"lock_timeout" validate:"min=1ms"`
 }
@@ -72,7 +73,7 @@ func Open(cfg Config, opts ...Option) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := openGorm(boundedPool{pool}, set.log)
+	g, err := openGorm(boundedPool{pool, cfg.AcquireTimeout}, set.log)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}

@@ -42,7 +42,7 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("a database that is away is a fault to try again", func(t *testing.T) {
 		t.Parallel()
-		db := dbtest.Open(t, database.Config{URL: secret.Text("postgres://nobody@" + deadAddress(t) + "/x"), MaxConnections: 1})
+		db := dbtest.Open(t, database.Config{URL: secret.Text("postgres://nobody@" + deadAddress(t) + "/x"), MaxConnections: 1, AcquireTimeout: time.Second})
 		err := db.InTx(t.Context(), func(context.Context) error { return nil })
 		require.Equal(t, fault.KindUnavailable, fault.KindOf(err))
 		require.Error(t, db.Ping(t.Context()))

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// acquireTimeout bounds how long a statement or a transaction waits for a connection while all are busy: who waits longer is told to
-// come again, instead of holding a request until its own deadline.
-const acquireTimeout = 3 * time.Second
-
 // errBusy: every connection stayed busy.
 var errBusy = errors.New("no connection became free in time")
 
-// boundedPool is a pool that nobody waits for longer than acquireTimeout. It implements gorm.ConnPool.
-type boundedPool struct{ *sql.DB }
+// boundedPool is a pool that nobody waits for longer than timeout: who would is told to come again, instead of holding a request
+// until its own deadline. It implements gorm.ConnPool.
+type boundedPool struct {
+	*sql.DB
+	timeout time.Duration
+}
 
 // acquire takes a connection, which the caller closes.
 func (p boundedPool) acquire(ctx context.Context) (*sql.Conn, error) {
-	waiting, cancel := context.WithTimeoutCause(ctx, acquireTimeout, errBusy)
+	waiting, cancel := context.WithTimeoutCause(ctx, p.timeout, errBusy)
 	defer cancel()
 	conn, err := p.Conn(waiting)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(waiting), errBusy) {

@@ -129,7 +129,7 @@ func (db *DB) begin(ctx context.Context) (*transaction, error) {
 	if db.rehearsal != nil {
 		return db.rehearsal.begin(ctx)
 	}
-	pool := boundedPool{db.pool}
+	pool := boundedPool{db.pool, db.cfg.AcquireTimeout}
 	sqlTx, release, err := pool.begin(ctx)
 	if err != nil {
 		return nil, beginFailed(ctx, err)

@@ -35,7 +35,7 @@ func run(db *database.DB, ctx context.Context, statement string) error {
 func TestFault_R3_H1_WhatPassesIsUnavailable(t *testing.T) {
 	t.Parallel()
 	cfg := dbtest.Config(t)
-	cfg.MaxConnections, cfg.StatementTimeout, cfg.LockTimeout = 4, 300*time.Millisecond, 100*time.Millisecond
+	cfg.MaxConnections, cfg.AcquireTimeout, cfg.StatementTimeout, cfg.LockTimeout = 4, time.Second, 300*time.Millisecond, 100*time.Millisecond
 	line := stacktest.NewProxy(t, cfg.URL.Reveal())
 	cfg.URL = secret.Text(line.URL())
 	db := dbtest.Open(t, cfg)

@@ -99,6 +99,7 @@ func (s *server) config(name string) database.Config {
 	return database.Config{
 		URL:              secret.Text(s.urlOf(name)),
 		MaxConnections:   10,
+		AcquireTimeout:   30 * time.Second,
 		StatementTimeout: 30 * time.Second,
 		LockTimeout:      15 * time.Second,
 	}

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // beWorker works until it is killed.
 func beWorker(databaseURL, redisURL string) error {
 	db, err := database.Open(database.Config{
-		URL: secret.Text(databaseURL), MaxConnections: 10, StatementTimeout: 30 * time.Second, LockTimeout: 15 * time.Second,
+		URL: secret.Text(databaseURL), MaxConnections: 10, AcquireTimeout: 30 * time.Second, StatementTimeout: 30 * time.Second, LockTimeout: 15 * time.Second,
 	})
 	if err != nil {
 		return err
