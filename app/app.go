@@ -82,7 +82,7 @@ func serving(r role) fx.Option {
 // services are what runs in the background of a role's process, in the order of its start.
 func (p parts) services(r role) []background.Service {
 	modules := slices.SortedFunc(slices.Values(p.Services), func(a, b background.Service) int { return strings.Compare(a.Name, b.Name) })
-	all := append([]background.Service{{Name: "cache", Run: p.Cache.Run}}, modules...)
+	all := append([]background.Service{{Name: "cache", Run: p.Cache.Run}, {Name: "cache.renewal", Run: p.Cache.KeepFresh}}, modules...)
 	if r.does(roleWorker) {
 		all = append(all, background.Service{Name: "tasks", Prepare: p.Runner.Start, Close: p.Runner.Stop}, background.Service{Name: "relay", Run: p.Relay.Run})
 	}

@@ -51,6 +51,7 @@ type Cache struct {
 type forgetter interface {
 	forget(keys json.RawMessage) error
 	forgetAll()
+	renew(ctx context.Context) error
 }
 
 // drop is what instances tell each other. Keys is a JSON list of the space's keys.

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -19,6 +21,11 @@ type copies interface {
 	load(ctx context.Context, key any, load func(ctx context.Context) (any, error)) (any, error)
 	// loadMany is load for many keys.
 	loadMany(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) (map[any]any, error)
+	// all is every key and value, in no order; looking does not count as use.
+	all() iter.Seq2[any, any]
+	// reload replaces the values of keys by what load brings, or removes what it does not bring. What is written or forgotten
+	// meanwhile stays so. An error leaves all as they are.
+	reload(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) error
 	// settle removes at once what does not fit; else that happens in passing.
 	settle()
 	// len is about how many values there are.
@@ -28,6 +35,9 @@ type copies interface {
 // errLeftOut: a load that was joined did not bring the key.
 var errLeftOut = otter.ErrNotFound
 
+// neverByItself is longer than anything is kept: what is kept is reloaded when reload says so, never by a reader.
+const neverByItself = 10 * 365 * 24 * time.Hour
+
 // otterCopies implements copies.
 type otterCopies struct{ kept *otter.Cache[any, any] }
 
@@ -36,8 +46,11 @@ type otterCopies struct{ kept *otter.Cache[any, any] }
 //go:noinline
 func newCopies(size int, life func(key, value any) time.Duration, gone func(value any)) copies {
 	options := &otter.Options[any, any]{
-		MaximumSize:      size,
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[any, any]) time.Duration { return max(life(e.Key, e.Value), time.Millisecond) }),
+		MaximumSize: size,
+		Logger:      &otter.NoopLogger{}, // whoever reloads is told
+
+		RefreshCalculator: otter.RefreshWriting[any, any](neverByItself),
+		ExpiryCalculator:  otter.ExpiryWritingFunc(func(e otter.Entry[any, any]) time.Duration { return max(life(e.Key, e.Value), time.Millisecond) }),
 	}
 	if gone != nil {
 		options.OnDeletion = func(e otter.DeletionEvent[any, any]) { gone(e.Value) }
@@ -59,6 +72,18 @@ func (c otterCopies) load(ctx context.Context, key any, load func(ctx context.Co
 
 func (c otterCopies) loadMany(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) (map[any]any, error) {
 	return c.kept.BulkGet(ctx, keys, otter.BulkLoaderFunc[any, any](load))
+}
+
+func (c otterCopies) all() iter.Seq2[any, any] { return c.kept.All() }
+
+func (c otterCopies) reload(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) error {
+	var failures []error
+	for _, result := range <-c.kept.BulkRefresh(ctx, keys, otter.BulkLoaderFunc[any, any](load)) {
+		if result.Err != nil && !errors.Is(result.Err, errLeftOut) {
+			failures = append(failures, result.Err)
+		}
+	}
+	return errors.Join(failures...)
 }
 
 func (c otterCopies) settle() { c.kept.CleanUp() }

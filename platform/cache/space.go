@@ -25,6 +25,7 @@ type Space[K comparable, V any] struct {
 	newLocal func() copies
 	made     dependents   // what was derived from the entries
 	drops    atomic.Int64 // how often keys were forgotten here
+	renewal  renewal[K, V]
 
 	localHit, localMiss, redisHit, redisMiss prometheus.Counter
 }
@@ -37,6 +38,7 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		cache:     c,
 		name:      name,
 		ttl:       ttl,
+		renewal:   renewal[K, V]{age: localTTL / 2},
 		localHit:  c.lookups.WithLabelValues(name, "local", "hit"),
 		localMiss: c.lookups.WithLabelValues(name, "local", "miss"),
 		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
@@ -59,9 +61,9 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 	}
 	s.note(ctx, key)
 	local := *s.local.Load()
-	if value, ok := local.get(key); ok {
+	if kept, ok := local.get(key); ok {
 		s.localHit.Inc()
-		return as[V](value), nil
+		return used[V](kept), nil
 	}
 	s.localMiss.Inc()
 	loader := func(ctx context.Context) (any, error) {
@@ -69,19 +71,23 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 			value, err := load(ctx)
 			return map[K]V{key: value}, err
 		})
-		return values[key], err
+		return keep(values[key]), err
 	}
 	drops := s.drops.Load()
-	value, err := local.load(ctx, key, loader)
+	loaded, err := local.load(ctx, key, loader)
 	if err == nil && s.drops.Load() != drops { // perhaps of this key, while it was loaded
 		local.forget(key)
-		value, err = local.load(ctx, key, loader)
+		loaded, err = local.load(ctx, key, loader)
 	}
 	if errors.Is(err, errLeftOut) {
 		// We waited for a LoadMany that left the key out. What that means here, load knows.
 		return load(ctx)
 	}
-	return as[V](value), err
+	if err != nil {
+		var none V
+		return none, err
+	}
+	return as[V](loaded.(*localCopy).value), nil
 }
 
 // LoadMany returns the values of keys in one round trip per level; load gets the keys that no level has.
@@ -98,8 +104,8 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	found := make(map[K]V, len(keys))
 	var missing []K
 	for _, key := range keys {
-		if value, ok := local.get(key); ok {
-			found[key] = as[V](value)
+		if kept, ok := local.get(key); ok {
+			found[key] = used[V](kept)
 		} else {
 			missing = append(missing, key)
 		}
@@ -110,23 +116,12 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	}
 	s.localMiss.Add(float64(len(missing)))
 	drops := s.drops.Load()
-	loaded, err := local.loadMany(ctx, untyped(missing), func(ctx context.Context, keys []any) (map[any]any, error) {
-		typed := make([]K, len(keys))
-		for i, key := range keys {
-			typed[i] = key.(K)
-		}
-		values, err := s.fill(ctx, typed, load)
-		loaded := make(map[any]any, len(values))
-		for key, value := range values {
-			loaded[key] = value
-		}
-		return loaded, err
-	})
+	loaded, err := local.loadMany(ctx, untyped(missing), s.filling(load))
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range loaded {
-		found[key.(K)] = as[V](value)
+	for key, kept := range loaded {
+		found[key.(K)] = as[V](kept.(*localCopy).value)
 	}
 	if s.drops.Load() != drops { // perhaps of some of these, while they were loaded
 		for _, key := range missing {
@@ -134,6 +129,22 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 		}
 	}
 	return found, nil
+}
+
+// filling is fill as copies are loaded.
+func (s *Space[K, V]) filling(load func(ctx context.Context, missing []K) (map[K]V, error)) func(context.Context, []any) (map[any]any, error) {
+	return func(ctx context.Context, keys []any) (map[any]any, error) {
+		typed := make([]K, len(keys))
+		for i, key := range keys {
+			typed[i] = key.(K)
+		}
+		values, err := s.fill(ctx, typed, load)
+		loaded := make(map[any]any, len(values))
+		for key, value := range values {
+			loaded[key] = keep(value)
+		}
+		return loaded, err
+	}
 }
 
 // Drop forgets keys here at once, in Redis and on the other instances within a second (as soon as Redis can be
@@ -223,6 +234,7 @@ func (s *Space[K, V]) forget(list json.RawMessage) error {
 
 func (s *Space[K, V]) forgetLocal(keys []K) {
 	s.drops.Add(1)
+	s.renewal.noteForgotten(keys)
 	local := *s.local.Load()
 	for _, key := range keys {
 		local.forget(key)

@@ -18,6 +18,7 @@ const (
 	sharedTTL    = 24 * time.Hour
 	localTTL     = 5 * time.Minute
 	localEntries = 20_000
+	stateEntries = 200_000 // a state is small, and without it PostgreSQL is asked
 )
 
 // Cache reads the content of posts. Safe for concurrent use.
@@ -32,7 +33,7 @@ type Cache struct {
 func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 	return &Cache{store: store, policy: policy,
 		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, localEntries),
-		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, 2*localEntries)}
+		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateEntries).RenewBy(1000, store.States)}
 }
 
 // Drop forgets posts after the transaction in ctx. Call it in whatever changes a post's row: edits, deletions, its counters.

@@ -27,7 +27,9 @@ type cachedRef struct {
 
 // NewRefs returns a cache before the store. Photos have a cache of their own.
 func NewRefs(store *Store, photos uploads.Library, c *cache.Cache) *Refs {
-	return &Refs{store: store, photos: photos, cached: cache.NewSpace[uuid.UUID, cachedRef](c, "products.card.2", cache.PermissionTTL, cache.PermissionTTL, 10_000)}
+	r := &Refs{store: store, photos: photos}
+	r.cached = cache.NewSpace[uuid.UUID, cachedRef](c, "products.card.2", cache.PermissionTTL, cache.PermissionTTL, 10_000).RenewBy(1000, r.load)
+	return r
 }
 
 // Drop forgets products after the transaction in ctx. Call it in whatever changes one.

@@ -48,7 +48,7 @@ type Service struct {
 func NewService(db *database.DB, directory *user.Directory, c *cache.Cache) *Service {
 	return &Service{
 		db: db, store: store{db}, directory: directory,
-		sets: cache.NewSpace[uuid.UUID, set](c, "users.circle", cache.PermissionTTL, cache.PermissionTTL, 20_000),
+		sets: cache.NewSpace[uuid.UUID, set](c, "users.circle", cache.PermissionTTL, cache.PermissionTTL, 20_000).RenewBy(100, store{db}.sets),
 	}
 }
 
@@ -98,11 +98,8 @@ func (s *Service) set(ctx context.Context, id uuid.UUID) (set, error) {
 		return set{}, nil
 	}
 	return s.sets.Load(ctx, id, func(ctx context.Context) (set, error) {
-		own, err := s.store.set(ctx, id)
-		if !own.Large {
-			own.Version = versionOf(own.Following)
-		}
-		return own, err
+		found, err := s.store.sets(ctx, []uuid.UUID{id})
+		return found[id], err
 	})
 }
 

@@ -79,26 +79,35 @@ func (s store) rows(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map
 	return found, err
 }
 
-// set reads all relations of a person that decide what they may see.
-func (s store) set(ctx context.Context, id uuid.UUID) (set, error) {
-	var row struct {
+// sets reads all relations of people that decide what they may see. Every id has one.
+func (s store) sets(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]set, error) {
+	var rows []struct {
+		ID               uuid.UUID
 		Following, Apart database.IDs
 		Muted            map[uuid.UUID]time.Time `gorm:"serializer:json"`
 	}
 	err := s.db.Conn(ctx).Raw(`
-		SELECT (SELECT string_agg(uuid_send(id), '' ORDER BY id) FROM (
-				SELECT followee_id AS id FROM user_follows WHERE follower_id = @id LIMIT @limit) f) AS following,
+		SELECT i.id, (SELECT string_agg(uuid_send(id), '' ORDER BY id) FROM (
+				SELECT followee_id AS id FROM user_follows WHERE follower_id = i.id LIMIT @limit) f) AS following,
 			(SELECT string_agg(uuid_send(id), '' ORDER BY id) FROM (
-				SELECT blocked_id AS id FROM user_blocks WHERE blocker_id = @id
-				UNION SELECT blocker_id FROM user_blocks WHERE blocked_id = @id LIMIT @limit) b) AS apart,
+				SELECT blocked_id AS id FROM user_blocks WHERE blocker_id = i.id
+				UNION SELECT blocker_id FROM user_blocks WHERE blocked_id = i.id LIMIT @limit) b) AS apart,
 			(SELECT json_object_agg(muted_id, coalesce(expires_at, '0001-01-01T00:00:00Z')) FROM (
-				SELECT muted_id, expires_at FROM user_mutes WHERE muter_id = @id LIMIT @limit) m) AS muted`,
-		map[string]any{"id": id, "limit": maxSet + 1}).Scan(&row).Error
-	found := set{Following: row.Following, Apart: row.Apart, Muted: row.Muted}
-	if max(len(found.Following), len(found.Apart), len(found.Muted)) > maxSet {
-		found = set{Large: true}
+				SELECT muted_id, expires_at FROM user_mutes WHERE muter_id = i.id LIMIT @limit) m) AS muted
+		FROM unnest(@ids::uuid[]) AS i (id)`,
+		map[string]any{"ids": database.Array(ids), "limit": maxSet + 1}).Scan(&rows).Error
+	found := make(map[uuid.UUID]set, len(rows))
+	for _, row := range rows {
+		found[row.ID] = newSet(row.Following, row.Apart, row.Muted)
 	}
 	return found, err
+}
+
+func newSet(following, apart database.IDs, muted map[uuid.UUID]time.Time) set {
+	if max(len(following), len(apart), len(muted)) > maxSet {
+		return set{Large: true}
+	}
+	return set{Following: following, Apart: apart, Muted: muted, Version: versionOf(following)}
 }
 
 // members reads up to limit (negative: all) ids that stand in the relation to a person, ascending, after the one given.

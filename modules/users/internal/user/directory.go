@@ -33,10 +33,9 @@ type Directory struct {
 }
 
 func NewDirectory(db *database.DB, store *Store, c *cache.Cache, library uploads.Library, consents *consent.Service) *Directory {
-	return &Directory{
-		db: db, store: store, library: library, consents: consents,
-		cards: cache.NewSpace[uuid.UUID, Card](c, "users.card.2", cache.PermissionTTL, cache.PermissionTTL, 20_000),
-	}
+	d := &Directory{db: db, store: store, library: library, consents: consents}
+	d.cards = cache.NewSpace[uuid.UUID, Card](c, "users.card.2", cache.PermissionTTL, cache.PermissionTTL, 20_000).RenewBy(1000, d.loadCards)
+	return d
 }
 
 // Update locks a person, has fn change them, and saves what it changed. What is cached of them is dropped when the transaction commits.

@@ -1,0 +1,135 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"atrium/platform/background"
+)
+
+// renewEvery is how often what is about to expire is looked for.
+const renewEvery = 3 * time.Second
+
+// localCopy is what a Space keeps of one value in this process.
+type localCopy struct {
+	value any
+	since time.Time
+	used  atomic.Bool // since it was loaded
+}
+
+func keep(value any) *localCopy { return &localCopy{value: value, since: time.Now()} }
+
+// used returns the value of a copy, and notes that it was asked for.
+func used[V any](kept any) V {
+	c := kept.(*localCopy)
+	if !c.used.Load() { // or all cores would write to the same place
+		c.used.Store(true)
+	}
+	return as[V](c.value)
+}
+
+// renewal is how the copies of a Space are renewed, if they are.
+type renewal[K comparable, V any] struct {
+	load  func(ctx context.Context, keys []K) (map[K]V, error)
+	batch int           // how many keys one load gets at most
+	age   time.Duration // from which on
+
+	mu        sync.Mutex
+	forgotten map[K]bool // while a load is under way; nil: none is
+}
+
+// RenewBy has copies in this process that are in use loaded anew before they expire, up to batch of them by one call of load, so that
+// values which live shortly cost their readers nothing. What nobody asked for again since it was loaded expires. Call it before the
+// cache is used; KeepFresh must run.
+func (s *Space[K, V]) RenewBy(batch int, load func(ctx context.Context, keys []K) (map[K]V, error)) *Space[K, V] {
+	s.renewal.batch, s.renewal.load = batch, load
+	return s
+}
+
+// KeepFresh renews what Spaces want renewed (see RenewBy). It blocks until ctx ends and then returns nil.
+func (c *Cache) KeepFresh(ctx context.Context) error {
+	for background.Pause(ctx, renewEvery); ctx.Err() == nil; background.Pause(ctx, renewEvery) {
+		c.mu.RLock()
+		spaces := make([]forgetter, 0, len(c.spaces))
+		for _, s := range c.spaces {
+			spaces = append(spaces, s)
+		}
+		c.mu.RUnlock()
+		for _, s := range spaces {
+			if err := s.renew(ctx); err != nil && ctx.Err() == nil {
+				c.log.Warn("cache: copies were not renewed; readers load them", zap.Error(err))
+			}
+		}
+	}
+	return nil
+}
+
+// renew loads the copies anew that are in use and no longer young.
+func (s *Space[K, V]) renew(ctx context.Context) error {
+	if s.renewal.load == nil {
+		return nil
+	}
+	local := *s.local.Load()
+	due := s.due(local)
+	for len(due) > 0 {
+		some := due[:min(s.renewal.batch, len(due))]
+		due = due[len(some):]
+		if err := s.reload(ctx, local, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due returns the keys of copies that are to be renewed.
+func (s *Space[K, V]) due(local copies) (keys []any) {
+	before := time.Now().Add(-s.renewal.age)
+	for key, kept := range local.all() {
+		if c := kept.(*localCopy); c.since.Before(before) && c.used.Load() {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (s *Space[K, V]) reload(ctx context.Context, local copies, keys []any) error {
+	s.renewal.begin()
+	err := local.reload(ctx, keys, s.filling(s.renewal.load))
+	for _, key := range s.renewal.end() { // perhaps it was read before it was changed
+		local.forget(key)
+	}
+	return err
+}
+
+func (r *renewal[K, V]) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten = map[K]bool{}
+}
+
+// end returns the keys that were forgotten since begin.
+func (r *renewal[K, V]) end() []K {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys := make([]K, 0, len(r.forgotten))
+	for key := range r.forgotten {
+		keys = append(keys, key)
+	}
+	r.forgotten = nil
+	return keys
+}
+
+func (r *renewal[K, V]) noteForgotten(keys []K) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.forgotten == nil {
+		return
+	}
+	for _, key := range keys {
+		r.forgotten[key] = true
+	}
+}
