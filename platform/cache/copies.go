@@ -96,6 +96,14 @@ func as[V any](value any) V {
 	return typed
 }
 
+func typed[K any](keys []any) []K {
+	all := make([]K, len(keys))
+	for i, key := range keys {
+		all[i] = key.(K)
+	}
+	return all
+}
+
 func untyped[K any](keys []K) []any {
 	all := make([]any, len(keys))
 	for i, key := range keys {

@@ -16,12 +16,31 @@ const renewEvery = 3 * time.Second
 
 // localCopy is what a Space keeps of one value in this process.
 type localCopy struct {
-	value any
-	since time.Time
-	used  atomic.Bool // since it was loaded
+	value   any
+	since   time.Time
+	renewed bool        // past Redis, where it could have stood for a while already
+	used    atomic.Bool // since it was loaded
+}
+
+// life is how long the copy may live, where one that may come from Redis lives as long as localTTL.
+func (c *localCopy) life(localTTL time.Duration) time.Duration {
+	if c.renewed {
+		return 2 * localTTL
+	}
+	return localTTL
 }
 
 func keep(value any) *localCopy { return &localCopy{value: value, since: time.Now()} }
+
+// kept is keep for many values.
+func kept[K comparable, V any](values map[K]V, renewed bool) map[any]any {
+	all := make(map[any]any, len(values))
+	now := time.Now()
+	for key, value := range values {
+		all[key] = &localCopy{value: value, since: now, renewed: renewed}
+	}
+	return all
+}
 
 // used returns the value of a copy, and notes that it was asked for.
 func used[V any](kept any) V {
@@ -35,16 +54,16 @@ func used[V any](kept any) V {
 // renewal is how the copies of a Space are renewed, if they are.
 type renewal[K comparable, V any] struct {
 	load  func(ctx context.Context, keys []K) (map[K]V, error)
-	batch int           // how many keys one load gets at most
-	age   time.Duration // from which on
+	batch int // how many keys one load gets at most
 
 	mu        sync.Mutex
 	forgotten map[K]bool // while a load is under way; nil: none is
 }
 
 // RenewBy has copies in this process that are in use loaded anew before they expire, up to batch of them by one call of load, so that
-// values which live shortly cost their readers nothing. What nobody asked for again since it was loaded expires. Call it before the
-// cache is used; KeepFresh must run.
+// values which live shortly cost their readers nothing. load asks what the value is made from, not Redis; hence a renewed copy lives twice
+// as long as one that may come from Redis. What nobody asked for again since it was loaded expires. Call RenewBy before the cache is
+// used; KeepFresh must run.
 func (s *Space[K, V]) RenewBy(batch int, load func(ctx context.Context, keys []K) (map[K]V, error)) *Space[K, V] {
 	s.renewal.batch, s.renewal.load = batch, load
 	return s
@@ -85,11 +104,11 @@ func (s *Space[K, V]) renew(ctx context.Context) error {
 	return nil
 }
 
-// due returns the keys of copies that are to be renewed.
+// due returns the keys of copies that are in use and have lived most of their lives.
 func (s *Space[K, V]) due(local copies) (keys []any) {
-	before := time.Now().Add(-s.renewal.age)
+	now := time.Now()
 	for key, kept := range local.all() {
-		if c := kept.(*localCopy); c.since.Before(before) && c.used.Load() {
+		if c := kept.(*localCopy); c.used.Load() && now.Sub(c.since) > c.life(s.localTTL)*7/10 {
 			keys = append(keys, key)
 		}
 	}
@@ -98,11 +117,17 @@ func (s *Space[K, V]) due(local copies) (keys []any) {
 
 func (s *Space[K, V]) reload(ctx context.Context, local copies, keys []any) error {
 	s.renewal.begin()
-	err := local.reload(ctx, keys, s.filling(s.renewal.load))
+	err := local.reload(ctx, keys, s.renewing)
 	for _, key := range s.renewal.end() { // perhaps it was read before it was changed
 		local.forget(key)
 	}
 	return err
+}
+
+// renewing is the load of a renewal as copies are loaded.
+func (s *Space[K, V]) renewing(ctx context.Context, keys []any) (map[any]any, error) {
+	values, err := s.renewal.load(ctx, typed[K](keys))
+	return kept(values, true), err
 }
 
 func (r *renewal[K, V]) begin() {

@@ -16,9 +16,9 @@ import (
 // Space is a typed part of the cache: values of V by keys of K (uuid.UUID, string, ...), JSON in Redis.
 // Values are shared between callers: do not write into their slices and maps.
 type Space[K comparable, V any] struct {
-	cache *Cache
-	name  string
-	ttl   time.Duration
+	cache         *Cache
+	name          string
+	ttl, localTTL time.Duration
 
 	// local is replaced as a whole to forget everything: a load under way then fills the old one, which nobody reads.
 	local    atomic.Pointer[copies]
@@ -38,14 +38,14 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		cache:     c,
 		name:      name,
 		ttl:       ttl,
-		renewal:   renewal[K, V]{age: localTTL / 2},
+		localTTL:  localTTL,
 		localHit:  c.lookups.WithLabelValues(name, "local", "hit"),
 		localMiss: c.lookups.WithLabelValues(name, "local", "miss"),
 		redisHit:  c.lookups.WithLabelValues(name, "redis", "hit"),
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
 	s.newLocal = func() copies {
-		return newCopies(localMax, func(any, any) time.Duration { return c.localLife(localTTL) }, nil)
+		return newCopies(localMax, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
 	}
 	s.forgetAll()
 	c.register(name, s)
@@ -134,16 +134,8 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 // filling is fill as copies are loaded.
 func (s *Space[K, V]) filling(load func(ctx context.Context, missing []K) (map[K]V, error)) func(context.Context, []any) (map[any]any, error) {
 	return func(ctx context.Context, keys []any) (map[any]any, error) {
-		typed := make([]K, len(keys))
-		for i, key := range keys {
-			typed[i] = key.(K)
-		}
-		values, err := s.fill(ctx, typed, load)
-		loaded := make(map[any]any, len(values))
-		for key, value := range values {
-			loaded[key] = keep(value)
-		}
-		return loaded, err
+		values, err := s.fill(ctx, typed[K](keys), load)
+		return kept(values, false), err
 	}
 }
 

@@ -94,7 +94,7 @@ func (s store) sets(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]set, er
 				UNION SELECT blocker_id FROM user_blocks WHERE blocked_id = i.id LIMIT @limit) b) AS apart,
 			(SELECT json_object_agg(muted_id, coalesce(expires_at, '0001-01-01T00:00:00Z')) FROM (
 				SELECT muted_id, expires_at FROM user_mutes WHERE muter_id = i.id LIMIT @limit) m) AS muted
-		FROM unnest(@ids::uuid[]) AS i (id)`,
+		FROM unnest(CAST(@ids AS uuid[])) AS i (id)`,
 		map[string]any{"ids": database.Array(ids), "limit": maxSet + 1}).Scan(&rows).Error
 	found := make(map[uuid.UUID]set, len(rows))
 	for _, row := range rows {
