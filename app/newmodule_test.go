@@ -32,7 +32,7 @@ func TestNewModule_IsLaidOutWorking(t *testing.T) {
 
 	files := overlay(t, root)
 	for _, tests := range []struct{ pkg, folder, run string }{
-		{"./modules/atelier/internal", filepath.Join(root, "modules", "atelier", "internal"), "TestNotes"},
+		{"./modules/atelier/internal/note", filepath.Join(root, "modules", "atelier", "internal", "note"), "TestNotes"},
 		{"./app", ".", "TestEveryCombinationOfModules"},
 	} {
 		binary := filepath.Join(t.TempDir(), "tests")

@@ -23,10 +23,10 @@ lay() { # TEMPLATE TARGET
 }
 lay face.go.tmpl "modules/$name/$name.go"
 lay events.go.tmpl "modules/$name/events.go"
-lay service.go.tmpl "modules/$name/internal/service.go"
-lay store.go.tmpl "modules/$name/internal/store.go"
-lay http.go.tmpl "modules/$name/internal/http.go"
-lay service_test.go.tmpl "modules/$name/internal/service_test.go"
+lay service.go.tmpl "modules/$name/internal/note/service.go"
+lay store.go.tmpl "modules/$name/internal/note/store.go"
+lay http.go.tmpl "modules/$name/internal/note/http.go"
+lay note_test.go.tmpl "modules/$name/internal/note/note_test.go"
 lay fx.go.tmpl "modules/$name/${name}fx/${name}fx.go"
 lay migration.sql.tmpl "migrations/${version}_$name.sql"
 
