@@ -86,6 +86,8 @@ func (p parts) services(r role) []background.Service {
 	if r.does(roleWorker) {
 		all = append(all, background.Service{Name: "tasks", Prepare: p.Runner.Start, Close: p.Runner.Stop}, background.Service{Name: "relay", Run: p.Relay.Run})
 	}
+	process := outbox.NewProcess(p.DB, p.Runner.Handlers(), r.does(roleWorker), p.Log) // known before it publishes, gone before it stops to work
+	all = append(all, background.Service{Name: "process", Prepare: process.Join, Run: process.Run, Close: process.Leave})
 	if r.does(roleScheduler) {
 		all = append(all, background.Service{Name: "scheduler", Run: p.Scheduler.Run})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -136,6 +137,12 @@ func (i *installation) stockShelf(units int) string {
 // buy takes one unit to the till and pays; the webhook comes when it comes.
 func (i *installation) buy(p *client.Person, variant string) (order string) {
 	i.t.Helper()
+	return i.buyAs(p, variant, "")
+}
+
+// buyAs is buy under an Idempotency-Key of its own.
+func (i *installation) buyAs(p *client.Person, variant, key string) (order string) {
+	i.t.Helper()
 	var cart struct {
 		Version string `json:"version"`
 	}
@@ -151,7 +158,7 @@ func (i *installation) buy(p *client.Person, variant string) (order string) {
 		"name": "Fan", "line1": "Example Street 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}, &address)
 	require.NoError(i.t, err)
 	_, err = p.Call(i.t.Context(), http.MethodPost, "/checkout", map[string]string{"cart_version": cart.Version, "address_id": address.ID}, &placed,
-		"Idempotency-Key", "buy-"+p.ID)
+		"Idempotency-Key", strings.ReplaceAll("buy-"+p.ID+key, " ", "-"))
 	require.NoError(i.t, err)
 	_, err = client.Call(i.t.Context(), http.MethodPost, i.stack.Stripe+"/test/payment_intents/"+placed.Payment.IntentID+"/succeed", "", nil, nil, nil)
 	require.NoError(i.t, err)

@@ -75,6 +75,7 @@ type parts struct {
 	fx.In
 
 	Log       *zap.Logger
+	DB        *database.DB
 	Cache     *cache.Cache
 	Relay     *outbox.Relay
 	Runner    *tasks.Runner

@@ -29,10 +29,10 @@ func watch(registry *health.Registry, t *telemetry.Telemetry, db *database.DB, r
 	registry.Add(health.Check{Name: "s3", Run: files.Ping})
 	registry.Add(health.Check{Name: "queue", Run: func(ctx context.Context) error {
 		backlog, err := box.Backlog(ctx)
-		if err == nil && backlog.Lag > backlogLimit {
-			err = fmt.Errorf("the oldest row that is due has waited for %s", backlog.Lag)
+		if err != nil {
+			return err
 		}
-		return err
+		return behind(backlog)
 	}})
 	t.Metrics.MustRegister(collectors.NewDBStatsCollector(db.Pool(), "atrium"), backlogCollector{box})
 }
@@ -40,9 +40,24 @@ func watch(registry *health.Registry, t *telemetry.Telemetry, db *database.DB, r
 // backlogLimit is how long work may wait before the queue counts as degraded.
 const backlogLimit = 2 * time.Minute
 
+// behind says what makes the queue count as degraded. What waits for a module that is switched off everywhere does not.
+func behind(b outbox.Backlog) error {
+	if b.Lag > backlogLimit {
+		return fmt.Errorf("the oldest row that is due has waited for %s", b.Lag)
+	}
+	for _, p := range b.Parked {
+		if p.Known && p.Oldest > backlogLimit {
+			return fmt.Errorf("no living worker has %s, for which %d rows have waited up to %s", p.Handler, p.Rows, p.Oldest)
+		}
+	}
+	return nil
+}
+
 var (
-	backlogDead = prometheus.NewDesc("atrium_outbox_dead_letters", "Deliveries that a subscriber has given up.", nil, nil)
-	backlogAge  = prometheus.NewDesc("atrium_outbox_lag_seconds", "Age of the oldest row that waits.", nil, nil)
+	backlogParked = prometheus.NewDesc("atrium_outbox_parked", "Rows that wait for a handler that no living worker has, up to 100,000.", []string{"handler"}, nil)
+	parkedAge     = prometheus.NewDesc("atrium_outbox_parked_seconds", "Age of the oldest row that waits for a handler that no living worker has.", []string{"handler"}, nil)
+	backlogDead   = prometheus.NewDesc("atrium_outbox_dead_letters", "Deliveries that a subscriber has given up.", nil, nil)
+	backlogAge    = prometheus.NewDesc("atrium_outbox_lag_seconds", "Age of the oldest row that waits.", nil, nil)
 )
 
 // backlogCollector asks the outbox at each scrape.
@@ -52,6 +67,8 @@ type backlogCollector struct{ box *outbox.Outbox }
 func (c backlogCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- backlogDead
 	out <- backlogAge
+	out <- backlogParked
+	out <- parkedAge
 }
 
 // Collect reads the figures; a database that does not answer leaves them out.
@@ -64,4 +81,8 @@ func (c backlogCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(backlogDead, prometheus.GaugeValue, float64(b.Dead))
 	out <- prometheus.MustNewConstMetric(backlogAge, prometheus.GaugeValue, b.Lag.Seconds())
+	for _, p := range b.Parked {
+		out <- prometheus.MustNewConstMetric(backlogParked, prometheus.GaugeValue, float64(p.Rows), p.Handler)
+		out <- prometheus.MustNewConstMetric(parkedAge, prometheus.GaugeValue, p.Oldest.Seconds(), p.Handler)
+	}
 }

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"testing/fstest"
@@ -115,12 +116,33 @@ func TestSchema(t *testing.T) {
 	db := dbtest.Clone(t)
 	require.NoError(t, database.CheckSchema(t.Context(), db, migrations.Latest()))
 	require.ErrorContains(t, database.CheckSchema(t.Context(), db, migrations.Latest()+1), "run `atrium migrate`")
-	require.ErrorContains(t, database.CheckSchema(t.Context(), db, migrations.Latest()-1), "newer than this build")
+	require.ErrorContains(t, database.CheckSchema(t.Context(), db, migrations.Latest()-1), "run `atrium migrate`", "its own newest one was not applied")
 
 	t.Run("a database that was never migrated is at version 0", func(t *testing.T) {
 		require.NoError(t, db.Conn(t.Context()).Exec("DROP TABLE goose_db_version").Error)
 		require.ErrorContains(t, database.CheckSchema(t.Context(), db, 5), "is at version 0, this build needs 5")
 	})
+}
+
+// A build works with the schema of a later one that declares itself compatible with it, and with no other.
+func TestFault_R2_ABuildAcceptsSchemasThatDeclareThemselvesCompatible(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Config(t)
+	own := migrations.Latest()
+	from := func(version int64) []byte {
+		return fmt.Appendf(nil, "-- +goose Up\n-- +atrium compatible-from %d\nSELECT 1;\n", version)
+	}
+	migrate := func(files fstest.MapFS) error {
+		require.NoError(t, database.Migrate(t.Context(), cfg, files))
+		return database.CheckSchema(t.Context(), dbtest.Open(t, cfg), own)
+	}
+	require.NoError(t, migrate(fstest.MapFS{"29990101000000_a.sql": {Data: from(own)}}))
+	require.NoError(t, migrate(fstest.MapFS{"29990101000001_b.sql": {Data: from(own - 5)}}))
+	require.NoError(t, database.Migrate(t.Context(), cfg, migrations.FS), "the build itself migrates as ever")
+	require.ErrorContains(t, migrate(fstest.MapFS{"29990101000002_c.sql": {Data: from(29990101000001)}}), "newer than this build")
+
+	cfg = dbtest.Config(t)
+	require.ErrorContains(t, migrate(fstest.MapFS{"29990101000000_a.sql": {Data: []byte("-- +goose Up\nSELECT 1;\n")}}), "newer than this build")
 }
 
 func TestMigrate_AtOnceFromSeveralProcesses(t *testing.T) {

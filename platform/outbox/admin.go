@@ -32,7 +32,7 @@ type Entry struct {
 	CreatedAt   time.Time           `json:"created_at"`
 	AvailableAt time.Time           `json:"available_at"`
 	Attempts    int                 `json:"attempts"`
-	Parked      bool                `json:"parked"` // nobody here can take it on: the module is off, or it is dead
+	Parked      bool                `json:"parked"` // nobody can take it on: no living worker has its handler, or it is dead
 	Subscribers []Standing          `json:"subscribers" gorm:"-"`
 }
 
@@ -127,10 +127,39 @@ func (o *Outbox) Replay(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
+// replayBatch bounds how many receipts one statement of ReplayAll revives.
+const replayBatch = 500
+
+// ReplayAll is Replay for everything of one kind that was given up: of an event or a task by its name, or of a subscriber by its. It
+// works in batches and returns how many receipts there were.
+func (o *Outbox) ReplayAll(ctx context.Context, name string) (total int64, err error) {
+	defer o.bell.ring()
+	for {
+		var revived int64
+		err := o.db.Conn(ctx).Raw(`
+			WITH dead AS (
+				SELECT r.event_id, r.subscriber FROM event_receipts r JOIN outbox o ON o.id = r.event_id
+				WHERE r.dead_at IS NOT NULL AND r.done_at IS NULL AND o.finished_at IS NULL AND @name IN (o.name, r.subscriber)
+				LIMIT @batch FOR UPDATE OF r SKIP LOCKED),
+			revived AS (
+				UPDATE event_receipts r SET dead_at = NULL, tries = 0 FROM dead
+				WHERE r.event_id = dead.event_id AND r.subscriber = dead.subscriber RETURNING r.event_id),
+			woken AS (UPDATE outbox SET due_at = now(), attempts = 0 WHERE id IN (SELECT event_id FROM revived))
+			SELECT count(*) FROM revived`, map[string]any{"name": name, "batch": replayBatch}).Scan(&revived).Error
+		if err != nil {
+			return total, err
+		}
+		if total += revived; revived < replayBatch {
+			return total, nil
+		}
+	}
+}
+
 // Backlog is what waits, for metrics.
 type Backlog struct {
-	Lag  time.Duration // age of the oldest row that waits and is neither parked nor dead; 0: none
-	Dead int64         // receipts given up
+	Lag    time.Duration // age of the oldest row that waits and is neither parked nor dead; 0: none
+	Dead   int64         // receipts given up
+	Parked []Parked      // what no living worker can do
 }
 
 // Backlog measures what waits.
@@ -146,15 +175,19 @@ func (o *Outbox) Backlog(ctx context.Context) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, err
 	}
-	return Backlog{Lag: time.Duration(read.Lag * float64(time.Second)), Dead: read.Dead}, nil
+	waiting, err := parked(ctx, o.db)
+	return Backlog{Lag: time.Duration(read.Lag * float64(time.Second)), Dead: read.Dead, Parked: waiting}, err
 }
 
 // pruneBatch bounds how many rows one statement of Prune deletes.
 const pruneBatch = 1000
 
 // Prune deletes rows that finished longer ago than olderThan, with their receipts, and returns how many. It works in small
-// batches.
+// batches. Processes that have been silent for as long are forgotten, and events wait no more for subscribers that only they had.
 func (o *Outbox) Prune(ctx context.Context, olderThan time.Duration) (int64, error) {
+	if err := o.forsake(ctx, olderThan); err != nil {
+		return 0, err
+	}
 	var total int64
 	for {
 		var gone int64

@@ -14,7 +14,7 @@ type Lasting struct {
 }
 
 // Enlist writes down the lasting subscribers of the modules that are on here. From then on an event waits for them whether
-// their module is on or off. One that a module no longer has is forgotten.
+// their module is on or off. One that a module no longer has is forgotten, unless another build that lived not long ago has it.
 func Enlist(ctx context.Context, db *database.DB, modules []string, all []Lasting) error {
 	var subscribers, events []string
 	for _, l := range all {
@@ -22,14 +22,16 @@ func Enlist(ctx context.Context, db *database.DB, modules []string, all []Lastin
 	}
 	err := db.InTx(ctx, func(ctx context.Context) error {
 		err := db.Conn(ctx).Exec(`
-			DELETE FROM lasting_subscribers WHERE split_part(subscriber, '.', 1) = ANY(?) AND subscriber <> ALL(?)`,
-			database.Array(modules), database.Array(subscribers)).Error
+			DELETE FROM lasting_subscribers WHERE split_part(subscriber, '.', 1) = ANY(?) AND subscriber <> ALL(?)
+				AND subscriber NOT IN (SELECT h.handler FROM process_handlers h JOIN processes p ON p.id = h.process_id
+					WHERE p.seen_at > now() - make_interval(secs => ?))`,
+			database.Array(modules), database.Array(subscribers), knownFor.Seconds()).Error
 		if err != nil {
 			return err
 		}
 		return db.Conn(ctx).Exec(`
 			INSERT INTO lasting_subscribers (subscriber, event) SELECT * FROM unnest(?::text[], ?::text[])
-			ON CONFLICT (subscriber) DO UPDATE SET event = excluded.event`,
+			ON CONFLICT (subscriber) DO UPDATE SET event = excluded.event WHERE lasting_subscribers.event <> excluded.event`,
 			database.Array(subscribers), database.Array(events)).Error
 	})
 	return err

@@ -373,6 +373,57 @@ func TestAdministration(t *testing.T) {
 	require.ErrorIs(t, f.out.Replay(ctx, uuid.New()), outbox.ErrNotFound)
 }
 
+// What a long outage has killed comes back in one go, and only that.
+func TestFault_R9_AllOfAKindAreReplayed(t *testing.T) {
+	t.Parallel()
+	f := setup(t, dbtest.Tx)
+	ctx := t.Context()
+	const many = 1203 // several batches
+	f.publish(slices.Repeat([]outbox.Event{happened{}}, many)...)
+	var got []outbox.Delivery
+	all := quick
+	all.BatchSize = 2 * many
+	f.dispatch(f.relay(all, &got, "a.one", "b.two"))
+	require.NoError(t, f.db.Conn(ctx).Exec(`INSERT INTO event_receipts (subscriber, event_id, tries, dead_at)
+		SELECT s.name, o.id, 21, now() FROM outbox o CROSS JOIN unnest(o.subscribers) AS s (name)`).Error)
+
+	revived, err := f.out.ReplayAll(ctx, "a.one")
+	require.NoError(t, err)
+	require.EqualValues(t, many, revived)
+	got = nil
+	f.dispatch(f.relay(all, &got, "a.one", "b.two"))
+	require.Len(t, got, many)
+	require.Equal(t, many, f.number("SELECT count(*) FROM event_receipts WHERE subscriber = 'b.two' AND dead_at IS NOT NULL"))
+
+	revived, err = f.out.ReplayAll(ctx, happened{}.EventName())
+	require.NoError(t, err)
+	require.EqualValues(t, many, revived, "the rest, by the event's name")
+}
+
+// An event of a subscriber that nobody has had for long, and that is not lasting, is let go; a task waits.
+func TestPrune_ForsakesSubscribersThatAreNoMore(t *testing.T) {
+	t.Parallel()
+	f := setup(t, dbtest.Tx)
+	ctx := t.Context()
+	f.publish(happened{})
+	require.NoError(t, f.db.InTx(ctx, func(ctx context.Context) error { return f.out.Enqueue(ctx, tidy{}) }))
+	gone := outbox.NewProcess(f.db, []outbox.Handler{{Kind: outbox.KindEvent, Subject: happened{}.EventName(), Name: "a.gone"}}, true, zaptest.NewLogger(f))
+	require.NoError(t, gone.Join(ctx))
+	require.NoError(t, gone.Leave(ctx))
+	var got []outbox.Delivery
+	require.Equal(t, 2, f.dispatch(f.relay(quick, &got)))
+	require.Equal(t, 2, f.number("SELECT count(*) FROM outbox WHERE awaits IS NOT NULL AND due_at = 'infinity'"))
+
+	_, err := f.out.Prune(ctx, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, 2, f.unfinished(), "they may come back")
+	require.NoError(t, f.db.Conn(ctx).Exec("UPDATE processes SET seen_at = now() - interval '3 hours'; UPDATE outbox SET available_at = now() - interval '3 hours'").Error)
+	_, err = f.out.Prune(ctx, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, 1, f.unfinished())
+	require.Equal(t, 1, f.number("SELECT count(*) FROM outbox WHERE kind = 'task' AND finished_at IS NULL"))
+}
+
 func TestPrune_KeepsWhatIsYoungOrUnfinished(t *testing.T) {
 	t.Parallel()
 	f := setup(t, dbtest.Tx)

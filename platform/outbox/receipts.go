@@ -98,12 +98,25 @@ func (r *Receipts) Release(ctx context.Context, subscriber string, id uuid.UUID,
 		map[string]any{"id": id, "subscriber": subscriber, "tries": tries}).Error
 }
 
+// Forgo ends the claim of a try in which nothing was tried, as if it had never begun. The row keeps its time.
+func (r *Receipts) Forgo(ctx context.Context, subscriber string, id uuid.UUID, tries int) error {
+	return r.db.Conn(ctx).Exec(`
+		UPDATE event_receipts SET claimed_until = NULL, tries = tries - 1
+		WHERE event_id = ? AND subscriber = ? AND tries = ? AND claimed_until IS NOT NULL AND done_at IS NULL`, id, subscriber, tries).Error
+}
+
 // Lapsed reports whether a claim of the row has ended without a word: whoever had it is gone.
 func (r *Receipts) Lapsed(ctx context.Context, subscriber string, id uuid.UUID) (lapsed bool, err error) {
 	err = r.db.Conn(ctx).Raw(`SELECT EXISTS (
 		SELECT FROM event_receipts WHERE event_id = ? AND subscriber = ? AND claimed_until <= clock_timestamp())`, id, subscriber).
 		Scan(&lapsed).Error
 	return lapsed, err
+}
+
+// PutBack has a row handed on again in a moment: it came to a worker that does not know its handler.
+func (r *Receipts) PutBack(ctx context.Context, id uuid.UUID) error {
+	return r.db.Conn(ctx).Exec(`
+		UPDATE outbox SET due_at = now() + interval '1 second' WHERE id = ? AND finished_at IS NULL AND due_at < 'infinity'`, id).Error
 }
 
 // Done marks a claimed row as done.

@@ -32,7 +32,8 @@ type Delivery struct {
 	Name       string // of the event or task
 	Subscriber string // of a task: its name
 	Payload    json.RawMessage
-	Trace      string // W3C traceparent, or ""
+	Trace      string   // W3C traceparent, or ""
+	Elsewhere  *Handler // how another process has it, where this one does not
 }
 
 const (
@@ -76,7 +77,26 @@ func (r *Relay) Run(ctx context.Context) error {
 		return nil
 	}, func(ctx context.Context) error { // beside the sweep: rows are handed on while receipts are locked
 		return background.Every(ctx, r.cfg.SweepInterval, r.log, "look for lapsed claims", r.revive)
+	}, func(ctx context.Context) error {
+		return background.Every(ctx, r.cfg.unparkEvery(), r.log, "look for parked work that can go on", r.unpark)
+	}, func(ctx context.Context) error { // what a build before has parked says of nobody that it waits for
+		return background.Every(ctx, time.Minute, r.log, "look for work that another build has parked", r.Resume)
+	}, func(ctx context.Context) error {
+		return background.Every(ctx, time.Minute, r.log, "count what is parked", r.alarm)
 	})
+}
+
+// unparkEvery is how soon parked work goes on once somebody arrives who can do it.
+func (c Config) unparkEvery() time.Duration { return min(5*c.SweepInterval, heartbeat) }
+
+// alarm tells of work that no living worker can do.
+func (r *Relay) alarm(ctx context.Context) error {
+	all, err := parked(ctx, r.db)
+	for _, p := range all {
+		r.log.Error("work is parked: no living worker has its handler", zap.String("handler", p.Handler), zap.Int64("rows", p.Rows),
+			zap.Duration("oldest", p.Oldest), zap.Bool("switched_off", !p.Known))
+	}
+	return err
 }
 
 // sweep hands on what is due, at each wake-up and every SweepInterval, until ctx ends.
@@ -85,7 +105,7 @@ func (r *Relay) sweep(ctx context.Context, wake <-chan struct{}) {
 	defer sweep.Stop()
 	for resumed := false; ctx.Err() == nil; {
 		if !resumed {
-			resumed = r.noted(ctx, r.Resume(ctx))
+			resumed = r.noted(ctx, errors.Join(r.Resume(ctx), r.unpark(ctx)))
 		}
 		r.noted(ctx, r.drain(ctx))
 		select {
@@ -202,8 +222,48 @@ func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
 type plan struct {
 	deliveries []Delivery
 	finished   []uuid.UUID            // nobody is left to wait for
-	parked     []uuid.UUID            // those who are left are off here, or have given up
+	parked     []uuid.UUID            // no living worker has those who are left, or they have given up
+	awaiting   map[string][]uuid.UUID // rows by whom they wait for that no living worker has, as JSON
 	unrecorded map[string][]uuid.UUID // rows dispatched for the first time, by their subscribers as JSON
+}
+
+// rowType is what a row is about.
+type rowType struct{ kind, name string }
+
+// listeners are those who handle a kind of row.
+type listeners struct {
+	here    []string // in this process
+	peers   []peer   // in all that lived not long ago
+	lasting []string // must hear of it wherever they are
+}
+
+// all names everybody who must hear of a row that is dispatched for the first time.
+func (l listeners) all(row claimedRow) []string {
+	if row.Kind == KindTask {
+		return []string{row.Name} // its one handler, even while that is switched off
+	}
+	names := append([]string{}, l.here...) // not nil: recorded, even if there is none
+	for _, p := range l.peers {
+		names = append(names, p.Name)
+	}
+	names = append(names, l.lasting...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// delivery hands a row to a subscriber; false: no living worker has it.
+func (l listeners) delivery(row claimedRow, subscriber string) (d Delivery, ok bool) {
+	d = row.delivery(subscriber)
+	if slices.Contains(l.here, subscriber) {
+		return d, true
+	}
+	for _, p := range l.peers {
+		if p.Name == subscriber && p.living {
+			d.Elsewhere = &p.Handler
+			return d, true
+		}
+	}
+	return d, false
 }
 
 // route decides what becomes of claimed rows, writes it down, and returns what is to be handed on.
@@ -216,40 +276,41 @@ func (r *Relay) route(ctx context.Context, rows []claimedRow) ([]Delivery, error
 	if err != nil {
 		return nil, err
 	}
-	p := plan{unrecorded: map[string][]uuid.UUID{}}
+	peers, err := r.peers(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	p := plan{unrecorded: map[string][]uuid.UUID{}, awaiting: map[string][]uuid.UUID{}}
 	for _, row := range rows {
-		p.add(row, r.to.SubscribersOf(row.Kind, row.Name), lasting[row.Name], settled)
+		p.add(row, listeners{r.to.SubscribersOf(row.Kind, row.Name), peers[rowType{row.Kind, row.Name}], lasting[row.Name]}, settled)
 	}
 	slices.SortStableFunc(p.deliveries, func(a, b Delivery) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return p.deliveries, r.settle(ctx, p)
 }
 
-// add decides about one row. here is who listens in this process, lasting who must hear of it wherever they are.
-func (p *plan) add(row claimedRow, here, lasting []string, settled map[receiptKey]receiptState) {
+// add decides about one row.
+func (p *plan) add(row claimedRow, to listeners, settled map[receiptKey]receiptState) {
 	recorded := row.recorded()
 	if recorded == nil {
-		recorded = append([]string{}, here...) // not nil: recorded, even if there is none
-		for _, subscriber := range lasting {
-			if !slices.Contains(recorded, subscriber) {
-				recorded = append(recorded, subscriber)
-			}
-		}
-		if row.Kind == KindTask {
-			recorded = []string{row.Name} // its one handler, even while that is switched off
-		}
-		list, _ := json.Marshal(recorded) // strings alone cannot fail
-		p.unrecorded[string(list)] = append(p.unrecorded[string(list)], row.ID)
+		recorded = to.all(row)
+		note(p.unrecorded, recorded, row.ID)
 	}
 	open, live := 0, 0
+	var awaited []string
 	for _, subscriber := range recorded {
 		state := settled[receiptKey{row.ID, subscriber}]
 		if state == stateDone {
 			continue
 		}
 		open++
-		if state == stateOpen && slices.Contains(here, subscriber) {
+		if state == stateDead {
+			continue
+		}
+		if d, ok := to.delivery(row, subscriber); ok {
 			live++
-			p.deliveries = append(p.deliveries, row.delivery(subscriber))
+			p.deliveries = append(p.deliveries, d)
+		} else {
+			awaited = append(awaited, subscriber)
 		}
 	}
 	switch {
@@ -258,4 +319,13 @@ func (p *plan) add(row claimedRow, here, lasting []string, settled map[receiptKe
 	case live == 0:
 		p.parked = append(p.parked, row.ID)
 	}
+	if len(awaited) > 0 {
+		note(p.awaiting, awaited, row.ID)
+	}
+}
+
+// note enters a row under a list of names.
+func note(lists map[string][]uuid.UUID, names []string, id uuid.UUID) {
+	list, _ := json.Marshal(names) // strings alone cannot fail
+	lists[string(list)] = append(lists[string(list)], id)
 }

@@ -54,7 +54,7 @@ func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
 		WITH due AS (
 			SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= now()
 			ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED)
-		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1,
+		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1, awaits = NULL,
 			due_at = now() + make_interval(secs => ?) * least(o.attempts / 2 + 1, ?)
 		FROM due WHERE o.id = due.id
 		RETURNING o.id, o.kind, o.name, o.payload, o.trace, array_to_json(o.subscribers)::text AS subscribers`,
@@ -107,6 +107,13 @@ func (r *Relay) settle(ctx context.Context, p plan) error {
 			return err
 		}
 	}
+	for list, ids := range p.awaiting {
+		err := conn.Exec(`UPDATE outbox SET awaits = ARRAY(SELECT json_array_elements_text(?::json)) WHERE id = ANY(?)`,
+			list, database.Array(ids)).Error
+		if err != nil {
+			return err
+		}
+	}
 	if len(p.finished) > 0 {
 		if err := conn.Exec(`UPDATE outbox SET finished_at = now() WHERE id = ANY(?)`, database.Array(p.finished)).Error; err != nil {
 			return err
@@ -141,8 +148,7 @@ func (r *Relay) remove(ctx context.Context, ids []uuid.UUID) error {
 	return r.db.Conn(ctx).Exec(`DELETE FROM outbox WHERE id = ANY(?)`, database.Array(ids)).Error
 }
 
-// Resume makes rows due that were parked for a subscriber which is here now. Switching a module on means a new start of the
-// process, so Run does this once.
+// Resume makes rows due that were parked for a subscriber which is here now, whoever has parked them.
 func (r *Relay) Resume(ctx context.Context) error {
 	var parked []struct{ Kind, Name string }
 	err := r.db.Conn(ctx).Raw(`
@@ -156,7 +162,7 @@ func (r *Relay) Resume(ctx context.Context) error {
 			continue
 		}
 		err := r.db.Conn(ctx).Exec(`
-			UPDATE outbox o SET due_at = now()
+			UPDATE outbox o SET due_at = now(), awaits = NULL
 			WHERE o.finished_at IS NULL AND o.due_at = 'infinity' AND o.kind = ? AND o.name = ? AND EXISTS (
 				SELECT FROM unnest(o.subscribers) AS s (name)
 				WHERE s.name = ANY(?) AND NOT EXISTS (

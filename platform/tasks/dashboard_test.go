@@ -30,7 +30,7 @@ func TestDashboard_ShowsIDsOnly(t *testing.T) {
 
 	answer := httptest.NewRecorder()
 	page := tasks.Dashboard(rdb, "/admin/queues")
-	page.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/admin/queues/api/queues/default/pending_tasks", nil))
+	page.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/admin/queues/api/queues/orders.default/pending_tasks", nil))
 	require.Equal(t, 200, answer.Code)
 	require.Contains(t, answer.Body.String(), order)
 	require.NotContains(t, answer.Body.String(), "anna")

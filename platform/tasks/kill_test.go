@@ -98,7 +98,7 @@ func TestRunner_StormAWorkerIsKilled(t *testing.T) {
 func passTime(b bench, redisURL string) {
 	b.Helper()
 	client := redistest.Dial(b, redisURL)
-	const key = "asynq:{default}:lease"
+	const key = "asynq:{orders.default}:lease"
 	held, err := client.ZRange(b.Context(), key, 0, -1).Result()
 	require.NoError(b, err)
 	require.NotEmpty(b, held, "the kill found nobody at work")

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"atrium/platform/breaker"
 	"atrium/platform/database"
 	"atrium/platform/outbox"
 )
@@ -98,10 +99,20 @@ func (r *Registry) Enlist(ctx context.Context) error {
 	return outbox.Enlist(ctx, r.db, modules, lasting)
 }
 
+// known lists the handlers as other processes need to know them.
+func (r *Registry) known() []outbox.Handler {
+	all := make([]outbox.Handler, 0, len(r.handlers))
+	for _, h := range r.handlers {
+		all = append(all, outbox.Handler{Kind: h.kind, Subject: h.subject, Name: h.name, Queue: h.queueName(), Timeout: h.timeout, MaxRetry: h.maxRetry})
+	}
+	slices.SortFunc(all, func(a, b outbox.Handler) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
+	return all
+}
+
 // typeName is the asynq type of a task.
 func typeName(kind, name string) string { return kind + ":" + name }
 
-// errParked: the handler is not here, since its module is off. The row waits in the outbox.
+// errParked: the handler is not here, since its module is off or only another build has it. The row waits in the outbox.
 var errParked = errors.New("tasks: no such handler here")
 
 // putOff says that nothing was tried: come back later.
@@ -179,6 +190,8 @@ func (r *Registry) withLease(ctx context.Context, h Handler, d outbox.Delivery) 
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return r.release(ctx, h, d.ID, claim.Tries, err)
+	case errors.Is(err, breaker.ErrRefused):
+		return r.refused(ctx, h, d.ID, claim.Tries, err)
 	case err != nil:
 		return r.failed(ctx, h, d.ID, claim.Tries, err)
 	}
@@ -228,6 +241,22 @@ func (r *Registry) release(ctx context.Context, h Handler, id uuid.UUID, tries i
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
 	return putOff{errors.Join(cause, r.receipts.Release(ctx, h.name, id, tries)), unavailable}
+}
+
+// The bounds of how long a task waits whose service was not even called.
+const (
+	shortestRefusal = 5 * time.Second
+	longestRefusal  = 5 * time.Minute
+)
+
+// refused puts off a run whose service counts as down: nothing was tried, so it is no try. What has waited long waits longer, so that
+// thousands do not come back every few seconds.
+func (r *Registry) refused(ctx context.Context, h Handler, id uuid.UUID, tries int, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	err := errors.Join(cause, r.receipts.Forgo(ctx, h.name, id, tries))
+	sec, nsec := id.Time().UnixTime()
+	return putOff{err, min(max(time.Since(time.Unix(sec, nsec))/8, shortestRefusal), longestRefusal)}
 }
 
 // guarded calls the handler; a panic becomes an error with its stack.

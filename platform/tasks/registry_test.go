@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
 
+	"atrium/platform/breaker"
 	"atrium/platform/dbtest"
 	"atrium/platform/outbox"
 	"atrium/platform/tasks"
@@ -165,4 +167,22 @@ func TestRegistry_EnlistsLastingSubscribers(t *testing.T) {
 
 	_, err = tasks.NewRegistry(b.db, []tasks.Handler{tasks.Job(func(context.Context, uuid.UUID, cleanup) error { return nil }, tasks.Lasting())})
 	require.ErrorContains(t, err, "only a subscriber can be lasting")
+}
+
+// A service that counts as down was not asked: however often that happens, the task has all its tries left.
+func TestFault_R9_ARefusalOfTheBreakerIsNotATry(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, dbtest.Tx(t))
+	b.enqueue(1)
+	failure := fmt.Errorf("mail: %w", breaker.ErrRefused)
+	send := tasks.Job(func(context.Context, uuid.UUID, cleanup) error { return failure }, tasks.MaxRetry(1))
+	for range 5 {
+		require.ErrorIs(t, taskstest.Try(t, b.db, send)[0].Err, breaker.ErrRefused)
+		require.Equal(t, 1, b.number("SELECT count(*) FROM event_receipts WHERE tries = 0 AND dead_at IS NULL AND claimed_until IS NULL"))
+	}
+	failure = errors.New("a real answer")
+	require.Error(t, taskstest.Try(t, b.db, send)[0].Err)
+	require.Zero(t, b.number("SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL"), "the first try of two")
+	require.Error(t, taskstest.Try(t, b.db, send)[0].Err)
+	require.Equal(t, 1, b.number("SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL"))
 }

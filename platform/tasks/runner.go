@@ -56,13 +56,25 @@ func NewRunner(db *database.DB, rdb redis.UniversalClient, handlers []Handler, c
 		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		log:       log,
 	}
-	r.servers = append(r.servers, r.newServer(rdb, weights, cfg.Concurrency, cfg))
 	large := largeShare(cfg.MediaConcurrency)
-	if small := cfg.MediaConcurrency - large; small > 0 {
-		r.servers = append(r.servers, r.newServer(rdb, map[string]int{queueMedia: 1}, small, cfg))
-	}
-	r.servers = append(r.servers, r.newServer(rdb, mediaWeights, large, cfg))
+	r.addServer(rdb, weights, cfg.Concurrency, cfg)
+	r.addServer(rdb, map[string]int{queueMedia: 1}, cfg.MediaConcurrency-large, cfg)
+	r.addServer(rdb, mediaWeights, large, cfg)
 	return r, nil
+}
+
+// addServer adds workers for the queues of the handlers that are here, weighed by their kind. A kind's bare name is the queue of all
+// modules together in which builds before put their tasks.
+func (r *Runner) addServer(rdb redis.UniversalClient, kinds map[string]int, concurrency int, cfg Config) {
+	queues := map[string]int{}
+	for _, h := range r.registry.handlers {
+		if weight, ok := kinds[h.queue]; ok {
+			queues[h.queueName()], queues[h.queue] = weight, weight
+		}
+	}
+	if len(queues) > 0 && concurrency > 0 {
+		r.servers = append(r.servers, r.newServer(rdb, queues, concurrency, cfg))
+	}
 }
 
 // largeShare is how many of the workers for pictures may take a large one: a quarter, and at least one.
@@ -116,6 +128,9 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 }
 
+// Handlers lists what this process handles, as other processes need to know it.
+func (r *Runner) Handlers() []outbox.Handler { return r.registry.known() }
+
 // SubscribersOf names the handlers here of an event or task.
 func (r *Runner) SubscribersOf(kind, name string) []string {
 	return r.registry.SubscribersOf(kind, name)
@@ -131,9 +146,9 @@ type envelope struct {
 
 // Enqueue hands a delivery to asynq. One that waits or runs there already is left alone.
 func (r *Runner) Enqueue(ctx context.Context, d outbox.Delivery) error {
-	h, ok := r.registry.handlers[typeName(d.Kind, d.Subscriber)]
-	if !ok {
-		return fmt.Errorf("%w: %s", errParked, d.Subscriber)
+	h, err := r.handlerOf(d)
+	if err != nil {
+		return err
 	}
 	payload, err := json.Marshal(envelope{ID: d.ID, Name: d.Name, Payload: d.Payload, Trace: d.Trace})
 	if err != nil {
@@ -147,25 +162,36 @@ func (r *Runner) Enqueue(ctx context.Context, d outbox.Delivery) error {
 	return nil
 }
 
+// handlerOf is how the subscriber of a delivery is enqueued: as it is here, else as a worker that has it said.
+func (r *Runner) handlerOf(d outbox.Delivery) (outbox.Handler, error) {
+	if h, ok := r.registry.handlers[typeName(d.Kind, d.Subscriber)]; ok {
+		return outbox.Handler{Kind: h.kind, Name: h.name, Queue: h.queueName(), Timeout: h.timeout, MaxRetry: h.maxRetry}, nil
+	}
+	if d.Elsewhere == nil {
+		return outbox.Handler{}, fmt.Errorf("%w: %s", errParked, d.Subscriber)
+	}
+	return *d.Elsewhere, nil
+}
+
 // enqueue makes an asynq task under the id. What asynq has archived is begun anew, since the outbox alone decides what is
 // dead. A task whose worker died keeps its id for up to two minutes: another one takes its place as soon as the claim has lapsed,
 // and the receipt sees to it that only one of them works.
-func (r *Runner) enqueue(ctx context.Context, h Handler, d outbox.Delivery, payload []byte) error {
+func (r *Runner) enqueue(ctx context.Context, h outbox.Handler, d outbox.Delivery, payload []byte) error {
 	id := d.ID.String() + ":" + d.Subscriber
 	for attempt := 1; attempt <= 3; attempt++ {
 		// One more retry than the handler's: asynq must not give up before the receipt does.
-		task := asynq.NewTask(typeName(h.kind, h.name), payload, asynq.TaskID(id), asynq.Queue(h.queue),
-			asynq.MaxRetry(h.maxRetry+1), asynq.Timeout(h.timeout+leaseMargin))
+		task := asynq.NewTask(typeName(h.Kind, h.Name), payload, asynq.TaskID(id), asynq.Queue(h.Queue),
+			asynq.MaxRetry(h.MaxRetry+1), asynq.Timeout(h.Timeout+leaseMargin))
 		_, err := r.client.EnqueueContext(ctx, task)
 		if !errors.Is(err, asynq.ErrTaskIDConflict) {
 			return err
 		}
-		switch info, err := r.inspector.GetTaskInfo(h.queue, id); {
+		switch info, err := r.inspector.GetTaskInfo(h.Queue, id); {
 		case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound): // gone meanwhile
 		case err != nil:
 			return err
 		case info.State == asynq.TaskStateArchived:
-			if err := r.inspector.DeleteTask(h.queue, id); err != nil {
+			if err := r.inspector.DeleteTask(h.Queue, id); err != nil {
 				return err
 			}
 		case info.State == asynq.TaskStateActive:
@@ -182,9 +208,9 @@ func (r *Runner) enqueue(ctx context.Context, h Handler, d outbox.Delivery, payl
 }
 
 // abandoned reports whether nobody works on an active task any more.
-func (r *Runner) abandoned(ctx context.Context, h Handler, d outbox.Delivery, id string) (bool, error) {
+func (r *Runner) abandoned(ctx context.Context, h outbox.Handler, d outbox.Delivery, id string) (bool, error) {
 	lapsed, err := r.registry.receipts.Lapsed(ctx, d.Subscriber, d.ID)
-	return lapsed || err == nil && r.orphaned(h.queue, id), err
+	return lapsed || err == nil && r.orphaned(h.Queue, id), err
 }
 
 // orphaned reports whether the worker of an active task has been silent for longer than asynq allows.
@@ -214,9 +240,9 @@ func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errParked):
-		log.Info("parked: its module is off here")
-		return nil
+	case errors.Is(err, errParked): // the relay finds who has it, and parks the row if nobody has
+		log.Info("put back: its handler is not here")
+		return r.putBack(ctx, e.ID)
 	case errors.As(err, &over):
 		log.Error("given up: see `atrium outbox list --dead`", withStack(err)...)
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
@@ -226,6 +252,16 @@ func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
 	}
 	log.Warn("failed, and will be tried again", withStack(err)...)
 	return err
+}
+
+// putBack leaves a row to those who have its handler.
+func (r *Runner) putBack(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	if err := r.registry.receipts.PutBack(ctx, id); err != nil {
+		return putOff{err, unavailable}
+	}
+	return nil
 }
 
 func withStack(err error) []zap.Field {

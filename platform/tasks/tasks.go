@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +48,8 @@ const (
 	queueLow      = "low"
 )
 
-// Queue names the asynq queue: "critical", "default" (unless said otherwise), "media", "media_large" or "low".
+// Queue names the kind of asynq queue: "critical", "default" (unless said otherwise), "media", "media_large" or "low". Each module
+// has queues of its own.
 func Queue(name string) Option { return func(h *Handler) { h.queue = name } }
 
 // Timeout bounds one run. Default 30 s.
@@ -80,6 +82,12 @@ func Job[T outbox.Task](fn func(ctx context.Context, id uuid.UUID, task T) error
 	var task T
 	name := task.TaskName()
 	return newHandler(Handler{name: name, kind: outbox.KindTask, subject: name, outside: true, call: decoding(fn)}, opts)
+}
+
+// queueName is the asynq queue: its module's own, so that a worker without the module takes nothing of it.
+func (h Handler) queueName() string {
+	module, _, _ := strings.Cut(h.name, ".")
+	return module + "." + h.queue
 }
 
 func newHandler(h Handler, opts []Option) Handler {

@@ -447,3 +447,52 @@ func delivery(id uuid.UUID, subscriber string) outbox.Delivery {
 	payload, _ := json.Marshal(placed{Number: 1})
 	return outbox.Delivery{ID: id, Kind: outbox.KindEvent, Name: "orders.placed.v1", Subscriber: subscriber, Payload: payload}
 }
+
+// join enters a worker with these handlers into the registry of processes, as the application does.
+func (b bench) join(handlers ...tasks.Handler) {
+	b.Helper()
+	registry, err := tasks.NewRunner(b.db, redistest.Open(b), handlers, quickTasks, zap.NewNop())
+	require.NoError(b, err)
+	process := outbox.NewProcess(b.db, registry.Handlers(), true, zap.NewNop())
+	require.NoError(b, process.Join(b.Context()))
+	go func() { _ = process.Run(b.Context()) }()
+}
+
+// Two workers of which one lacks a module, and a handler of a module that it has: whoever's relay takes a row, it is told to everybody
+// and done by who can. What nobody living can do waits, and goes on when somebody comes.
+func TestFault_R2_AWorkerHandsOnWhatOnlyAnotherKnows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	redisURL := redistest.URL(t)
+	known := tasks.Subscriber("orders.count", record(b.db, "orders.count"))
+	foreign := tasks.Subscriber("notifications.tell", record(b.db, "notifications.tell"))
+	later := tasks.Subscriber("orders.later", record(b.db, "orders.later"))
+	money := job()
+
+	api := outbox.NewProcess(b.db, []outbox.Handler{{Kind: outbox.KindEvent, Subject: placed{}.EventName(), Name: "notifications.tell"}}, false, zap.NewNop())
+	require.NoError(t, api.Join(t.Context()), "what publishes knows the subscriber")
+	b.work(redisURL, known)
+	b.join(known)
+	const each = 60
+	b.publish(0, each)
+	b.enqueue(1)
+	b.eventually(func() bool {
+		return b.number("SELECT count(*) FROM outbox WHERE awaits = '{notifications.tell}' AND due_at = 'infinity'") == each &&
+			b.number("SELECT count(*) FROM outbox WHERE awaits = '{orders.cleanup}'") == 1
+	})
+	b.exactly("orders.count", each)
+
+	whole := []tasks.Handler{known, foreign, later, money}
+	b.join(whole...)
+	b.work(redisURL, whole...)
+	b.quiet()
+	b.exactly("notifications.tell", each)
+	require.Zero(t, b.number("SELECT count(*) FROM work WHERE handler = 'orders.later'"), "it was not there when that happened")
+
+	b.publish(each, 2*each)
+	b.quiet()
+	b.exactly("orders.count", 2*each)
+	b.exactly("notifications.tell", 2*each)
+	b.exactly("orders.later", each)
+	require.Zero(t, b.number("SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL"))
+}
