@@ -2,7 +2,9 @@ package httpserver
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"io"
 	"net/http"
 	"time"
 
@@ -13,8 +15,8 @@ import (
 	"atrium/platform/idempotency"
 )
 
-// leaseAtLeast is how long the first run of a request is taken to be alive.
-const leaseAtLeast = time.Minute
+// lease is how long the first run of a request counts as alive without a sign of life: how late a repetition notices its death.
+const lease = 8 * time.Second
 
 // keptHeaders are what of a first answer's headers is given again; the others belong to one request.
 var keptHeaders = []string{"Content-Type", "ETag", "Location", "Retry-After"}
@@ -22,7 +24,6 @@ var keptHeaders = []string{"Content-Type", "ETag", "Location", "Retry-After"}
 // idempotent gives the first answer again to requests with the same Idempotency-Key.
 func (s *Server) idempotent(route Route) gin.HandlerFunc {
 	name := route.Method + " /v1" + route.Path
-	lease := max(leaseAtLeast, s.cfg.timeout(route.class())+leaseAtLeast/2)
 	return func(c *gin.Context) {
 		keys := c.Request.Header.Values("Idempotency-Key")
 		if len(keys) == 0 {
@@ -76,10 +77,12 @@ func (s *Server) runOnce(c *gin.Context, request idempotency.Request) {
 // keep runs the handler and stores its answer before it leaves: a client that has seen it will find it again.
 func (s *Server) keep(c *gin.Context, run *idempotency.Run) {
 	original := c.Writer
-	recorder := &recorder{ResponseWriter: original, status: http.StatusOK}
+	recorder := &recorder{ResponseWriter: original, run: run, status: http.StatusOK}
 	c.Writer = recorder
 	ended := false
+	release := run.Hold(c.Request.Context())
 	defer func() {
+		release()
 		c.Writer = original
 		if !ended { // a panic: whoever comes next tries again
 			s.note(run.Release(c.Request.Context()), c)
@@ -99,6 +102,40 @@ func (s *Server) keep(c *gin.Context, run *idempotency.Run) {
 		return
 	}
 	original.WriteHeaderNow()
+}
+
+// whole lets the handler of a keyed POST be one transaction with the record of its answer, so that a repetition after a crash finds either
+// nothing done or the answer. Without a key it is as any other. A route that works outside the database as well attaches what it
+// made by itself (idempotency.Attach).
+func (s *Server) whole(route Route, handler gin.HandlerFunc) gin.HandlerFunc {
+	if !route.keyed() || route.Outside {
+		return handler
+	}
+	return func(c *gin.Context) {
+		recorder, ok := c.Writer.(*recorder)
+		if !ok {
+			handler(c)
+			return
+		}
+		request := c.Request
+		err := recorder.run.InTx(request.Context(), func(ctx context.Context) (*idempotency.Answer, error) {
+			recorder.reset()
+			callOf(c).err = nil
+			c.Request = request.WithContext(ctx)
+			c.Request.Body = io.NopCloser(bytes.NewReader(callOf(c).body))
+			handler(c)
+			if recorder.status >= http.StatusBadRequest {
+				return nil, callOf(c).err // a deadlock is tried again
+			}
+			answer := recorder.answer()
+			return &answer, nil
+		})
+		c.Request = request
+		if err != nil && recorder.status < http.StatusBadRequest { // what the handler has promised was not committed
+			recorder.reset()
+			Fail(c, err)
+		}
+	}
 }
 
 // lasting reports whether an answer stands for repetitions: not one about our trouble or the caller's credentials and pace.
@@ -131,9 +168,19 @@ func (s *Server) note(err error, c *gin.Context) {
 // recorder holds an answer back until it is stored.
 type recorder struct {
 	gin.ResponseWriter
+	run    *idempotency.Run
 	status int
 	began  bool
 	body   bytes.Buffer
+}
+
+// reset forgets an answer that does not count.
+func (r *recorder) reset() {
+	r.status, r.began = http.StatusOK, false
+	r.body.Reset()
+	for _, name := range keptHeaders {
+		r.Header().Del(name)
+	}
 }
 
 func (r *recorder) answer() idempotency.Answer {
@@ -143,7 +190,7 @@ func (r *recorder) answer() idempotency.Answer {
 			header[name] = value
 		}
 	}
-	return idempotency.Answer{Status: r.status, Header: header, Body: r.body.Bytes()}
+	return idempotency.Answer{Status: r.status, Header: header, Body: bytes.Clone(r.body.Bytes())}
 }
 
 // Write satisfies gin.ResponseWriter, as the following do.

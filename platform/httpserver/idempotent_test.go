@@ -63,8 +63,8 @@ func (o *orders) routes(r *httpserver.Router) {
 		return &httpserver.Answer[order]{Body: order{id}, Location: "/v1/orders/" + id.String()}, nil
 	}
 	o.fail.Store(error(errNothing))
-	httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/orders", Name: "place", Summary: "Place", Status: 201}, place)
-	httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/checkout", Name: "checkout", Summary: "Check out", Key: httpserver.KeyRequired}, place)
+	httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/orders", Name: "place", Summary: "Place", Status: 201, Outside: true}, place)
+	httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/checkout", Name: "checkout", Summary: "Check out", Key: httpserver.KeyRequired, Outside: true}, place)
 	httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/auth/orders", Name: "ignored", Summary: "Ignores keys"}, place)
 }
 
@@ -168,4 +168,56 @@ func TestConcurrentKeys(t *testing.T) {
 	first := (<-answers).Want(201)
 	require.Equal(t, first.Body, place(app, t, ana, "/v1/orders", "same", "a").Want(201).Body)
 	require.EqualValues(t, 1, o.runs.Load())
+}
+
+// A POST is one transaction with the record of its answer: nobody can find the one without the other. What fails afterwards takes back
+// what was done, and a deadlock is tried again.
+func TestFault_R11_APOSTAndItsAnswerAreOneTransaction(t *testing.T) {
+	t.Parallel()
+	db := dbtest.Clone(t)
+	require.NoError(t, db.Conn(t.Context()).Exec("CREATE TABLE notes (id uuid, made_in xid8 DEFAULT pg_current_xact_id())").Error)
+	require.NoError(t, db.Conn(t.Context()).Exec("ALTER TABLE idempotency_records ADD COLUMN kept_in xid8").Error)
+	require.NoError(t, db.Conn(t.Context()).Exec(`
+		CREATE FUNCTION note_transaction() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.kept_in := pg_current_xact_id(); RETURN NEW; END';
+		CREATE TRIGGER note_transaction BEFORE UPDATE ON idempotency_records FOR EACH ROW EXECUTE FUNCTION note_transaction()`).Error)
+	var failing atomic.Value
+	write := func(ctx context.Context, _ *placeOrder) (*httpserver.Answer[order], error) {
+		id := uuid.New()
+		err := db.InTx(ctx, func(ctx context.Context) error {
+			return db.Conn(ctx).Exec("INSERT INTO notes (id) VALUES (?)", id).Error
+		})
+		if err == nil {
+			err, _ = failing.Swap(error(errNothing)).(error)
+		}
+		if err != nil && !errors.Is(err, errNothing) {
+			return nil, err
+		}
+		return &httpserver.Answer[order]{Body: order{id}, Location: "/v1/notes/" + id.String()}, nil
+	}
+	failing.Store(error(errNothing))
+	app := apptest.NewOn(t, db, httpserver.Routes{Module: "notes", Register: func(r *httpserver.Router) {
+		httpserver.Handle(r, httpserver.Route{Method: "POST", Path: "/notes", Name: "note", Summary: "Note", Status: 201}, write)
+	}})
+	number := func(query string) (n int) {
+		require.NoError(t, db.Conn(t.Context()).Raw(query).Scan(&n).Error)
+		return n
+	}
+	for n, key := range []string{"", "k1", "k2"} {
+		first := place(app, t, ana, "/v1/notes", key, "a").Want(201)
+		again := place(app, t, ana, "/v1/notes", key, "a").Want(201)
+		require.Equal(t, key != "", string(first.Body) == string(again.Body) && first.Header.Get("Location") == again.Header.Get("Location"))
+		require.Equal(t, n, number("SELECT count(*) FROM notes n JOIN idempotency_records r ON r.kept_in = n.made_in AND r.status = 201"))
+	}
+	require.Equal(t, 4, number("SELECT count(*) FROM notes"))
+
+	failing.Store(error(fault.Unavailable("notes.down", "Down.")))
+	place(app, t, ana, "/v1/notes", "k3", "a").Want(503)
+	require.Equal(t, 4, number("SELECT count(*) FROM notes"), "what was not answered was not done")
+	place(app, t, ana, "/v1/notes", "k3", "a").Want(201)
+	require.Equal(t, 5, number("SELECT count(*) FROM notes"))
+
+	failing.Store(error(fault.Conflict("notes.full", "Full.")))
+	wantProblem(t, place(app, t, ana, "/v1/notes", "k4", "a"), 409, "notes.full")
+	require.Equal(t, "true", place(app, t, ana, "/v1/notes", "k4", "a").Want(409).Header.Get("Idempotent-Replayed"))
+	require.Equal(t, 5, number("SELECT count(*) FROM notes"))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -56,6 +57,7 @@ type Server struct {
 	refusals    func(c *gin.Context) error // counts a request that reaches no handler
 	bodies      bodies
 	draining    chan struct{}
+	leaving     atomic.Bool // the drain has begun
 	stop        sync.Once
 	public      listener
 	private     listener
@@ -160,6 +162,6 @@ func (s *Server) handleTyped(op *huma.Operation, handler func(huma.Context)) {
 	case op.Method != http.MethodGet:
 		chain = append(chain, noBody)
 	}
-	chain = append(chain, func(c *gin.Context) { handler(humagin.NewContext(op, c)) })
+	chain = append(chain, s.whole(route, func(c *gin.Context) { handler(humagin.NewContext(op, c)) }))
 	s.handle(op.Method, ginPath(op.Path), chain...)
 }

@@ -31,7 +31,7 @@ type Request struct {
 	Route  string // method and pattern
 	Key    string
 	Hash   []byte        // of everything the answer depends on
-	Lease  time.Duration // how long the first run may take before a repetition takes it over
+	Lease  time.Duration // how long a first run without a sign of life counts as alive; see Hold
 }
 
 // Answer is a first answer, to be given again.
@@ -42,12 +42,13 @@ type Answer struct {
 }
 
 // Run is one execution of a request with a key. Between the crash of one run and the repetition, the record stays,
-// with the resource that the first run had attached.
+// with the resource that the first run had attached. It belongs to one goroutine.
 type Run struct {
 	store    *Store // nil: nothing is kept
 	id       uuid.UUID
 	request  Request
 	resource *uuid.UUID
+	kept     bool // the answer was committed with what was done
 }
 
 // NewRun makes a run that keeps nothing, where no database is at hand.
@@ -98,6 +99,32 @@ func Attach(ctx context.Context, resource uuid.UUID) error {
 	}
 	return run.store.attach(ctx, run, resource)
 }
+
+// InTx runs fn in one transaction with the record of its answer: after a crash either nothing was done, or the answer is given again.
+// An answer of nil rolls back without an error where fn has none. fn may run again, as in database.InTx.
+func (r *Run) InTx(ctx context.Context, fn func(ctx context.Context) (*Answer, error)) error {
+	if r.store == nil {
+		_, err := fn(ctx)
+		return err
+	}
+	err := r.store.db.InTx(ctx, func(ctx context.Context) error {
+		answer, err := fn(ctx)
+		switch {
+		case err != nil:
+			return err
+		case answer == nil:
+			return errNoAnswer
+		}
+		return r.store.keep(ctx, r, *answer)
+	})
+	r.kept = err == nil
+	if errors.Is(err, errNoAnswer) {
+		return nil
+	}
+	return err
+}
+
+var errNoAnswer = errors.New("idempotency: nothing was done")
 
 // Attached returns the resource that an earlier, interrupted run of the same request made.
 func Attached(ctx context.Context) (uuid.UUID, bool) {

@@ -104,3 +104,29 @@ func TestPrune(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, pruned)
 }
+
+// A run that lives is not taken over, however long it takes; one whose process died is, soon after its last sign of life.
+func TestFault_R11_TheLeaseOfADeadProcessEndsInSeconds(t *testing.T) {
+	t.Parallel()
+	db, store, request := setup(t)
+	request.Lease = time.Second
+	run, _, err := store.Begin(t.Context(), request)
+	require.NoError(t, err)
+	die := run.Hold(t.Context())
+	until := func() (lease time.Time) {
+		require.NoError(t, db.Conn(t.Context()).Raw("SELECT lease_until FROM idempotency_records").Scan(&lease).Error)
+		return lease
+	}
+	first := until()
+	require.Eventually(t, func() bool { return until().After(first.Add(2 * request.Lease)) }, time.Minute, 20*time.Millisecond, "it gives signs of life")
+	_, _, err = store.Begin(t.Context(), request)
+	require.ErrorIs(t, err, idempotency.ErrInProgress)
+
+	die()
+	require.Eventually(t, func() bool {
+		_, _, err = store.Begin(t.Context(), request)
+		return err == nil
+	}, 10*time.Second, 20*time.Millisecond, "a repetition takes it over")
+	err = run.InTx(t.Context(), func(context.Context) (*idempotency.Answer, error) { return &idempotency.Answer{Status: 201}, nil })
+	require.ErrorIs(t, err, idempotency.ErrInProgress, "the first can commit nothing any more")
+}

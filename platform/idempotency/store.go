@@ -79,14 +79,65 @@ func (s *Store) first(ctx context.Context, request Request) (*Answer, error) {
 
 // Finish keeps the answer. A run that was taken over meanwhile keeps nothing.
 func (r *Run) Finish(ctx context.Context, answer Answer) error {
-	if r.store == nil {
+	if r.store == nil || r.kept {
 		return nil
 	}
+	headers, err := headersOf(answer)
+	if err != nil {
+		return err
+	}
+	return r.update(ctx, "keep the answer", `status = ?, headers = ?, body = ?`, answer.Status, headers, answer.Body)
+}
+
+// keep writes the answer into the transaction open in ctx, or returns ErrInProgress if the run was taken over: roll back.
+func (s *Store) keep(ctx context.Context, run *Run, answer Answer) error {
+	headers, err := headersOf(answer)
+	if err != nil {
+		return err
+	}
+	return database.AtLeastOne(s.db.Conn(ctx).Exec(`UPDATE idempotency_records SET status = ?, headers = ?, body = ?
+		WHERE user_id = ? AND route = ? AND key = ? AND run_id = ?`,
+		answer.Status, headers, answer.Body, run.request.UserID, run.request.Route, run.request.Key, run.id), ErrInProgress)
+}
+
+func headersOf(answer Answer) (string, error) {
 	headers, err := json.Marshal(answer.Header)
 	if err != nil {
-		return fmt.Errorf("idempotency: write headers: %w", err)
+		return "", fmt.Errorf("idempotency: write headers: %w", err)
 	}
-	return r.update(ctx, "keep the answer", `status = ?, headers = ?, body = ?`, answer.Status, string(headers), answer.Body)
+	return string(headers), nil
+}
+
+// Hold gives signs of life until release is called: so long nobody takes the run over, and soon after the death of this process
+// somebody may.
+func (r *Run) Hold(ctx context.Context) (release func()) {
+	if r.store == nil || r.request.Lease <= 0 {
+		return func() {}
+	}
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		every := r.request.Lease / 4
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				r.renew(ctx, every)
+			}
+		}
+	}()
+	return end
+}
+
+// renew prolongs the lease. A failure is left to the next sign of life: should the run be taken over, it can commit nothing more.
+func (r *Run) renew(ctx context.Context, within time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_ = r.store.db.Conn(ctx).Exec(`UPDATE idempotency_records SET lease_until = now() + make_interval(secs => ?)
+		WHERE user_id = ? AND route = ? AND key = ? AND run_id = ? AND status IS NULL`,
+		r.request.Lease.Seconds(), r.request.UserID, r.request.Route, r.request.Key, r.id).Error
 }
 
 // Release gives the run up without an answer, so that the next repetition does it again at once.

@@ -28,7 +28,7 @@ func Routes(h *HTTP) httpserver.Routes {
 
 func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/me/identities", Name: "list-identities", Summary: "Lists the caller's ways to sign in"}, h.list)
-	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/me/identities", Name: "link-identity", Summary: "Links another way to sign in",
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/me/identities", Name: "link-identity", Outside: true, Summary: "Links another way to sign in",
 		Status: http.StatusCreated, Fresh: true}, h.link)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/me/identities/{id}", Name: "unlink-identity",
 		Summary: "Unlinks a way to sign in; the last one stays", Fresh: true}, h.unlink)

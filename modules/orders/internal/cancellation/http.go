@@ -24,11 +24,11 @@ func (h *HTTP) register(r *httpserver.Router) {
 		Method: http.MethodGet, Path: "/orders/{id}", Name: "get-order", Summary: "Returns one of the caller's orders",
 	}, h.read)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/orders/{id}/cancel", Name: "cancel-order", Summary: "Cancels an order before it is shipped",
+		Method: http.MethodPost, Path: "/orders/{id}/cancel", Name: "cancel-order", Outside: true, Summary: "Cancels an order before it is shipped",
 		Status: http.StatusOK, Key: httpserver.KeyRequired,
 	}, h.cancel)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/admin/orders/{id}/cancel", Name: "cancel-order-for-shop", Summary: "Cancels anybody's order before it is shipped",
+		Method: http.MethodPost, Path: "/admin/orders/{id}/cancel", Name: "cancel-order-for-shop", Outside: true, Summary: "Cancels anybody's order before it is shipped",
 		Status: http.StatusOK, Roles: []string{identity.RoleAdmin}, Fresh: true, Key: httpserver.KeyRequired,
 	}, h.cancelByShop)
 }

@@ -23,11 +23,11 @@ func Routes(h *HTTP) httpserver.Routes {
 
 func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/checkout", Name: "create-order", Summary: "Creates an order from the caller's cart",
+		Method: http.MethodPost, Path: "/checkout", Name: "create-order", Outside: true, Summary: "Creates an order from the caller's cart",
 		Status: http.StatusCreated, Key: httpserver.KeyRequired,
 	}, h.create)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/orders/{id}/payment", Name: "settle-payment", Summary: "Checks the payment of an order with the provider and settles it",
+		Method: http.MethodPost, Path: "/orders/{id}/payment", Name: "settle-payment", Outside: true, Summary: "Checks the payment of an order with the provider and settles it",
 		Status: http.StatusOK, Key: httpserver.KeyRequired,
 	}, h.pay)
 }

@@ -32,7 +32,7 @@ func (h *HTTP) Routes() httpserver.Routes {
 			Summary: "Creates an upload: a place to send a photo to",
 		}, h.create)
 		httpserver.Handle(r, httpserver.Route{
-			Method: http.MethodPost, Path: "/uploads/{id}/complete", Name: "complete-upload", Status: http.StatusAccepted,
+			Method: http.MethodPost, Path: "/uploads/{id}/complete", Name: "complete-upload", Outside: true, Status: http.StatusAccepted,
 			Summary: "Completes an upload, once its file has been sent",
 		}, h.complete)
 		httpserver.Handle(r, httpserver.Route{
