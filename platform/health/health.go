@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The bounds of a check: how long it may take, and for how long its answer is good.
+// The bounds of a check: how long it may take unless it says so itself, and for how long its answer is good.
 const (
 	timeout  = time.Second
 	freshFor = time.Second
@@ -18,7 +18,8 @@ const (
 // Check looks at one thing that this process needs.
 type Check struct {
 	Name     string
-	Required bool // failing: not ready; otherwise only degraded
+	Required bool          // failing: not ready; otherwise only degraded
+	Timeout  time.Duration // how long it may take; 0: a second
 	Run      func(ctx context.Context) error
 }
 
@@ -88,18 +89,16 @@ func (r *Registry) Report(ctx context.Context) Report {
 }
 
 func run(ctx context.Context, checks []Check) Report {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	outcomes := make([]chan error, len(checks))
+	outcomes := make([]error, len(checks))
+	var all sync.WaitGroup
 	for i, check := range checks {
-		outcome := make(chan error, 1)
-		outcomes[i] = outcome
-		go func() { outcome <- check.Run(ctx) }()
+		all.Go(func() { outcomes[i] = check.bounded(ctx) })
 	}
+	all.Wait()
 	report := Report{Status: Ready, Checks: map[string]string{}, Errors: map[string]error{}}
 	for i, check := range checks {
-		if err := wait(ctx, outcomes[i]); err != nil {
-			report.fail(check, err)
+		if outcomes[i] != nil {
+			report.fail(check, outcomes[i])
 			continue
 		}
 		report.Checks[check.Name] = "ok"
@@ -107,8 +106,16 @@ func run(ctx context.Context, checks []Check) Report {
 	return report
 }
 
-// wait gives up at the deadline even on a check that does not heed it.
-func wait(ctx context.Context, outcome <-chan error) error {
+// bounded runs the check in its own time, and gives up then even on one that does not heed it.
+func (check Check) bounded(ctx context.Context) error {
+	limit := check.Timeout
+	if limit == 0 {
+		limit = timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	outcome := make(chan error, 1)
+	go func() { outcome <- check.Run(ctx) }()
 	select {
 	case err := <-outcome:
 		return err

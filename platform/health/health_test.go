@@ -68,3 +68,28 @@ func TestDraining(t *testing.T) {
 	r.Drain()
 	require.Equal(t, health.Report{Status: health.Unavailable, Draining: true, Checks: map[string]string{}, Errors: map[string]error{}}, r.Report(t.Context()))
 }
+
+// One thing that does not answer takes no time from the others, however many there are and in whatever order they come.
+func TestFault_R10_EachCheckHasItsOwnTime(t *testing.T) {
+	t.Parallel()
+	paused := make(chan struct{})
+	t.Cleanup(func() { close(paused) })
+	for range 20 {
+		r := health.New()
+		// The others answer when the first has given up, as they may on a busy machine.
+		slow := make(chan struct{})
+		r.Add(health.Check{Name: "redis", Timeout: 20 * time.Millisecond, Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			close(slow)
+			<-paused
+			return nil
+		}})
+		for _, name := range []string{"queue", "s3"} {
+			r.Add(health.Check{Name: name, Timeout: 10 * time.Second, Run: func(ctx context.Context) error {
+				<-slow
+				return ctx.Err()
+			}})
+		}
+		require.Equal(t, map[string]string{"redis": "failing", "queue": "ok", "s3": "ok"}, r.Report(t.Context()).Checks)
+	}
+}
