@@ -84,7 +84,7 @@ func install(t testing.TB, settings ...string) *installation {
 	require.NoError(t, err)
 	i.environ = append(os.Environ(),
 		"ATRIUM_DATABASE_URL="+cfg.URL.Reveal(), "ATRIUM_DATABASE_DIRECT_URL="+cfg.URL.Reveal(), "ATRIUM_DATABASE_MAX_CONNECTIONS=15",
-		"ATRIUM_REDIS_URL="+i.redisURL, "ATRIUM_HTTP_ADDR="+addr, "ATRIUM_HTTP_PUBLIC_URL="+i.stack.API, "ATRIUM_HTTP_PRIVATE_ADDR=",
+		"ATRIUM_REDIS_URL="+i.redisURL, "ATRIUM_HTTP_ADDR="+addr, "ATRIUM_HTTP_PUBLIC_URL="+i.stack.API, "ATRIUM_HTTP_PRIVATE_ADDR=", "ATRIUM_HTTP_DRAIN_DELAY=0s",
 		"ATRIUM_PAYMENT_SECRET_KEY="+secretKey, "ATRIUM_PAYMENT_WEBHOOK_SECRET="+webhookSecret, "ATRIUM_SQS_QUEUE_URL=")
 	i.environ = append(i.environ, settings...)
 	raw, err := json.Marshal(i.stack)

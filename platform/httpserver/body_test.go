@@ -95,6 +95,7 @@ func TestFault_K2_ABodyThatNeverComesEndsTheConnection(t *testing.T) {
 func TestFault_K2_ABodyThatNeverComesDoesNotHoldUpTheDrain(t *testing.T) {
 	t.Parallel()
 	cfg := defaults.Section[httpserver.Config]("http")
+	cfg.DrainDelay = 0
 	cfg.Addr, cfg.PrivateAddr, cfg.DrainTimeout = "127.0.0.1:0", "", 4*time.Second
 	reading, entered := make(chan struct{}), door{shown: make(chan struct{}, 1)}
 	server, err := httpserver.New(cfg, httpserver.Deps{Authenticator: entered})

@@ -7,7 +7,7 @@ import (
 // Config is the section "http" of the configuration.
 type Config struct {
 	Addr           string                   `koanf:"addr" validate:"required,hostname_port"`                         // of the API: "127.0.0.1:8080", ":8080"
-	PrivateAddr    string                   `koanf:"private_addr" validate:"omitempty,hostname_port"`                // metrics and profiles; empty: none
+	PrivateAddr    string                   `koanf:"private_addr" validate:"omitempty,hostname_port"`                // metrics, profiles and probes; empty: none
 	PublicURL      string                   `koanf:"public_url" validate:"required,url"`                             // where clients find the API
 	TrustedProxies []string                 `koanf:"trusted_proxies" validate:"dive,cidr"`                           // whose X-Forwarded-For is believed; empty: nobody's
 	CORSOrigins    []string                 `koanf:"cors_origins" validate:"dive,url"`                               // browsers' origins that may call the API

@@ -71,7 +71,7 @@ func (l *listener) close(ctx context.Context) error {
 
 // Start opens the ports and returns; requests are served until Stop.
 func (s *Server) Start(ctx context.Context) error {
-	if err := s.public.open(ctx, s.cfg.Addr, "http.addr", s.engine, s.deps.Log); err != nil {
+	if err := s.public.open(ctx, s.cfg.Addr, "http.addr", s.parting(s.engine), s.deps.Log); err != nil {
 		return err
 	}
 	if err := s.StartPrivate(ctx); err != nil {
@@ -80,7 +80,7 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// StartPrivate opens the private port only: workers and schedulers are watched too.
+// StartPrivate opens the private port only: workers and schedulers are watched too, by the same probes as an api.
 func (s *Server) StartPrivate(ctx context.Context) error {
 	if s.cfg.PrivateAddr == "" {
 		return nil
@@ -123,14 +123,26 @@ func lost(setting string, err error) error {
 	return fmt.Errorf("httpserver: the port of %s is lost: %w", setting, err)
 }
 
-// Stop drains: readiness turns false, after the drain delay the port is closed, and requests in flight have the drain
-// timeout to end. It returns an error if some had to be cut.
+// parting tells clients during the drain delay to go on elsewhere: every answer ends its connection. An idle connection is not closed
+// then (as SetKeepAlivesEnabled would), since a request may be on its way on it.
+func (s *Server) parting(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// Stop drains: readiness turns false; during the drain delay, in which load balancers notice it, requests are answered as ever, each
+// as the last of its connection; then the port is closed, and requests in flight have the drain timeout to end. It returns an error
+// if some had to be cut.
 func (s *Server) Stop(ctx context.Context) error {
 	s.deps.Health.Drain()
+	s.leaving.Store(true)
 	if s.public.server != nil {
-		s.public.server.SetKeepAlivesEnabled(false)
+		background.Pause(ctx, s.cfg.DrainDelay)
 	}
-	background.Pause(ctx, s.cfg.DrainDelay)
 	s.stop.Do(func() { close(s.draining) })
 	s.bodies.hurry(min(drainPatience, s.cfg.DrainTimeout/2))
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
@@ -150,9 +162,12 @@ func (s *Server) ListenAndServe(ctx context.Context) error {
 	return errors.Join(s.Run(ctx), s.Stop(context.WithoutCancel(ctx)))
 }
 
-// privateHandler is for operators only: metrics and profiles.
+// privateHandler is for operators only: metrics, profiles and, for roles without a public port, the probes.
 func (s *Server) privateHandler() http.Handler {
 	mux := http.NewServeMux()
+	for _, probe := range probes {
+		mux.Handle("GET "+probe, s.engine)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

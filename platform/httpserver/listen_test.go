@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +34,7 @@ type gate struct {
 func listening(t *testing.T, change func(*httpserver.Config)) (*httpserver.Server, *gate, *health.Registry) {
 	t.Helper()
 	cfg := defaults.Section[httpserver.Config]("http")
-	cfg.Addr, cfg.PrivateAddr, cfg.DrainTimeout = "127.0.0.1:0", "127.0.0.1:0", 10*time.Second
+	cfg.Addr, cfg.PrivateAddr, cfg.DrainTimeout, cfg.DrainDelay = "127.0.0.1:0", "127.0.0.1:0", 10*time.Second, 0
 	if change != nil {
 		change(&cfg)
 	}
@@ -131,7 +134,7 @@ func TestDrain(t *testing.T) {
 	t.Run("ListenAndServe ends with its context", func(t *testing.T) {
 		t.Parallel()
 		cfg := defaults.Section[httpserver.Config]("http")
-		cfg.Addr, cfg.PrivateAddr = "127.0.0.1:0", ""
+		cfg.Addr, cfg.PrivateAddr, cfg.DrainDelay = "127.0.0.1:0", "", 0
 		server, err := httpserver.New(cfg, httpserver.Deps{})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -246,4 +249,120 @@ func TestTraces(t *testing.T) {
 	require.Equal(t, 500, send(t, server, "/v1/fail/panic").Code)
 	require.Equal(t, 200, send(t, server, "/v1/lamps").Code)
 	require.NotEmpty(t, spans.GetSpans())
+}
+
+// A client whose connection idles when the drain begins is served on it, and told to go on elsewhere.
+func TestFault_R5_AnIdleConnectionIsServedDuringTheDrainDelay(t *testing.T) {
+	t.Parallel()
+	server, _, registry := listening(t, func(cfg *httpserver.Config) { cfg.DrainDelay = time.Minute })
+	connection, err := net.Dial("tcp", server.Addr())
+	require.NoError(t, err)
+	defer func() { _ = connection.Close() }()
+	answers := bufio.NewReader(connection)
+	ask := func() *http.Response {
+		_, err := io.WriteString(connection, "POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		require.NoError(t, err)
+		answer, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err, "the connection was closed under the request")
+		_, err = io.Copy(io.Discard, answer.Body)
+		require.NoError(t, err)
+		return answer
+	}
+	require.False(t, ask().Close)
+
+	ctx, end := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Stop(ctx) }()
+	require.Eventually(t, func() bool { return registry.Report(t.Context()).Draining }, 5*time.Second, time.Millisecond)
+	require.True(t, ask().Close, "it is the last answer on this connection")
+	_, err = answers.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	end()
+	<-stopped
+}
+
+// Under load, behind a balancer that follows /readyz, no request fails while a process leaves: not even one that cannot be repeated.
+func TestFault_R5_NoRequestFailsWhileAProcessDrains(t *testing.T) {
+	t.Parallel()
+	leaving, _, _ := listening(t, func(cfg *httpserver.Config) { cfg.DrainDelay = 2 * time.Second })
+	staying, _, _ := listening(t, nil)
+	address := leaving.Addr() // where the balancer sends what comes
+	var balanced atomic.Bool
+	stop, load := make(chan struct{}), sync.WaitGroup{}
+	var failures, answered atomic.Int64
+	for range 8 {
+		load.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				to := address
+				if balanced.Load() {
+					to = staying.Addr()
+				}
+				answer, err := client.Post("http://"+to+"/v1/nowhere", "application/json", io.MultiReader(strings.NewReader("{}"))) // which net/http does not repeat
+				if err != nil {
+					failures.Add(1)
+					continue
+				}
+				_, _ = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+				answered.Add(1)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return answered.Load() > 200 }, 10*time.Second, time.Millisecond)
+	stopped := make(chan error, 1)
+	go func() { stopped <- leaving.Stop(context.Background()) }()
+	require.Eventually(t, func() bool {
+		answer, err := http.Get("http://" + address + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode == http.StatusServiceUnavailable
+	}, 5*time.Second, 10*time.Millisecond)
+	before := answered.Load()
+	require.Eventually(t, func() bool { return answered.Load() > before+200 }, 10*time.Second, time.Millisecond, "it serves on while the balancer has not noticed")
+	balanced.Store(true)
+	require.NoError(t, <-stopped)
+	close(stop)
+	load.Wait()
+	require.Zero(t, failures.Load(), "of %d", answered.Load())
+}
+
+// The default leaves a balancer the time to notice.
+func TestFault_R5_TheDefaultIsLongEnoughForABalancer(t *testing.T) {
+	t.Parallel()
+	require.GreaterOrEqual(t, defaults.Section[httpserver.Config]("http").DrainDelay, 10*time.Second)
+}
+
+// What has no public port (a worker, a scheduler) answers the probes of an api on its private one.
+func TestFault_R13_WorkersAnswerTheProbes(t *testing.T) {
+	t.Parallel()
+	cfg := defaults.Section[httpserver.Config]("http")
+	cfg.PrivateAddr = "127.0.0.1:0"
+	registry := health.New()
+	server, err := httpserver.New(cfg, httpserver.Deps{Health: registry})
+	require.NoError(t, err)
+	require.NoError(t, server.StartPrivate(t.Context()))
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	status := func(method, path string) int {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+server.PrivateAddr()+path, nil)
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	require.Equal(t, 200, status(http.MethodGet, "/livez"))
+	require.Equal(t, 200, status(http.MethodHead, "/readyz"))
+	require.Equal(t, 503, status(http.MethodGet, "/startupz"))
+	registry.Add(health.Check{Name: "postgres", Required: true, Run: func(context.Context) error { return errors.New("away") }})
+	require.Equal(t, 503, status(http.MethodGet, "/readyz"))
+	require.Equal(t, 200, status(http.MethodGet, "/livez"))
+	require.Equal(t, 404, status(http.MethodGet, "/v1/config"), "the API is not there")
 }

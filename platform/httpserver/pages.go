@@ -16,6 +16,9 @@ import (
 const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+// probes are what says whether a process lives, is ready and has started.
+var probes = []string{"/livez", "/readyz", "/startupz"}
+
 // mountPlatform registers the routes that are there whatever modules are on.
 func (s *Server) mountPlatform(document map[string]any) {
 	r := &Router{module: "config", server: s}

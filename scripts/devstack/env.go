@@ -79,6 +79,7 @@ func (s *stack) variables() map[string]string {
 		"ATRIUM_HTTP_ADDR":         s.opts.apiAddr,
 		"ATRIUM_HTTP_PUBLIC_URL":   s.urls.API,
 		"ATRIUM_HTTP_PRIVATE_ADDR": s.opts.privateAddr,
+		"ATRIUM_HTTP_DRAIN_DELAY":  "0s", // no load balancer follows /readyz here
 
 		"ATRIUM_DATABASE_URL":        s.urls.Database,
 		"ATRIUM_DATABASE_DIRECT_URL": s.urls.Database,
