@@ -169,13 +169,29 @@ func (c *cli) outbox() *cobra.Command {
 	list.Flags().BoolVar(&filter.Dead, "dead", false, "only rows that a subscriber has given up")
 	list.Flags().StringVar(&filter.Name, "name", "", "only this event or task")
 	list.Flags().IntVar(&filter.Limit, "limit", 50, "at most so many")
-	replay := &cobra.Command{Use: "replay ID", Short: "Hand a row on again to those who are not done", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		id, err := uuid.Parse(args[0])
-		if err != nil {
-			return errors.New("the id is not a UUID: take one from `atrium outbox list`")
-		}
-		return with(c, func(box *outbox.Outbox) error { return box.Replay(cmd.Context(), id) })
-	}}
+	var kind string
+	replay := &cobra.Command{Use: "replay ID | --all NAME", Short: "Hand on again what was given up: a row, or all of an event, a task or a subscriber", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(c, func(box *outbox.Outbox) error { return replayGivenUp(cmd.Context(), c.out, box, args, kind) })
+		}}
+	replay.Flags().StringVar(&kind, "all", "", "everything that was given up of this event, task or subscriber")
 	command.AddCommand(list, replay)
 	return command
+}
+
+// replayGivenUp hands on again one row, by its id, or all of a kind.
+func replayGivenUp(ctx context.Context, out io.Writer, box *outbox.Outbox, ids []string, kind string) error {
+	if (len(ids) == 0) == (kind == "") {
+		return errors.New("say what: an id from `atrium outbox list`, or --all with a name such as notifications.send_mail")
+	}
+	if kind != "" {
+		revived, err := box.ReplayAll(ctx, kind)
+		fmt.Fprintf(out, "%d deliveries of %s are handed on again\n", revived, kind)
+		return err
+	}
+	id, err := uuid.Parse(ids[0])
+	if err != nil {
+		return errors.New("the id is not a UUID: take one from `atrium outbox list`")
+	}
+	return box.Replay(ctx, id)
 }
