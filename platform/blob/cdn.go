@@ -17,8 +17,8 @@ import (
 	"atrium/platform/secret"
 )
 
-// cachedSignatures bounds the signatures kept: about 1 kB each.
-const cachedSignatures = 20_000
+// cachedSignatures bounds the memory of the signatures kept: about 1 kB each.
+const cachedSignatures = 24 * cache.MB
 
 // CDNConfig says under which URL the bucket is served, with which key private URLs are signed, and which distribution it is
 // (CloudFront). Endpoint is that of CloudFront's own API: empty on AWS.
@@ -55,7 +55,7 @@ func NewCDN(cfg CDNConfig) (*CDN, error) {
 		url:        strings.TrimRight(cfg.URL, "/"),
 		keyPairID:  cfg.KeyPairID,
 		key:        key,
-		signatures: cache.NewLocal(cachedSignatures, func(g grant, _ string) time.Duration { return time.Until(time.Unix(g.expires, 0)) }),
+		signatures: cache.NewLocal("cdn.signatures", cachedSignatures, func(g grant, _ string) time.Duration { return time.Until(time.Unix(g.expires, 0)) }),
 	}, nil
 }
 

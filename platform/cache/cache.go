@@ -34,7 +34,7 @@ const (
 )
 
 // Cache is the two levels shared by all spaces. Redis may be down, or nil in tests. Safe for concurrent use.
-// It is a prometheus.Collector of lookups by space, level and outcome.
+// It is a prometheus.Collector of lookups by space, level and outcome, and of what this process keeps.
 type Cache struct {
 	instance string
 	remote   *remote
@@ -175,12 +175,17 @@ func (c *Cache) register(name string, s forgetter) {
 func (c *Cache) Describe(out chan<- *prometheus.Desc) {
 	c.lookups.Describe(out)
 	c.remote.inUse.Describe(out)
+	for _, desc := range []*prometheus.Desc{keptBytes, mostBytes, keptValues, missedBytes} {
+		out <- desc
+	}
 }
 
 // Collect is for Prometheus.
 func (c *Cache) Collect(out chan<- prometheus.Metric) {
 	c.lookups.Collect(out)
 	c.remote.inUse.Collect(out)
+	sizes.collect(out)
+	out <- prometheus.MustNewConstMetric(missedBytes, prometheus.GaugeValue, float64(c.remote.missedBytes()))
 }
 
 func isTimeout(err error) bool {

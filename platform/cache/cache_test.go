@@ -66,7 +66,7 @@ func (f *fleet) mutedInstance(addr string) *Space[uuid.UUID, person] {
 	f.t.Cleanup(func() { _ = rdb.Close() })
 	c := New(rdb, zap.NewNop())
 	c.remote.timeout = patience
-	return NewSpace[uuid.UUID, person](c, f.space, time.Minute, time.Minute, 1000)
+	return NewSpace[uuid.UUID, person](c, f.space, time.Minute, time.Minute, MB)
 }
 
 func (f *fleet) eventually(condition func() bool) {
@@ -215,7 +215,7 @@ func TestLoad(t *testing.T) {
 
 	t.Run("without any Redis it is a cache of this process", func(t *testing.T) {
 		t.Parallel()
-		s := NewSpace[string, int](New(nil, zap.NewNop()), "numbers", time.Minute, time.Minute, 10)
+		s := NewSpace[string, int](New(nil, zap.NewNop()), "numbers", time.Minute, time.Minute, MB)
 		for range 2 {
 			got, err := s.Load(ctx, "one", func(context.Context) (int, error) { return 1, nil })
 			require.NoError(t, err)
@@ -551,21 +551,21 @@ func TestKeys(t *testing.T) {
 	type pair struct{ A, B string }
 	c := New(nil, zap.NewNop())
 	id := uuid.MustParse("0194d7b0-0000-7000-8000-000000000001")
-	require.Equal(t, "u:"+id.String(), NewSpace[uuid.UUID, int](c, "u", time.Minute, time.Minute, 1).remoteKey(id))
-	require.Equal(t, `s:a"b`, NewSpace[string, int](c, "s", time.Minute, time.Minute, 1).remoteKey(`a"b`))
-	require.Equal(t, "h:ada", NewSpace[handle, int](c, "h", time.Minute, time.Minute, 1).remoteKey("ada"))
-	require.Equal(t, "i:7", NewSpace[int, int](c, "i", time.Minute, time.Minute, 1).remoteKey(7))
-	pairs := NewSpace[pair, int](c, "p", time.Minute, time.Minute, 1)
+	require.Equal(t, "u:"+id.String(), NewSpace[uuid.UUID, int](c, "u", time.Minute, time.Minute, MB).remoteKey(id))
+	require.Equal(t, `s:a"b`, NewSpace[string, int](c, "s", time.Minute, time.Minute, MB).remoteKey(`a"b`))
+	require.Equal(t, "h:ada", NewSpace[handle, int](c, "h", time.Minute, time.Minute, MB).remoteKey("ada"))
+	require.Equal(t, "i:7", NewSpace[int, int](c, "i", time.Minute, time.Minute, MB).remoteKey(7))
+	pairs := NewSpace[pair, int](c, "p", time.Minute, time.Minute, MB)
 	require.NotEqual(t, pairs.remoteKey(pair{"a b", "c"}), pairs.remoteKey(pair{"a", "b c"}))
 	require.PanicsWithValue(t, "cache: the space u was opened twice", func() {
-		NewSpace[uuid.UUID, int](c, "u", time.Minute, time.Minute, 1)
+		NewSpace[uuid.UUID, int](c, "u", time.Minute, time.Minute, MB)
 	})
 }
 
 func TestCollector(t *testing.T) {
 	t.Parallel()
 	c := New(nil, zap.NewNop())
-	s := NewSpace[string, int](c, "numbers", time.Minute, time.Minute, 10)
+	s := NewSpace[string, int](c, "numbers", time.Minute, time.Minute, MB)
 	for range 3 {
 		_, err := s.Load(context.Background(), "one", func(context.Context) (int, error) { return 1, nil })
 		require.NoError(t, err)
@@ -582,7 +582,7 @@ atrium_cache_lookups_total{level="redis",outcome="miss",space="numbers"} 0
 
 func BenchmarkLoadHit(b *testing.B) {
 	ctx := context.Background()
-	s := NewSpace[uuid.UUID, person](New(nil, zap.NewNop()), "people", time.Hour, time.Hour, 1000)
+	s := NewSpace[uuid.UUID, person](New(nil, zap.NewNop()), "people", time.Hour, time.Hour, MB)
 	key := uuid.New()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -596,7 +596,7 @@ func BenchmarkLoadHit(b *testing.B) {
 
 func BenchmarkLoadManyHit20(b *testing.B) {
 	ctx := context.Background()
-	s := NewSpace[uuid.UUID, person](New(nil, zap.NewNop()), "people", time.Hour, time.Hour, 1000)
+	s := NewSpace[uuid.UUID, person](New(nil, zap.NewNop()), "people", time.Hour, time.Hour, MB)
 	keys := make([]uuid.UUID, 20)
 	all := map[uuid.UUID]person{}
 	for i := range keys {

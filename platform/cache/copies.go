@@ -28,8 +28,9 @@ type copies interface {
 	reload(ctx context.Context, keys []any, load func(ctx context.Context, keys []any) (map[any]any, error)) error
 	// settle removes at once what does not fit; else that happens in passing.
 	settle()
-	// len is about how many values there are.
+	// len is about how many values there are, and bytes what they weigh.
 	len() int
+	bytes() uint64
 }
 
 // errLeftOut: a load that was joined did not bring the key.
@@ -41,13 +42,15 @@ const neverByItself = 10 * 365 * 24 * time.Hour
 // otterCopies implements copies.
 type otterCopies struct{ kept *otter.Cache[any, any] }
 
-// newCopies keeps at most size values, each as long as life says when it is written; gone hears of each that is no longer kept.
+// newCopies keeps values of at most so many bytes together (but at least a megabyte), each as long as life says when it is written; gone
+// hears of each that is no longer kept. A value that is larger than all that is not kept.
 //
 //go:noinline
-func newCopies(size int, life func(key, value any) time.Duration, gone func(value any)) copies {
+func newCopies(bytes int, life func(key, value any) time.Duration, gone func(value any)) copies {
 	options := &otter.Options[any, any]{
-		MaximumSize: size,
-		Logger:      &otter.NoopLogger{}, // whoever reloads is told
+		MaximumWeight: uint64(max(bytes, MB)),
+		Weigher:       weigh,
+		Logger:        &otter.NoopLogger{}, // whoever reloads is told
 
 		RefreshCalculator: otter.RefreshWriting[any, any](neverByItself),
 		ExpiryCalculator:  otter.ExpiryWritingFunc(func(e otter.Entry[any, any]) time.Duration { return max(life(e.Key, e.Value), time.Millisecond) }),
@@ -89,6 +92,8 @@ func (c otterCopies) reload(ctx context.Context, keys []any, load func(ctx conte
 func (c otterCopies) settle() { c.kept.CleanUp() }
 
 func (c otterCopies) len() int { return c.kept.EstimatedSize() }
+
+func (c otterCopies) bytes() uint64 { return c.kept.WeightedSize() }
 
 // as gives a value its type back; of none it makes the zero value.
 func as[V any](value any) V {

@@ -25,14 +25,16 @@ type product struct {
 	sources *dependent
 }
 
-// NewDerived opens a place for at most localMax derived values, each living at most ttl: some half of it, some all, so that what was
+// NewDerived opens a place for derived values of at most localBytes together, each living at most ttl: some half of it, some all, so that what was
 // made in one rush is not made anew in one. It is called name in the metrics.
-func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, localMax int) *Derived[K, V] {
-	return &Derived[K, V]{
+func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, localBytes int) *Derived[K, V] {
+	d := &Derived[K, V]{
 		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
 		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: newCopies(localMax, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
+		local: newCopies(localBytes, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
 	}
+	sizes.watch(name, localBytes, func() copies { return d.local })
+	return d
 }
 
 // LoadMany returns the values of keys. For those that are not here, prepare is called once, to bring all that they are made

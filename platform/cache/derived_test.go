@@ -24,8 +24,8 @@ type doubles struct {
 
 func newDoubles(c *Cache) *doubles {
 	return &doubles{
-		numbers: NewSpace[int, int](c, "numbers", time.Minute, time.Minute, 1000),
-		twice:   NewDerived[int, int](c, "twice", time.Minute, 1000),
+		numbers: NewSpace[int, int](c, "numbers", time.Minute, time.Minute, MB),
+		twice:   NewDerived[int, int](c, "twice", time.Minute, MB),
 	}
 }
 
@@ -86,7 +86,7 @@ func TestDerived_IsForgottenWithWhatItIsMadeFrom(t *testing.T) {
 func TestDerived_LeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	d := newDoubles(New(nil, zap.NewNop()))
-	for key := range 5000 { // more than it keeps
+	for key := range 2 * MB / perEntry { // more than it keeps
 		d.truth.Store(key, key)
 		_, err := d.get(t.Context(), key)
 		require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestDerived_LeavesNothingBehind(t *testing.T) {
 		d.twice.local.settle()
 		d.numbers.made.mu.Lock()
 		defer d.numbers.made.mu.Unlock()
-		return len(d.numbers.made.byKey) <= 1000
+		return len(d.numbers.made.byKey) <= MB/perEntry
 	}, 5*time.Second, 10*time.Millisecond, "lists of what was derived end with it")
 }
 

@@ -114,8 +114,8 @@ func TestDropAfterCommit_WritesOneRowForATransaction(t *testing.T) {
 	db := dbtest.Clone(t)
 	c := New(nil, zap.NewNop())
 	c.KeepDrops(outbox.New(db).KeepDrop)
-	words := NewSpace[string, int](c, "words", time.Minute, time.Minute, 10)
-	people := NewSpace[uuid.UUID, person](c, "people", time.Minute, time.Minute, 10)
+	words := NewSpace[string, int](c, "words", time.Minute, time.Minute, MB)
+	people := NewSpace[uuid.UUID, person](c, "people", time.Minute, time.Minute, MB)
 	id := uuid.New()
 	failed := errors.New("it fails")
 	require.ErrorIs(t, db.InTx(t.Context(), func(ctx context.Context) error {

@@ -9,9 +9,11 @@ import (
 // no Redis. Safe for concurrent use. Values that others change belong into a Space.
 type Local[K comparable, V any] struct{ kept copies }
 
-// NewLocal keeps at most size values, each as long as life says when it is written.
-func NewLocal[K comparable, V any](size int, life func(key K, value V) time.Duration) *Local[K, V] {
-	return &Local[K, V]{newCopies(size, func(key, value any) time.Duration { return life(as[K](key), as[V](value)) }, nil)}
+// NewLocal keeps values of at most so many bytes together, each as long as life says when it is written. It is called name in the metrics.
+func NewLocal[K comparable, V any](name string, bytes int, life func(key K, value V) time.Duration) *Local[K, V] {
+	kept := newCopies(bytes, func(key, value any) time.Duration { return life(as[K](key), as[V](value)) }, nil)
+	sizes.watch(name, bytes, func() copies { return kept })
+	return &Local[K, V]{kept}
 }
 
 // Get returns what is kept under key.

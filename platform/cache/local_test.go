@@ -15,7 +15,7 @@ import (
 func forAnHour(int, string) time.Duration { return time.Hour }
 
 func TestLocal_ManyWhoAskAtOnceShareOneLoad(t *testing.T) {
-	local := cache.NewLocal(10, forAnHour)
+	local := cache.NewLocal(t.Name(), cache.MB, forAnHour)
 	var loads atomic.Int32
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	load := func() (string, error) {
@@ -43,7 +43,7 @@ func TestLocal_ManyWhoAskAtOnceShareOneLoad(t *testing.T) {
 }
 
 func TestLocal_KeepsNoErrorAndNothingForgotten(t *testing.T) {
-	local := cache.NewLocal(10, forAnHour)
+	local := cache.NewLocal(t.Name(), cache.MB, forAnHour)
 	wrong := errors.New("wrong")
 	_, err := local.Load(1, func() (string, error) { return "", wrong })
 	require.ErrorIs(t, err, wrong)
@@ -58,7 +58,7 @@ func TestLocal_KeepsNoErrorAndNothingForgotten(t *testing.T) {
 }
 
 func TestLocal_KeepsEachValueAsLongAsItLives(t *testing.T) {
-	local := cache.NewLocal(10, func(key int, value string) time.Duration {
+	local := cache.NewLocal(t.Name(), cache.MB, func(key int, value string) time.Duration {
 		if value == "long" {
 			return time.Hour
 		}
@@ -75,7 +75,7 @@ func TestLocal_KeepsEachValueAsLongAsItLives(t *testing.T) {
 }
 
 func TestLocal_RenewLengthensALifeAndGivesNone(t *testing.T) {
-	local := cache.NewLocal(10, func(int, string) time.Duration { return 200 * time.Millisecond })
+	local := cache.NewLocal(t.Name(), cache.MB, func(int, string) time.Duration { return 200 * time.Millisecond })
 	local.Put(1, "one")
 	local.Renew(1, time.Hour)
 	local.Put(2, "two")

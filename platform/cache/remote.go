@@ -64,6 +64,45 @@ type remote struct {
 	mu     sync.Mutex
 	broken bool
 	missed []forgotten
+	weight int   // of missed, in bytes
+	gone   int64 // how many of the oldest were left to the outbox, ever
+}
+
+// missedMost bounds what is kept of missed Drops, in bytes. Beyond it the oldest are left to the outbox, which repeats them as soon as
+// Redis is back.
+const missedMost = 32 * MB
+
+var missedBytes = prometheus.NewDesc("atrium_cache_missed_drops_bytes", "What Redis has yet to forget, while it is away.", nil, nil)
+
+func (r *remote) missedBytes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.weight
+}
+
+// miss keeps Drops for later. The lock is held.
+func (r *remote) miss(drops []forgotten) {
+	r.missed = append(r.missed, drops...)
+	for _, f := range drops {
+		r.weight += f.size()
+	}
+	left := 0
+	for ; r.weight > missedMost && left < len(r.missed); left++ {
+		r.weight -= r.missed[left].size()
+	}
+	if left > 0 {
+		r.missed = slices.Delete(r.missed, 0, left)
+		r.gone += int64(left)
+	}
+}
+
+// size is about how many bytes a Drop takes.
+func (f forgotten) size() int {
+	size := 100 + len(f.message)
+	for _, key := range f.keys {
+		size += 16 + len(key)
+	}
+	return size
 }
 
 // forgotten is a Drop as Redis gets it. It need not be repeated after until: then all copies have expired.
@@ -211,7 +250,7 @@ func (r *remote) postpone(drops []forgotten) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken {
-		r.missed = append(r.missed, drops...)
+		r.miss(drops)
 	}
 	return r.broken
 }
@@ -240,7 +279,7 @@ func (r *remote) fail(err error, drops ...forgotten) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.missed = append(r.missed, drops...)
+	r.miss(drops)
 	if r.broken {
 		return
 	}
@@ -273,8 +312,14 @@ func (r *remote) mend() {
 func (r *remote) catchUp() (done bool, err error) {
 	r.mu.Lock()
 	now := time.Now()
-	r.missed = slices.DeleteFunc(r.missed, func(f forgotten) bool { return now.After(f.until) })
-	batch := slices.Clone(r.missed[:min(len(r.missed), 100)])
+	r.missed = slices.DeleteFunc(r.missed, func(f forgotten) bool {
+		over := now.After(f.until)
+		if over {
+			r.weight -= f.size()
+		}
+		return over
+	})
+	batch, gone := slices.Clone(r.missed[:min(len(r.missed), 100)]), r.gone
 	r.mu.Unlock()
 
 	if len(batch) == 0 {
@@ -288,7 +333,11 @@ func (r *remote) catchUp() (done bool, err error) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.missed = slices.Delete(r.missed, 0, len(batch)) // only appended to meanwhile
+	batch = batch[min(len(batch), int(r.gone-gone)):] // some may have been left to the outbox meanwhile; else it was only appended to
+	for _, f := range batch {
+		r.weight -= f.size()
+	}
+	r.missed = slices.Delete(r.missed, 0, len(batch))
 	r.broken = len(r.missed) > 0
 	return !r.broken, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // renewed is a Space whose copies are due for renewal at once; calls gets the keys of each load.
 func renewed(t *testing.T, load func(ctx context.Context, keys []string) (map[string]int, error)) (s *Space[string, int], read func(keys ...string) map[string]int) {
-	s = NewSpace[string, int](New(nil, zap.NewNop()), "numbers", time.Minute, time.Minute, 100).RenewBy(2, load)
+	s = NewSpace[string, int](New(nil, zap.NewNop()), "numbers", time.Minute, time.Minute, MB).RenewBy(2, load)
 	s.localTTL = -time.Hour // all copies are old
 	return s, func(keys ...string) map[string]int {
 		found, err := s.LoadMany(t.Context(), keys, load)

@@ -31,9 +31,9 @@ type Space[K comparable, V any] struct {
 }
 
 // NewSpace opens the space called name ("users.ref"); values live about ttl (jittered by 10 %) in Redis and at most
-// localTTL in this process, which keeps at most localMax of them. Change the name when the shape of V changes.
+// localTTL in this process, which keeps at most localBytes of them. Change the name when the shape of V changes.
 // A name can be opened once.
-func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Duration, localMax int) *Space[K, V] {
+func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Duration, localBytes int) *Space[K, V] {
 	s := &Space[K, V]{
 		cache:     c,
 		name:      name,
@@ -45,10 +45,11 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
 	s.newLocal = func() copies {
-		return newCopies(localMax, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
+		return newCopies(localBytes, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
 	}
 	s.forgetAll()
 	c.register(name, s)
+	sizes.watch(name, localBytes, func() copies { return *s.local.Load() })
 	return s
 }
 

@@ -28,8 +28,8 @@ const (
 	silence = time.Second
 	// pause is how long Redis is left alone after it failed. Then one request tries it again.
 	pause = 5 * time.Second
-	// localKeys bounds the memory of the limiter in this process.
-	localKeys = 100_000
+	// localBytes bounds the memory of the limiter in this process.
+	localBytes = 32 * cache.MB
 	// idle is how long this process remembers a key that does nothing.
 	idle = time.Hour
 )
@@ -74,7 +74,7 @@ func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience, idle time.
 	l := &Limiter{
 		patience: patience,
 		idle:     idle,
-		local:    cache.NewLocal(localKeys, func(string, *rate.Limiter) time.Duration { return idle }),
+		local:    cache.NewLocal("ratelimit", localBytes, func(string, *rate.Limiter) time.Duration { return idle }),
 	}
 	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
 		OnOpen(func(circuitbreaker.StateChangedEvent) {

@@ -25,8 +25,8 @@ const (
 	leeway   = 30 * time.Second
 	// maxTokenLength is longer, in bytes, than any token that we issue: a longer one is refused unread.
 	maxTokenLength = 4096
-	// maxChecked bounds the tokens that are remembered as verified.
-	maxChecked = 50_000
+	// maxChecked bounds the memory of tokens that are remembered as verified.
+	maxChecked = 32 * cache.MB
 )
 
 // Claims are what an access token says.
@@ -87,7 +87,7 @@ type Tokens struct {
 func NewTokens(web httpserver.Config, keys *Keys, revoked *Revocations, seen *LastSeen, now func() time.Time) *Tokens {
 	return &Tokens{
 		issuer: web.PublicURL, keys: keys, revoked: revoked, seen: seen, now: now,
-		checked: cache.NewLocal(maxChecked, func(_ [sha256.Size]byte, c *checked) time.Duration { return c.expires.Sub(now()) }),
+		checked: cache.NewLocal("auth.checked_tokens", maxChecked, func(_ [sha256.Size]byte, c *checked) time.Duration { return c.expires.Sub(now()) }),
 	}
 }
 

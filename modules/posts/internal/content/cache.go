@@ -15,10 +15,10 @@ import (
 // How long content stays in Redis and in this process. Every change drops it, and what may be seen is decided by the state beside it,
 // so this bounds memory, not staleness.
 const (
-	sharedTTL    = 24 * time.Hour
-	localTTL     = 5 * time.Minute
-	localEntries = 20_000
-	stateEntries = 200_000 // a state is small, and without it PostgreSQL is asked
+	sharedTTL  = 24 * time.Hour
+	localTTL   = 5 * time.Minute
+	localBytes = 64 * cache.MB
+	stateBytes = 48 * cache.MB // of some 150,000: without its state a post is not shown, however near its content is
 )
 
 // Cache reads the content of posts. Safe for concurrent use.
@@ -32,8 +32,8 @@ type Cache struct {
 // NewCache returns a cache before the store.
 func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 	return &Cache{store: store, policy: policy,
-		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, localEntries),
-		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateEntries).RenewBy(1000, store.States)}
+		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, localBytes),
+		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateBytes).RenewBy(1000, store.States)}
 }
 
 // Drop forgets posts after the transaction in ctx. Call it in whatever changes a post's row: edits, deletions, its counters.

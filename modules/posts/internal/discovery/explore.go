@@ -8,6 +8,7 @@ import (
 
 	"atrium/modules/posts/internal/list"
 	"atrium/modules/posts/internal/render"
+	"atrium/platform/cache"
 	"atrium/platform/page"
 	"atrium/platform/tasks"
 )
@@ -16,7 +17,7 @@ import (
 const (
 	rankingKept  = 20 * time.Minute
 	rankingLocal = time.Minute
-	rankings     = 64
+	rankings     = 16 * cache.MB
 )
 
 // Explore lists public posts, what people like now first. All pages of one walk show the order of its first page, for at least 15

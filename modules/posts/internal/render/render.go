@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	cardTTL     = time.Minute // their URLs expire
-	cardEntries = 20_000
+	cardTTL   = time.Minute // their URLs expire
+	cardBytes = 96 * cache.MB
 )
 
 // Deps is what a Renderer needs.
@@ -46,7 +46,7 @@ type Renderer struct {
 // NewRenderer returns a renderer that keeps the cards of this process in memory.
 func NewRenderer(d Deps) *Renderer {
 	return &Renderer{contents: d.Contents, states: d.States, people: d.People, library: d.Library, catalogue: d.Catalogue,
-		cards: cache.NewDerived[uuid.UUID, *card](d.Cache, "posts.card", cardTTL, cardEntries)}
+		cards: cache.NewDerived[uuid.UUID, *card](d.Cache, "posts.card", cardTTL, cardBytes)}
 }
 
 // Post returns the whole post with its palettes if the viewer may see it, else posts.ErrNotFound.

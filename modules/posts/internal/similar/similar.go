@@ -54,7 +54,7 @@ const (
 const (
 	keptFor   = 10 * time.Minute
 	keptLocal = time.Minute
-	keptMost  = 2000
+	keptMost  = 8 * cache.MB
 )
 
 // Finder finds similar posts.

@@ -17,8 +17,8 @@ const (
 	// sharedTTL and localTTL are how long the lists of pulled authors stay in the caches; a new post drops them.
 	sharedTTL = 6 * time.Hour
 	localTTL  = time.Minute
-	// localEntries is how many of those lists this process keeps.
-	localEntries = 10_000
+	// localBytes is how much of those lists this process keeps.
+	localBytes = 32 * cache.MB
 	// batchSize is how many followers are asked for at once.
 	batchSize = 1000
 )
@@ -41,8 +41,8 @@ type FanOut struct {
 func NewFanOut(cfg posts.Config, store *Store, graph users.Graph, timelines *Timelines, c *cache.Cache) *FanOut {
 	return &FanOut{
 		pushUpTo: cfg.PushUpTo, store: store, graph: graph, timelines: timelines,
-		pulled: cache.NewSpace[string, database.IDs](c, "posts.pulled_authors", sharedTTL, localTTL, 1),
-		newest: cache.NewSpace[uuid.UUID, []cache.Entry](c, "posts.author", sharedTTL, localTTL, localEntries),
+		pulled: cache.NewSpace[string, database.IDs](c, "posts.pulled_authors", sharedTTL, localTTL, 4*cache.MB),
+		newest: cache.NewSpace[uuid.UUID, []cache.Entry](c, "posts.author", sharedTTL, localTTL, localBytes),
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 
 // How long a person's state stays in Redis and in this process. Every change drops it, so this bounds memory, not staleness.
 const (
-	sharedTTL    = 24 * time.Hour
-	localTTL     = 5 * time.Minute
-	localEntries = 20_000
+	sharedTTL  = 24 * time.Hour
+	localTTL   = 5 * time.Minute
+	localBytes = 32 * cache.MB
 )
 
 // State is what one person did with one post.
@@ -36,7 +36,7 @@ type Cache struct {
 
 // NewCache returns a cache before the store.
 func NewCache(store *Store, c *cache.Cache) *Cache {
-	return &Cache{store: store, recent: cache.NewSpace[uuid.UUID, recent](c, "posts.marks", sharedTTL, localTTL, localEntries)}
+	return &Cache{store: store, recent: cache.NewSpace[uuid.UUID, recent](c, "posts.marks", sharedTTL, localTTL, localBytes)}
 }
 
 // Drop forgets what a person liked and saved. Call it in AfterCommit of a like, a save, and their end.

@@ -41,7 +41,7 @@ type Deps struct {
 // NewService keeps the tree in the cache.
 func NewService(d Deps) *Service {
 	return &Service{db: d.DB, store: d.Store, outbox: d.Outbox, products: d.Products, listings: d.Listings, epoch: d.Epoch,
-		tree: cache.NewSpace[string, []Category](d.Cache, "products.categories", 10*time.Minute, 30*time.Second, 1)}
+		tree: cache.NewSpace[string, []Category](d.Cache, "products.categories", 10*time.Minute, 30*time.Second, 4*cache.MB)}
 }
 
 // treeKey is the one key of Service.tree.

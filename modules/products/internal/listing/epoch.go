@@ -16,7 +16,7 @@ type Epoch struct{ names *cache.Space[string, string] }
 const epochKey = "state"
 
 func NewEpoch(c *cache.Cache) *Epoch {
-	return &Epoch{names: cache.NewSpace[string, string](c, "products.shelf", 10*time.Minute, time.Minute, 1)}
+	return &Epoch{names: cache.NewSpace[string, string](c, "products.shelf", 10*time.Minute, time.Minute, cache.MB)}
 }
 
 // Current returns the name of the epoch.

@@ -28,7 +28,7 @@ type cachedRef struct {
 // NewRefs returns a cache before the store. Photos have a cache of their own.
 func NewRefs(store *Store, photos uploads.Library, c *cache.Cache) *Refs {
 	r := &Refs{store: store, photos: photos}
-	r.cached = cache.NewSpace[uuid.UUID, cachedRef](c, "products.card.2", cache.PermissionTTL, cache.PermissionTTL, 10_000).RenewBy(1000, r.load)
+	r.cached = cache.NewSpace[uuid.UUID, cachedRef](c, "products.card.2", cache.PermissionTTL, cache.PermissionTTL, 16*cache.MB).RenewBy(1000, r.load)
 	return r
 }
 

@@ -47,7 +47,7 @@ func NewService(d Deps) *Service {
 	return &Service{store: d.Store, products: d.Products, categories: d.Categories, epoch: d.Epoch,
 		slots: semaphore.NewWeighted(d.Config.Searches),
 		// What was found may be kept in Redis and then here: together less than 5 seconds.
-		found: cache.NewSpace[string, Found](d.Cache, "products.find", 2500*time.Millisecond, 2*time.Second, 20_000)}
+		found: cache.NewSpace[string, Found](d.Cache, "products.find", 2500*time.Millisecond, 2*time.Second, 32*cache.MB)}
 }
 
 // Page is what Search found: products in the order of their positions, by id, and the facets. A product that was deleted or

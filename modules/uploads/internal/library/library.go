@@ -51,7 +51,7 @@ type Service struct {
 func NewService(d Deps) *Service {
 	return &Service{
 		db: d.DB, store: d.Store, imports: d.Imports, outbox: d.Outbox, cdn: d.CDN, urlTTL: d.Config.URLTTL,
-		cached: cache.NewSpace[uuid.UUID, unsignedPhoto](d.Cache, "uploads.photo", time.Hour, time.Minute, 50_000),
+		cached: cache.NewSpace[uuid.UUID, unsignedPhoto](d.Cache, "uploads.photo", time.Hour, time.Minute, 48*cache.MB),
 	}
 }
 

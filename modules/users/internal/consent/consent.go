@@ -36,7 +36,7 @@ type Service struct {
 func NewService(cfg users.Config, web httpserver.Config, db *database.DB, c *cache.Cache) *Service {
 	return &Service{
 		cfg: cfg, db: db, store: store{db}, documents: withURLs(withAge(cfg), web.PublicURL),
-		consents: cache.NewSpace[uuid.UUID, map[string][]string](c, "users.consents", time.Hour, 10*time.Minute, 20_000),
+		consents: cache.NewSpace[uuid.UUID, map[string][]string](c, "users.consents", time.Hour, 10*time.Minute, 8*cache.MB),
 	}
 }
 

@@ -58,7 +58,7 @@ type Service struct {
 
 // NewService makes the service.
 func NewService(db *database.DB, c *cache.Cache) *Service {
-	return &Service{db: db, store: store{db}, terms: cache.NewSpace[uuid.UUID, []Term](c, "users.muted_terms", 10*time.Minute, time.Minute, 20_000)}
+	return &Service{db: db, store: store{db}, terms: cache.NewSpace[uuid.UUID, []Term](c, "users.muted_terms", 10*time.Minute, time.Minute, 16*cache.MB)}
 }
 
 // Mute mutes a term until then or (nil) for good; muting it again changes until when.

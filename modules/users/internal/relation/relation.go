@@ -48,7 +48,7 @@ type Service struct {
 func NewService(db *database.DB, directory *user.Directory, c *cache.Cache) *Service {
 	return &Service{
 		db: db, store: store{db}, directory: directory,
-		sets: cache.NewSpace[uuid.UUID, set](c, "users.circle", cache.PermissionTTL, cache.PermissionTTL, 20_000).RenewBy(100, store{db}.sets),
+		sets: cache.NewSpace[uuid.UUID, set](c, "users.circle", cache.PermissionTTL, cache.PermissionTTL, 48*cache.MB).RenewBy(100, store{db}.sets),
 	}
 }
 

@@ -34,7 +34,7 @@ type Directory struct {
 
 func NewDirectory(db *database.DB, store *Store, c *cache.Cache, library uploads.Library, consents *consent.Service) *Directory {
 	d := &Directory{db: db, store: store, library: library, consents: consents}
-	d.cards = cache.NewSpace[uuid.UUID, Card](c, "users.card.2", cache.PermissionTTL, cache.PermissionTTL, 20_000).RenewBy(1000, d.loadCards)
+	d.cards = cache.NewSpace[uuid.UUID, Card](c, "users.card.2", cache.PermissionTTL, cache.PermissionTTL, 16*cache.MB).RenewBy(1000, d.loadCards)
 	return d
 }
 
