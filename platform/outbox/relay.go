@@ -89,12 +89,16 @@ func (r *Relay) Run(ctx context.Context) error {
 // unparkEvery is how soon parked work goes on once somebody arrives who can do it.
 func (c Config) unparkEvery() time.Duration { return min(5*c.SweepInterval, heartbeat) }
 
-// alarm tells of work that no living worker can do.
+// alarm tells of work that no living worker can do: an error where a worker is missing, a warning where its module is off.
 func (r *Relay) alarm(ctx context.Context) error {
 	all, err := parked(ctx, r.db)
 	for _, p := range all {
-		r.log.Error("work is parked: no living worker has its handler", zap.String("handler", p.Handler), zap.Int64("rows", p.Rows),
-			zap.Duration("oldest", p.Oldest), zap.Bool("switched_off", !p.Known))
+		level := zap.WarnLevel
+		if p.Known {
+			level = zap.ErrorLevel
+		}
+		r.log.Log(level, "work is parked: no living worker has its handler", zap.String("handler", p.Handler), zap.Int64("rows", p.Rows),
+			zap.Duration("oldest", p.Oldest))
 	}
 	return err
 }
