@@ -1,4 +1,4 @@
-// Package page is Atrium's one way of paging: opaque signed cursors over a keyset.
+// Package page is Atrium's one way of paging: opaque sealed cursors over a keyset.
 package page
 
 import "atrium/platform/fault"

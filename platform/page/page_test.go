@@ -32,7 +32,7 @@ func TestCursor(t *testing.T) {
 	t.Run("it comes back as it was", func(t *testing.T) {
 		t.Parallel()
 		var got position
-		found, err := signer.Open(scope, cursor, &got)
+		found, err := signer.OpenCursor(scope, cursor, &got)
 		require.NoError(t, err)
 		require.True(t, found)
 		require.Equal(t, here, got)
@@ -41,7 +41,7 @@ func TestCursor(t *testing.T) {
 
 	t.Run("none is the first page", func(t *testing.T) {
 		t.Parallel()
-		found, err := signer.Open(scope, "", &position{})
+		found, err := signer.OpenCursor(scope, "", &position{})
 		require.NoError(t, err)
 		require.False(t, found)
 	})
@@ -58,7 +58,7 @@ func TestCursor(t *testing.T) {
 	} {
 		t.Run("it does not belong to "+name, func(t *testing.T) {
 			t.Parallel()
-			_, err := signer.Open(other, cursor, &position{})
+			_, err := signer.OpenCursor(other, cursor, &position{})
 			require.ErrorIs(t, err, ErrInvalidCursor)
 		})
 	}
@@ -66,9 +66,58 @@ func TestCursor(t *testing.T) {
 	t.Run("one of another key is refused", func(t *testing.T) {
 		t.Parallel()
 		foreign := NewSigner(bytes.Repeat([]byte("x"), 32)).SealCursor(scope, here)
-		_, err := signer.Open(scope, foreign, &position{})
+		_, err := signer.OpenCursor(scope, foreign, &position{})
 		require.ErrorIs(t, err, ErrInvalidCursor)
 	})
+}
+
+func TestFault_V5_CursorsAreSealed(t *testing.T) {
+	t.Parallel()
+	type counted struct {
+		Saves int       `json:"r"`
+		ID    uuid.UUID `json:"i"`
+	}
+	scope, there := Scope("posts.showing", ada), counted{123456, bob}
+	plain, err := json.Marshal(there)
+	require.NoError(t, err)
+	cursor := signer.SealCursor(scope, there)
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	require.NoError(t, err)
+	for _, told := range [][]byte{plain, []byte("123456"), []byte(`"r"`), []byte(bob.String()), bob[:]} {
+		require.NotContains(t, string(raw), string(told), "it tells nothing")
+	}
+	require.NotEqual(t, cursor, signer.SealCursor(scope, there), "not even that two are alike")
+	require.Len(t, signer.SealCursor(scope, counted{Saves: 7, ID: bob}), len(cursor), "nor how long a figure is")
+
+	var got counted
+	found, err := signer.OpenCursor(scope, cursor, &got)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, there, got)
+	for i := range raw {
+		changed := bytes.Clone(raw)
+		changed[i] ^= 1
+		_, err := signer.OpenCursor(scope, base64.RawURLEncoding.EncodeToString(changed), &got)
+		require.ErrorIs(t, err, ErrInvalidCursor, "byte %d", i)
+	}
+
+	// Master keys are rotated: what an earlier one sealed is opened as long as it is accepted, and sealed by the new one from then on.
+	rotated := NewSigner(bytes.Repeat([]byte("n"), 32), bytes.Repeat([]byte("k"), 32))
+	_, err = rotated.OpenCursor(scope, cursor, &got)
+	require.NoError(t, err)
+	_, err = signer.OpenCursor(scope, rotated.SealCursor(scope, there), &got)
+	require.ErrorIs(t, err, ErrInvalidCursor)
+
+	// A build before has only signed its cursors. For one release they are taken, by every key that is.
+	before := base64.RawURLEncoding.EncodeToString(append(mac(bytes.Repeat([]byte("k"), 32), scope, plain), plain...))
+	for _, s := range []*Signer{signer, rotated} {
+		got = counted{}
+		_, err = s.OpenCursor(scope, before, &got)
+		require.NoError(t, err)
+		require.Equal(t, there, got)
+		_, err = s.OpenCursor(Scope("posts.showing", bob), before, &got)
+		require.ErrorIs(t, err, ErrInvalidCursor)
+	}
 }
 
 func TestScope(t *testing.T) {
@@ -94,7 +143,7 @@ func TestCut(t *testing.T) {
 		seen := []int{}
 		for cursor := ""; ; {
 			from := 0
-			if _, err := signer.Open(scope, cursor, &from); err != nil {
+			if _, err := signer.OpenCursor(scope, cursor, &from); err != nil {
 				t.Fatal(err)
 			}
 			rows := []int{}
@@ -137,11 +186,13 @@ func FuzzOpen(f *testing.F) {
 	f.Add(genuine[:len(genuine)-1])
 	f.Add(genuine + "\n")
 	f.Add(base64.RawURLEncoding.EncodeToString(raw[:macSize]))
+	f.Add(base64.RawURLEncoding.EncodeToString(raw[1:]))
+	f.Add(base64.RawURLEncoding.EncodeToString(append([]byte{1}, raw[1:]...)))
 	f.Add(base64.RawURLEncoding.EncodeToString(append(bytes.Clone(raw), ' ')))
 	f.Add(base64.StdEncoding.EncodeToString(raw))
 	f.Fuzz(func(t *testing.T, cursor string) {
 		var got position
-		found, err := signer.Open(scope, cursor, &got)
+		found, err := signer.OpenCursor(scope, cursor, &got)
 		switch cursor {
 		case "":
 			require.NoError(t, err)

@@ -67,7 +67,7 @@ func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[pa
 	}
 	scope := page.Scope("auth.audit", identity.From(ctx).UserID, in.UserID, in.Event)
 	var before uuid.UUID
-	if _, err := h.cursors.Open(scope, in.Cursor, &before); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &before); err != nil {
 		return nil, err
 	}
 	found, err := h.log.List(ctx, filter, before, in.Limit+1)

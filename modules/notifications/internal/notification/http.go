@@ -73,7 +73,7 @@ func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[pag
 	user := identity.From(ctx).UserID
 	scope := page.Scope("notifications", user)
 	var below uuid.UUID
-	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
 	found, actors, err := h.notifications.List(ctx, user, below, in.Limit+1)

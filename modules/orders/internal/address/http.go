@@ -50,7 +50,7 @@ func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[pag
 	user := identity.From(ctx).UserID
 	scope := page.Scope("orders.addresses", user)
 	var below uuid.UUID
-	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
 	rows, err := h.book.Page(ctx, user, below, in.Limit+1)

@@ -49,7 +49,7 @@ func (h *HTTP) register(r *httpserver.Router) {
 func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[page.List[couponResponse]], error) {
 	scope := page.Scope("orders.coupons", identity.From(ctx).UserID)
 	var below uuid.UUID
-	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
 	rows, err := h.coupons.Page(ctx, below, in.Limit+1)

@@ -54,7 +54,7 @@ func (h *HTTP) listAll(ctx context.Context, in *struct {
 }
 
 func (h *HTTP) page(ctx context.Context, in page.Query, scope string, sel Selection) (*httpserver.Answer[page.List[Response]], error) {
-	if _, err := h.cursors.Open(scope, in.Cursor, &sel.Below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &sel.Below); err != nil {
 		return nil, err
 	}
 	sel.Limit = in.Limit + 1

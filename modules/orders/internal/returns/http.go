@@ -94,7 +94,7 @@ func (h *HTTP) list(ctx context.Context, in *struct {
 }
 
 func (h *HTTP) page(in page.Query, scope string, sel Selection, read func(Selection) ([]*Return, error)) (*httpserver.Answer[page.List[response]], error) {
-	if _, err := h.cursors.Open(scope, in.Cursor, &sel.Below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &sel.Below); err != nil {
 		return nil, err
 	}
 	sel.Limit = in.Limit + 1

@@ -100,7 +100,7 @@ func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID, q page.Query) 
 	}
 	scope := page.Scope("posts.board", viewer, id.String())
 	var from spot
-	if _, err := s.signer.Open(scope, q.Cursor, &from); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &from); err != nil {
 		return Open{}, err
 	}
 	rows, err := page.Fill(Item{Rank: from.Rank, ItemID: from.ID}, q.Limit+1,
@@ -183,7 +183,7 @@ func (s *Service) Holding(ctx context.Context, viewer, post uuid.UUID, q page.Qu
 
 func (s *Service) page(ctx context.Context, viewer uuid.UUID, scope string, q page.Query, more func(below uuid.UUID, n int) ([]Board, error)) (page.List[Shown], error) {
 	below := uuid.Max
-	if _, err := s.signer.Open(scope, q.Cursor, &below); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &below); err != nil {
 		return page.List[Shown]{}, err
 	}
 	shown := map[uuid.UUID]Shown{}

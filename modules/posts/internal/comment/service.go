@@ -142,7 +142,7 @@ func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query
 	}
 	scope := page.Scope("posts.comments", viewer, post.String())
 	var from spot
-	later, err := s.signer.Open(scope, q.Cursor, &from)
+	later, err := s.signer.OpenCursor(scope, q.Cursor, &from)
 	if err != nil {
 		return none, err
 	}

@@ -132,7 +132,7 @@ func (s *Service) List(ctx context.Context, author uuid.UUID, q page.Query) (pag
 	var none page.List[Shown]
 	scope := page.Scope("posts.drafts", author)
 	after := spot{At: page.Newest.At, ID: page.Newest.ID}
-	if _, err := s.signer.Open(scope, q.Cursor, &after); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &after); err != nil {
 		return none, err
 	}
 	rows, err := s.store.Newest(ctx, author, after, q.Limit+1)

@@ -58,7 +58,7 @@ func NewPager(d Deps) *Pager { return &Pager{d} }
 // Page returns a page of what the viewer may see now.
 func (p *Pager) Page(ctx context.Context, q page.Query, list List) (page.List[render.Post], error) {
 	after := page.Newest
-	if _, err := p.d.Signer.Open(list.Scope, q.Cursor, &after); err != nil {
+	if _, err := p.d.Signer.OpenCursor(list.Scope, q.Cursor, &after); err != nil {
 		return page.List[render.Post]{}, err
 	}
 	rows, err := p.collect(ctx, list, after, q.Limit+1)

@@ -226,7 +226,7 @@ func (s *Service) History(ctx context.Context, author, id uuid.UUID, q page.Quer
 	}
 	scope := page.Scope("posts.history", author, id.String())
 	before := int64(math.MaxInt64)
-	if _, err := s.signer.Open(scope, q.Cursor, &before); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &before); err != nil {
 		return none, err
 	}
 	rows, err := s.store.Revisions(ctx, id, before, q.Limit+1)

@@ -148,7 +148,7 @@ func (s *Service) Likers(ctx context.Context, viewer, post uuid.UUID, q page.Que
 	}
 	scope := page.Scope("posts.likes", viewer, post.String())
 	after := Like{CreatedAt: page.Newest.At, UserID: page.Newest.ID}
-	if _, err := s.signer.Open(scope, q.Cursor, &after); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &after); err != nil {
 		return none, err
 	}
 	rows, err := page.Fill(after, q.Limit+1,

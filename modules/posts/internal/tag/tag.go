@@ -129,7 +129,7 @@ func (s *Service) Unfollow(ctx context.Context, user uuid.UUID, typed string) er
 func (s *Service) Following(ctx context.Context, user uuid.UUID, q page.Query) (page.List[Followed], error) {
 	scope := page.Scope("posts.followed_tags", user)
 	after := followed{Followed: Followed{FollowedAt: page.Newest.At}}
-	if _, err := s.signer.Open(scope, q.Cursor, &after); err != nil {
+	if _, err := s.signer.OpenCursor(scope, q.Cursor, &after); err != nil {
 		return page.List[Followed]{}, err
 	}
 	rows, err := s.store.following(ctx, user, after, q.Limit+1)

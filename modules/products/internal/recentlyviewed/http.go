@@ -37,7 +37,7 @@ func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[pag
 	user := identity.From(ctx).UserID
 	scope := page.Scope("products.recently_viewed", user)
 	var after Position
-	if _, err := h.cursors.Open(scope, in.Cursor, &after); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &after); err != nil {
 		return nil, err
 	}
 	rows, refs, err := h.service.Page(ctx, user, after, in.Limit+1)

@@ -90,7 +90,7 @@ func (h *HTTP) list(ctx context.Context, in *struct {
 	viewer := identity.From(ctx).UserID
 	scope := page.Scope("products.reviews", viewer, product.String())
 	var below uuid.UUID
-	if _, err := h.cursors.Open(scope, in.Cursor, &below); err != nil {
+	if _, err := h.cursors.OpenCursor(scope, in.Cursor, &below); err != nil {
 		return nil, err
 	}
 	rows, err := h.service.Page(ctx, viewer, product, below, in.Limit+1)

@@ -90,7 +90,7 @@ func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[li
 	filter := in.filter()
 	scope := in.scope(identity.From(ctx).UserID, filter)
 	var after Position
-	found, err := h.cursors.Open(scope, in.Cursor, &after)
+	found, err := h.cursors.OpenCursor(scope, in.Cursor, &after)
 	if err != nil {
 		return nil, err
 	}

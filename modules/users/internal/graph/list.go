@@ -79,7 +79,7 @@ func (s *Service) list(ctx context.Context, name string, k relation.Kind, owner,
 	scope := page.Scope(name, viewer, owner.String())
 	var after *position
 	var from position
-	more, err := s.cursors.Open(scope, q.Cursor, &from)
+	more, err := s.cursors.OpenCursor(scope, q.Cursor, &from)
 	if err != nil {
 		return page.List[Person]{}, err
 	}
