@@ -6,12 +6,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// Absent is the Reader, the Tastes and the Wishes while posts is off: there are no posts.
+// Absent is the Reader, the Counts, the Tastes and the Wishes while posts is off: there are no posts.
 type Absent struct{}
 
 // Visible returns none.
 func (Absent) Visible(context.Context, uuid.UUID, []uuid.UUID) (map[uuid.UUID]Post, error) {
 	return map[uuid.UUID]Post{}, nil
+}
+
+// CountByAuthor returns none of anybody.
+func (Absent) CountByAuthor(context.Context, []uuid.UUID) (map[uuid.UUID]ByVisibility, error) {
+	return map[uuid.UUID]ByVisibility{}, nil
 }
 
 // Alike returns nobody.

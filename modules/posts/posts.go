@@ -81,6 +81,32 @@ type Reader interface {
 	Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Post, error)
 }
 
+// ByVisibility are how many living posts a person has, by who may see them.
+type ByVisibility struct {
+	Public    int64 `json:"public"`
+	Followers int64 `json:"followers"`
+	Private   int64 `json:"private"`
+}
+
+// SeenBy returns how many of the posts somebody sees; maySee tells whether they may see those of a visibility.
+func (c ByVisibility) SeenBy(maySee func(visibility string) bool) (seen int64) {
+	for visibility, n := range map[string]int64{Public: c.Public, Followers: c.Followers, Private: c.Private} {
+		if maySee(visibility) {
+			seen += n
+		}
+	}
+	return seen
+}
+
+// Total returns how many posts there are, as their author sees it.
+func (c ByVisibility) Total() int64 { return c.Public + c.Followers + c.Private }
+
+// Counts counts posts. Its answers are cached.
+type Counts interface {
+	// CountByAuthor returns how many living posts each of the authors has. Every id has an answer.
+	CountByAuthor(ctx context.Context, authors []uuid.UUID) (map[uuid.UUID]ByVisibility, error)
+}
+
 // Tastes knows who shows what a person likes.
 type Tastes interface {
 	// Alike returns up to n authors of public posts in the styles and with the hashtags that the person liked, saved, posted or

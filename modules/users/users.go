@@ -63,7 +63,7 @@ func (Ref) SchemaName() string { return "UserRef" }
 type Counts struct {
 	Followers int64 `json:"followers"`
 	Following int64 `json:"following"`
-	Posts     int64 `json:"posts"`
+	Posts     int64 `json:"posts" doc:"those that the viewer can open"`
 }
 
 // SchemaName is its name in the OpenAPI document.
@@ -221,9 +221,10 @@ type Mutes interface {
 	Of(ctx context.Context, viewer uuid.UUID) (muted func(Subject) bool, err error)
 }
 
-// Counters keeps the counters of a profile whose rows are in other modules.
+// Counters keeps the counters of a profile whose rows are in other modules. It goes with the release after this one: the build before
+// shows what it counts and refuses to count below zero, while posts.Counts is asked by this one.
 type Counters interface {
-	// AddPosts changes the number of published posts on a profile, in the transaction open in ctx.
+	// AddPosts changes the number of posts of all visibilities, in the transaction open in ctx.
 	AddPosts(ctx context.Context, author uuid.UUID, delta int) error
 }
 

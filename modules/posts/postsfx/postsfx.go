@@ -34,7 +34,7 @@ import (
 var Module = fx.Module("posts",
 	plug.Private(
 		visibility.NewPolicy,
-		content.NewStore, content.NewCache,
+		content.NewStore, content.NewCache, content.NewCounts,
 		viewerstate.NewStore, viewerstate.NewCache,
 		render.NewRenderer, list.NewPager,
 		timeline.NewTimelines, timeline.NewStore, timeline.NewFanOut,
@@ -56,6 +56,7 @@ var Module = fx.Module("posts",
 	),
 	fx.Provide(
 		func(c *content.Cache) posts.Reader { return c },
+		func(c *content.Counts) posts.Counts { return c },
 		func(s *interest.Store) posts.Tastes { return s },
 		func(s *interest.Service) posts.Wishes { return s },
 	),
@@ -72,6 +73,7 @@ var Module = fx.Module("posts",
 // Off is posts switched off: there are none.
 var Off = fx.Module("posts", fx.Provide(
 	func() posts.Reader { return posts.Absent{} },
+	func() posts.Counts { return posts.Absent{} },
 	func() posts.Tastes { return posts.Absent{} },
 	func() posts.Wishes { return posts.Absent{} },
 ))

@@ -12,7 +12,7 @@ import (
 	"atrium/modules/posts"
 )
 
-// Fake is posts in memory: a posts.Reader and the posts.Wishes. Safe for concurrent use.
+// Fake is posts in memory: a posts.Reader, the posts.Counts and the posts.Wishes. Safe for concurrent use.
 type Fake struct {
 	mu      sync.Mutex
 	posts   map[uuid.UUID]posts.Post
@@ -22,6 +22,7 @@ type Fake struct {
 
 var (
 	_ posts.Reader = (*Fake)(nil)
+	_ posts.Counts = (*Fake)(nil)
 	_ posts.Wishes = (*Fake)(nil)
 )
 
@@ -64,6 +65,23 @@ func (f *Fake) Visible(_ context.Context, viewer uuid.UUID, ids []uuid.UUID) (ma
 		}
 	}
 	return found, nil
+}
+
+// CountByAuthor satisfies posts.Counts.
+func (f *Fake) CountByAuthor(_ context.Context, authors []uuid.UUID) (map[uuid.UUID]posts.ByVisibility, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	counts := map[uuid.UUID]posts.ByVisibility{}
+	for _, author := range authors {
+		var n posts.ByVisibility
+		for _, post := range f.posts {
+			if post.AuthorID == author {
+				n.Public++
+			}
+		}
+		counts[author] = n
+	}
+	return counts, nil
 }
 
 // Wish makes a person one who would like to have the product.

@@ -56,6 +56,15 @@ func (f *Fake) Remove(id uuid.UUID) {
 	f.locked(func() { delete(f.people, id); delete(f.contacts, id) })
 }
 
+// Lock makes a person gone until they Return.
+func (f *Fake) Lock(id uuid.UUID) (person users.Ref) {
+	f.locked(func() { person = f.people[id]; delete(f.people, id) })
+	return person
+}
+
+// Return brings a locked person back.
+func (f *Fake) Return(person users.Ref) { f.locked(func() { f.people[person.ID] = person }) }
+
 // SetContact changes how to reach a person.
 func (f *Fake) SetContact(id uuid.UUID, c users.Contact) { f.locked(func() { f.contacts[id] = c }) }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/posts"
 	"atrium/platform/database"
 )
 
@@ -55,4 +56,21 @@ func (s *Store) States(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Stat
 		states[row.ID] = row.State
 	}
 	return states, nil
+}
+
+// countByAuthor returns how many living posts the authors have. Who has none is absent.
+func (s *Store) countByAuthor(ctx context.Context, authors []uuid.UUID) (map[uuid.UUID]posts.ByVisibility, error) {
+	var rows []struct {
+		AuthorID uuid.UUID
+		posts.ByVisibility
+	}
+	err := s.db.Conn(ctx).Raw(`
+		SELECT author_id, count(*) FILTER (WHERE visibility = 'public') AS public, count(*) FILTER (WHERE visibility = 'followers') AS followers,
+		       count(*) FILTER (WHERE visibility = 'private') AS private
+		FROM posts WHERE author_id = ANY(?) AND deleted_at IS NULL GROUP BY author_id`, database.Array(authors)).Scan(&rows).Error
+	counts := make(map[uuid.UUID]posts.ByVisibility, len(rows))
+	for _, row := range rows {
+		counts[row.AuthorID] = row.ByVisibility
+	}
+	return counts, err
 }

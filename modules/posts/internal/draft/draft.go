@@ -42,5 +42,10 @@ func (d Draft) content() *content.Content {
 	return &content.Content{ID: d.ID, AuthorID: d.AuthorID, Photos: d.Said.Photos}
 }
 
+// says reports whether the draft was saved with just this, and nothing has come in the way of publishing it since.
+func (d Draft) says(said post.Draft) bool {
+	return d.Version > 0 && d.Problem == nil && d.Said.Equal(said)
+}
+
 // dueAt reports whether this very moment is the one that the publication is planned for.
 func (d Draft) dueAt(at time.Time) bool { return d.PublishAt != nil && d.PublishAt.Equal(at) }

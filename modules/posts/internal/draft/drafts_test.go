@@ -32,6 +32,20 @@ func (b *bundle) save(author uuid.UUID, id, caption string, photos ...uuid.UUID)
 	return b.Send(author, http.MethodPut, "/drafts/"+id, object{"caption": caption, "photos": list}).Want(http.StatusOK).JSON()
 }
 
+func TestFault_H7_SavingADraftThatSaysTheSameKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana := b.People.Add("ana")
+	id, photo := uuid.NewString(), b.Library.Add(ana)
+	said := b.save(ana, id, "one", photo)
+	require.Equal(t, said, b.save(ana, id, " one ", photo))
+	require.Equal(t, said, b.Get(ana, "/drafts/"+id).JSON())
+	b.Send(ana, http.MethodPut, "/drafts/"+id, object{}, "If-Match", `"2"`).Want(http.StatusPreconditionFailed)
+	require.Equal(t, 2.0, b.save(ana, id, "two", photo)["version"])
+	require.Equal(t, 3.0, b.save(ana, id, "two")["version"])
+	b.Send(ana, http.MethodPut, "/drafts/"+uuid.NewString(), object{}).Want(http.StatusOK) // the first is a version, though it says nothing
+}
+
 func TestDrafts_AreSavedAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

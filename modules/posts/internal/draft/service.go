@@ -55,7 +55,8 @@ func NewService(d Deps) *Service {
 }
 
 // Save keeps what the author says so far under an id that the client made, and returns the draft with its next version. Photos that
-// are new in it become the draft's, those that it lost are given up. A draft that was published meanwhile: posts.ErrDraftPublished.
+// are new in it become the draft's, those that it lost are given up. A draft that says just this already keeps its version. One that was
+// published meanwhile: posts.ErrDraftPublished.
 func (s *Service) Save(ctx context.Context, author, id uuid.UUID, match etag.Match, said post.Draft) (Shown, error) {
 	saved, err := s.store.Find(ctx, author, id)
 	if err != nil && !errors.Is(err, posts.ErrDraftNotFound) {
@@ -71,6 +72,10 @@ func (s *Service) Save(ctx context.Context, author, id uuid.UUID, match etag.Mat
 		d, err := s.lock(ctx, author, id, match)
 		if err != nil {
 			return err
+		}
+		if d.says(said) {
+			saved = d
+			return nil
 		}
 		photos := post.PhotoIDs(said.Photos)
 		if err := s.posts.Claim(ctx, author, photos, d.photos(), uploads.Some); err != nil {

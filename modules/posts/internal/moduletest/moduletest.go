@@ -44,12 +44,15 @@ type Bundle struct {
 	Library   *uploadstest.Library
 	Catalogue *Catalogue
 	Reader    posts.Reader
+	Counts    posts.Counts
 	Tastes    posts.Tastes
 	Wishes    posts.Wishes
 	Handlers  []tasks.Handler
 	Redis     redis.UniversalClient // nil: without
 
 	Schedules map[string]func(ctx context.Context) error
+
+	uploadsOff bool
 }
 
 // PushUpTo is how many followers an author has whose posts are pushed.
@@ -74,6 +77,19 @@ func (b *Bundle) Another() *Bundle {
 	return start(&Bundle{T: b.T, DB: b.DB, People: b.People, Library: b.Library, Catalogue: b.Catalogue, Redis: b.Redis})
 }
 
+// WithoutUploads is another instance, on which uploads is switched off.
+func (b *Bundle) WithoutUploads() *Bundle {
+	b.T.Helper()
+	return start(&Bundle{T: b.T, DB: b.DB, People: b.People, Library: b.Library, Catalogue: b.Catalogue, Redis: b.Redis, uploadsOff: true})
+}
+
+func (b *Bundle) photos() uploads.Library {
+	if b.uploadsOff {
+		return uploads.Absent{}
+	}
+	return b.Library
+}
+
 func start(b *Bundle) *Bundle {
 	b.T.Helper()
 	var routes []httpserver.Routes
@@ -88,7 +104,7 @@ func start(b *Bundle) *Bundle {
 			func() users.Graph { return b.People },
 			func() users.Counters { return b.People },
 			func() users.Mutes { return b.People },
-			func() uploads.Library { return b.Library },
+			b.photos,
 			func() products.Catalogue { return b.Catalogue },
 		),
 		fx.Invoke(
@@ -98,8 +114,8 @@ func start(b *Bundle) *Bundle {
 					b.Schedules[s.Name] = s.Run
 				}
 			},
-			func(r posts.Reader, tastes posts.Tastes, wishes posts.Wishes) {
-				b.Reader, b.Tastes, b.Wishes = r, tastes, wishes
+			func(r posts.Reader, counts posts.Counts, tastes posts.Tastes, wishes posts.Wishes) {
+				b.Reader, b.Counts, b.Tastes, b.Wishes = r, counts, tastes, wishes
 			},
 		),
 	).RequireStart()

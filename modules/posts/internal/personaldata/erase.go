@@ -14,6 +14,7 @@ import (
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/outbox"
+	"atrium/platform/plug"
 	"atrium/platform/tasks"
 )
 
@@ -31,12 +32,26 @@ type Eraser struct {
 	outbox   *outbox.Outbox
 	store    *Store
 	contents *content.Cache
+	counts   *content.Counts
 	states   *viewerstate.Cache
 	library  uploads.Library
 }
 
-func NewEraser(db *database.DB, out *outbox.Outbox, store *Store, contents *content.Cache, states *viewerstate.Cache, library uploads.Library) *Eraser {
-	return &Eraser{db: db, outbox: out, store: store, contents: contents, states: states, library: library}
+// Deps is what an Eraser needs.
+type Deps struct {
+	plug.In
+
+	DB       *database.DB
+	Outbox   *outbox.Outbox
+	Store    *Store
+	Contents *content.Cache
+	Counts   *content.Counts
+	States   *viewerstate.Cache
+	Library  uploads.Library
+}
+
+func NewEraser(d Deps) *Eraser {
+	return &Eraser{db: d.DB, outbox: d.Outbox, store: d.Store, contents: d.Contents, counts: d.Counts, states: d.States, library: d.Library}
 }
 
 // Handlers is the background work of the erasure.
@@ -134,5 +149,6 @@ func (e *Eraser) posts(ctx context.Context, user uuid.UUID) ([]uuid.UUID, error)
 			return nil, err
 		}
 	}
+	e.counts.Drop(ctx, user)
 	return ids, e.store.remove(ctx, ids)
 }

@@ -3,6 +3,7 @@ package post
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/google/uuid"
@@ -236,6 +237,9 @@ func tagsOf(id uuid.UUID, caption string) (tags []Tag) {
 	}
 	return tags
 }
+
+// Equal reports whether two drafts say the same.
+func (d Draft) Equal(other Draft) bool { return reflect.DeepEqual(d, other) }
 
 // draftOf returns what a post says now.
 func draftOf(c *content.Content) Draft {

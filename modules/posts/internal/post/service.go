@@ -37,6 +37,7 @@ type Deps struct {
 	Store        *Store
 	ContentStore *content.Store
 	Contents     *content.Cache
+	Counts       *content.Counts
 	Policy       *visibility.Policy
 	Timelines    *timeline.Timelines
 	People       users.Directory
@@ -54,6 +55,7 @@ type Service struct {
 	store        *Store
 	contentStore *content.Store
 	contents     *content.Cache
+	counts       *content.Counts
 	policy       *visibility.Policy
 	timelines    *timeline.Timelines
 	people       users.Directory
@@ -65,7 +67,7 @@ type Service struct {
 
 // NewService returns a service.
 func NewService(d Deps) *Service {
-	return &Service{cfg: d.Config, db: d.DB, outbox: d.Outbox, store: d.Store, contentStore: d.ContentStore, contents: d.Contents,
+	return &Service{cfg: d.Config, db: d.DB, outbox: d.Outbox, store: d.Store, contentStore: d.ContentStore, contents: d.Contents, counts: d.Counts,
 		policy: d.Policy, timelines: d.Timelines, people: d.People, counters: d.Counters, library: d.Library, catalogue: d.Catalogue, signer: d.Signer}
 }
 
@@ -148,11 +150,13 @@ func (s *Service) Publish(ctx context.Context, p Publication) error {
 	if err := s.counters.AddPosts(ctx, p.author, 1); err != nil {
 		return err
 	}
+	s.counts.Drop(ctx, p.author)
 	s.db.AfterCommit(ctx, func(ctx context.Context) { s.timelines.Forget(ctx, p.author) })
 	return s.outbox.Publish(ctx, posts.Published{PostID: p.ID, AuthorID: p.author, Visibility: p.draft.Visibility, Mentioned: p.mentioned})
 }
 
-// Edit changes the author's own post. Photos that it loses are released. posts.ErrNotFound where the author has no such post.
+// Edit changes the author's own post. Photos that it loses are released. One that it leaves as it is keeps its version, and nobody is told.
+// posts.ErrNotFound where the author has no such post.
 func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Match, e Edit) error {
 	known, err := s.catalogue.Refs(ctx, pinned(e.photos()))
 	if err != nil {
@@ -180,9 +184,13 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 
 // rewrite applies an edit to a locked post. What was pinned stays allowed, even where the product is gone.
 func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *content.Content, e Edit, known map[uuid.UUID]products.Ref, private bool) error {
-	d := e.onto(draftOf(now))
+	said := draftOf(now)
+	d := e.onto(said)
 	old := pinned(now.Photos)
-	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil {
+	if d.Equal(said) {
+		return nil
+	}
+	if err := s.check(&d, 1, func(id uuid.UUID) bool { return contains(known, id) || slices.Contains(old, id) }); err != nil || d.Equal(said) {
 		return err
 	}
 	before, after := PhotoIDs(now.Photos), PhotoIDs(d.Photos)
@@ -200,6 +208,7 @@ func (s *Service) rewrite(ctx context.Context, author uuid.UUID, now *content.Co
 	}
 	s.contents.Drop(ctx, now.ID)
 	if d.Visibility != now.Visibility {
+		s.counts.Drop(ctx, author)
 		if err := s.library.SetAudience(ctx, after, visibility.PhotoAudience(d.Visibility, private)); err != nil {
 			return err
 		}
@@ -284,6 +293,7 @@ func (s *Service) moved(ctx context.Context, author, id uuid.UUID, delta int, au
 		return err
 	}
 	s.contents.Drop(ctx, id)
+	s.counts.Drop(ctx, author)
 	s.db.AfterCommit(ctx, func(ctx context.Context) { s.timelines.Forget(ctx, author) })
 	return s.counters.AddPosts(ctx, author, delta)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"atrium/modules/auth"
+	"atrium/modules/posts"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/modules/users/internal/consent"
@@ -34,6 +35,7 @@ type Service struct {
 	directory *user.Directory
 	consents  *consent.Service
 	graph     *graph.Service
+	posts     posts.Counts
 }
 
 // Deps are what a Service needs.
@@ -50,12 +52,13 @@ type Deps struct {
 	Directory *user.Directory
 	Consents  *consent.Service
 	Graph     *graph.Service
+	Posts     posts.Counts
 }
 
 func NewService(d Deps) *Service {
 	return &Service{
 		db: d.DB, store: store{d.DB}, outbox: d.Outbox, library: d.Library, importer: d.Importer, mails: d.Mail, sessions: d.Sessions,
-		users: d.Users, directory: d.Directory, consents: d.Consents, graph: d.Graph,
+		users: d.Users, directory: d.Directory, consents: d.Consents, graph: d.Graph, posts: d.Posts,
 	}
 }
 
@@ -117,7 +120,12 @@ func (s *Service) Me(ctx context.Context, id uuid.UUID) (users.Me, error) {
 	if err != nil {
 		return users.Me{}, err
 	}
+	counts, err := s.posts.CountByAuthor(ctx, []uuid.UUID{id})
+	if err != nil {
+		return users.Me{}, err
+	}
 	me := u.Me(pending)
+	me.Counts.Posts = counts[id].Total()
 	err = s.directory.AddPictures(ctx, u, &me.User)
 	return me, err
 }

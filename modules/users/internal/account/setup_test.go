@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/modules/auth/authtest"
+	"atrium/modules/posts"
 	"atrium/modules/uploads/uploadstest"
 	"atrium/modules/users"
 	"atrium/modules/users/internal/consent"
@@ -61,12 +62,12 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	relations := relation.NewService(db, directory, copies)
 	alike := tastes{}
 	follows := graph.NewService(graph.Deps{
-		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike,
+		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike, Posts: posts.Absent{},
 	})
 	sessions, mails := authtest.NewSessions(), &mailbox{}
 	accounts := NewService(Deps{
 		DB: db, Outbox: events, Library: library, Importer: library, Mail: mails, Sessions: sessions, Users: people, Directory: directory,
-		Consents: consents, Graph: follows,
+		Consents: consents, Graph: follows, Posts: posts.Absent{},
 	})
 	return &bundle{
 		App: apptest.NewOn(t, db, Routes(NewHTTP(accounts)), consent.Routes(consent.NewHTTP(consents)), graph.Routes(graph.NewHTTP(follows))),

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/modules/auth/authtest"
+	"atrium/modules/posts"
 	"atrium/modules/uploads/uploadstest"
 	"atrium/modules/users"
 	"atrium/modules/users/internal/account"
@@ -62,12 +63,12 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	relations := relation.NewService(db, directory, copies)
 	alike := tastes{}
 	follows := graph.NewService(graph.Deps{
-		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike,
+		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike, Posts: posts.Absent{},
 	})
 	sessions := authtest.NewSessions()
 	accounts := account.NewService(account.Deps{
 		DB: db, Outbox: events, Library: library, Importer: library, Sessions: sessions, Users: people, Directory: directory,
-		Consents: consents, Graph: follows,
+		Consents: consents, Graph: follows, Posts: posts.Absent{},
 	})
 	mails := &mailbox{}
 	deletions := NewService(Deps{

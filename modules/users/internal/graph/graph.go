@@ -35,6 +35,7 @@ type Service struct {
 	relations *relation.Service
 	cursors   *page.Signer
 	tastes    posts.Tastes
+	posts     posts.Counts
 }
 
 // Deps are what a Service needs.
@@ -48,12 +49,13 @@ type Deps struct {
 	Relations *relation.Service
 	Cursors   *page.Signer
 	Tastes    posts.Tastes
+	Posts     posts.Counts
 }
 
 func NewService(d Deps) *Service {
 	return &Service{
 		db: d.DB, store: store{d.DB}, outbox: d.Outbox, users: d.Users, directory: d.Directory, relations: d.Relations,
-		cursors: d.Cursors, tastes: d.Tastes,
+		cursors: d.Cursors, tastes: d.Tastes, posts: d.Posts,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"atrium/modules/posts"
 	"atrium/modules/users"
 	"atrium/modules/users/internal/relation"
 	"atrium/platform/apptest"
@@ -40,6 +41,31 @@ func TestFollow(t *testing.T) {
 	b.db.CountersHold(t)
 	require.EqualValues(t, 1, b.db.Events(t, "users.followed.v1"))
 	require.EqualValues(t, 1, b.db.Events(t, "users.unfollowed.v1"))
+}
+
+func TestFault_V1_ProfilesCountThePostsThatTheViewerCanOpen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana, fan, stranger, apart := b.db.Join(t, "Ana"), b.db.Join(t, "Fan"), b.db.Join(t, "Stranger"), b.db.Join(t, "Apart")
+	closed := b.db.JoinPrivate(t, "Closed")
+	for _, id := range []uuid.UUID{ana, closed} {
+		b.posts[id] = posts.ByVisibility{Public: 4, Followers: 2, Private: 1}
+	}
+	b.follow(t, fan, ana)
+	b.follow(t, fan, closed)
+	require.NoError(t, b.graph.Accept(t.Context(), closed, fan))
+	require.NoError(t, b.graph.Block(t.Context(), apart, ana))
+	shown := func(viewer uuid.UUID, handle string) any {
+		request := apptest.Request{Method: http.MethodGet, Path: "/v1/users/" + handle}
+		if viewer != uuid.Nil {
+			request.Token = apptest.As(viewer)
+		}
+		counts, _ := b.Do(t, request).Want(200).JSON()["counts"].(map[string]any)
+		return counts["posts"]
+	}
+	require.Equal(t, []any{7.0, 6.0, 4.0, 4.0, nil}, []any{shown(ana, "ana"), shown(fan, "ana"), shown(stranger, "ana"), shown(uuid.Nil, "ana"), shown(apart, "ana")})
+	require.Equal(t, []any{7.0, 6.0, 0.0, 0.0}, []any{shown(closed, "closed"), shown(fan, "closed"), shown(stranger, "closed"), shown(uuid.Nil, "closed")})
+	require.Equal(t, 0.0, shown(ana, "fan"))
 }
 
 func TestPrivateAccount(t *testing.T) {

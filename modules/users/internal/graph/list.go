@@ -38,8 +38,20 @@ func (s *Service) Profile(ctx context.Context, viewer uuid.UUID, idOrHandle stri
 	}
 	view := profileView{User: u.Profile(), Hidden: r.BlockedByMe}
 	view.Viewer = r.Viewer()
+	if view.Counts.Posts, err = s.countPosts(ctx, viewer, r); err != nil {
+		return profileView{}, err
+	}
 	err = s.directory.AddPictures(ctx, u, &view.User)
 	return view, err
+}
+
+// countPosts returns how many of the person's posts the viewer can open.
+func (s *Service) countPosts(ctx context.Context, viewer uuid.UUID, r relation.Row) (int64, error) {
+	counts, err := s.posts.CountByAuthor(ctx, []uuid.UUID{r.ID})
+	if viewer == r.ID {
+		return counts[r.ID].Total(), err
+	}
+	return counts[r.ID].SeenBy(r.Relation().MaySee), err
 }
 
 // Person is a person in a list: the API's Person.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"atrium/modules/posts"
 	"atrium/modules/uploads/uploadstest"
 	"atrium/modules/users"
 	"atrium/modules/users/internal/consent"
@@ -32,6 +33,7 @@ type bundle struct {
 	relations *relation.Service
 	directory *user.Directory
 	tastes    tastes
+	posts     counts
 }
 
 func setup(t *testing.T, change ...func(*users.Config)) *bundle {
@@ -50,14 +52,21 @@ func setup(t *testing.T, change ...func(*users.Config)) *bundle {
 	people := user.NewStore(db, usertest.Master(t))
 	directory := user.NewDirectory(db, people, copies, library, consents)
 	relations := relation.NewService(db, directory, copies)
-	alike := tastes{}
+	alike, posts := tastes{}, counts{}
 	graph := NewService(Deps{
-		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike,
+		DB: db, Outbox: events, Users: people, Directory: directory, Relations: relations, Cursors: page.NewSigner(make([]byte, 32)), Tastes: alike, Posts: posts,
 	})
 	return &bundle{
 		App: apptest.NewOn(t, db, Routes(NewHTTP(graph))), t: t, db: usertest.Database{DB: db},
-		graph: graph, relations: relations, directory: directory, tastes: alike,
+		graph: graph, relations: relations, directory: directory, tastes: alike, posts: posts,
 	}
+}
+
+// counts are how many posts people have: a posts.Counts.
+type counts map[uuid.UUID]posts.ByVisibility
+
+func (c counts) CountByAuthor(context.Context, []uuid.UUID) (map[uuid.UUID]posts.ByVisibility, error) {
+	return c, nil
 }
 
 // tastes are people who show what everybody likes, each with how many posts: a posts.Tastes.

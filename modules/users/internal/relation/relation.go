@@ -65,7 +65,7 @@ func (s *Service) Relations(ctx context.Context, viewer uuid.UUID, others []uuid
 	if own.Large {
 		rows, err := s.store.rows(ctx, viewer, others)
 		for id, r := range rows {
-			found[id] = r.relation()
+			found[id] = r.Relation()
 		}
 		return found, err
 	}

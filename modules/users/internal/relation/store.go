@@ -44,7 +44,8 @@ type Row struct {
 	Muted       bool
 }
 
-func (r Row) relation() users.Relation {
+// Relation returns what decides about what the viewer may see of the person.
+func (r Row) Relation() users.Relation {
 	return users.Relation{
 		Following: r.Following, Blocked: r.BlocksMe || r.BlockedByMe, Muted: r.Muted, Private: r.Private, Gone: r.Gone,
 	}

@@ -38,7 +38,6 @@ type User struct {
 	Roles               Words `gorm:"type:text[]"`
 	Followers           int64 `gorm:"->"` // moved by their own statements only
 	Following           int64 `gorm:"->"`
-	Posts               int64 `gorm:"->"`
 	Version             int64
 	HandleChangedAt     *time.Time
 	HandleChangedBefore *time.Time
@@ -85,15 +84,15 @@ func (u User) Ref() users.Ref {
 	return users.Ref{ID: u.ID, Handle: u.Handle, DisplayName: u.DisplayName}
 }
 
-// Profile returns the person as others see them, without pictures.
+// Profile returns the person as others see them, without pictures and without the number of their posts.
 func (u User) Profile() users.User {
 	return users.User{
 		Ref: u.Ref(), Bio: u.Bio, IsPrivate: u.IsPrivate,
-		Counts: users.Counts{Followers: u.Followers, Following: u.Following, Posts: u.Posts},
+		Counts: users.Counts{Followers: u.Followers, Following: u.Following},
 	}
 }
 
-// Me returns the person as they see themselves, without pictures.
+// Me returns the person as they see themselves, without pictures and without the number of their posts.
 func (u User) Me(pending []users.PendingConsent) users.Me {
 	return users.Me{
 		User: u.Profile(), Email: u.Email, Roles: AllRoles(u.Roles), PendingConsents: pending,
