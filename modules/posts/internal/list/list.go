@@ -65,18 +65,8 @@ func (p *Pager) Page(ctx context.Context, q page.Query, list List) (page.List[re
 	if err != nil {
 		return page.List[render.Post]{}, err
 	}
-	contents := make([]*content.Content, 0, q.Limit)
-	for _, row := range rows[:min(len(rows), q.Limit)] {
-		contents = append(contents, row.content)
-	}
-	cards, err := p.d.Renderer.Cards(ctx, list.Viewer, contents)
-	if err != nil {
-		return page.List[render.Post]{}, err
-	}
-	made := page.Cut(p.d.Signer, list.Scope, q.Limit, rows,
-		func(r row) render.Post { return cards[r.position.ID] }, func(r row) any { return r.position })
-	made.Items = slices.DeleteFunc(made.Items, func(p render.Post) bool { return p.ID == uuid.Nil })
-	return render.Page(made), nil
+	return render.Page(page.Cut(p.d.Signer, list.Scope, q.Limit, rows,
+		func(r row) render.Post { return r.post }, func(r row) any { return r.position })), nil
 }
 
 // Count returns how many posts a list begins with that the viewer may see, up to a limit.
@@ -85,10 +75,11 @@ func (p *Pager) Count(ctx context.Context, list List, limit int) (int, error) {
 	return len(rows), err
 }
 
-// row is an entry of a list, with the post once it is known to be visible.
+// row is an entry of a list, with the post once it is known to be visible, and as it is shown once it is known to be readable.
 type row struct {
 	position page.Position
 	content  *content.Content
+	post     render.Post
 }
 
 func (p *Pager) collect(ctx context.Context, list List, after page.Position, need int) ([]row, error) {
@@ -100,7 +91,40 @@ func (p *Pager) collect(ctx context.Context, list List, after page.Position, nee
 		}
 		return rows, err
 	}
-	return page.Fill(row{position: after}, need, more, func(rows []row) ([]row, error) { return p.filter(ctx, list, rows) })
+	have := 0
+	return page.Fill(row{position: after}, need, more, func(rows []row) ([]row, error) {
+		visible, err := p.filter(ctx, list, rows)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := p.readable(ctx, list.Viewer, visible, need-have)
+		have += len(kept)
+		return kept, err
+	})
+}
+
+// readable returns up to need of the rows that there is something to read of, with their posts as lists show them.
+func (p *Pager) readable(ctx context.Context, viewer uuid.UUID, rows []row, need int) (kept []row, err error) {
+	for some := range slices.Chunk(rows, need) {
+		contents := make([]*content.Content, len(some))
+		for i, r := range some {
+			contents[i] = r.content
+		}
+		cards, err := p.d.Renderer.Cards(ctx, viewer, contents)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range some {
+			if post, ok := cards[r.position.ID]; ok && len(kept) < need {
+				r.post = post
+				kept = append(kept, r)
+			}
+		}
+		if len(kept) == need {
+			break
+		}
+	}
+	return kept, nil
 }
 
 // filter returns the rows whose posts the viewer may see and the list has a place for.

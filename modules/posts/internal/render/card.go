@@ -20,7 +20,8 @@ type card struct {
 	head, tail []byte
 }
 
-// Cards renders contents that the viewer may see as lists show them, by the posts' ids. A post whose author went away meanwhile is absent.
+// Cards renders contents that the viewer may see as lists show them, by the posts' ids. A post whose author went away meanwhile is absent,
+// and so is one of which no photo can be read.
 func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*content.Content) (map[uuid.UUID]Post, error) {
 	ids := make([]uuid.UUID, len(contents))
 	for i, c := range contents {
@@ -64,7 +65,7 @@ func (r *Renderer) warm(ctx context.Context, ids []uuid.UUID) error {
 	return err
 }
 
-// card renders one card. False: the post or its author is gone.
+// card renders one card. False: the post, its author or all of its photos are gone.
 func (r *Renderer) card(ctx context.Context, id uuid.UUID) (*card, bool, error) {
 	contents, err := r.contents.Load(ctx, []uuid.UUID{id})
 	if err != nil {
@@ -82,7 +83,11 @@ func (r *Renderer) card(ctx context.Context, id uuid.UUID) (*card, bool, error) 
 	if !known {
 		return nil, false, nil
 	}
-	made, err := toPost(c, false, author, all.photosOf(c, false)).encode()
+	photos := all.photosOf(c, false)
+	if r.unreadable(c, photos) {
+		return nil, false, nil
+	}
+	made, err := toPost(c, false, author, photos).encode()
 	return made, true, err
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"atrium/modules/posts/internal/content"
 	"atrium/modules/products"
+	"atrium/modules/uploads"
 	"atrium/modules/users"
 	"atrium/platform/photo"
 )
@@ -73,6 +74,12 @@ func (all related) photosOf(c *content.Content, whole bool) []PostPhoto {
 		photos = append(photos, PostPhoto{Photo: picture, FocalPoint: p.Focal, Pins: pins})
 	}
 	return photos
+}
+
+// unreadable reports whether a post's photos are all gone, so that nothing is left of it. While uploads is off, posts are read without.
+func (r *Renderer) unreadable(c *content.Content, photos []PostPhoto) bool {
+	_, off := r.library.(uploads.Absent)
+	return len(photos) == 0 && len(c.Photos) > 0 && !off
 }
 
 func (all related) product(id *uuid.UUID) *products.Ref {

@@ -49,7 +49,8 @@ func NewRenderer(d Deps) *Renderer {
 		cards: cache.NewDerived[uuid.UUID, *card](d.Cache, "posts.card", cardTTL, cardBytes)}
 }
 
-// Post returns the whole post with its palettes if the viewer may see it, else posts.ErrNotFound.
+// Post returns the whole post with its palettes if the viewer may see it, else posts.ErrNotFound. One of which no photo can be read is
+// there for its author alone, who can mend or delete it.
 func (r *Renderer) Post(ctx context.Context, viewer, id uuid.UUID) (Post, error) {
 	c, err := r.contents.Find(ctx, viewer, id)
 	if err != nil {
@@ -67,7 +68,11 @@ func (r *Renderer) Post(ctx context.Context, viewer, id uuid.UUID) (Post, error)
 	if !known {
 		return Post{}, posts.ErrNotFound
 	}
-	post := toPost(c, c.AuthorID == viewer, author, all.photosOf(c, true))
+	own, photos := c.AuthorID == viewer, all.photosOf(c, true)
+	if !own && r.unreadable(c, photos) {
+		return Post{}, posts.ErrNotFound
+	}
+	post := toPost(c, own, author, photos)
 	post.Viewer = PostViewer(stateOf(id))
 	return post, nil
 }
