@@ -39,7 +39,7 @@ type Board struct {
 	Version     int64     `gorm:"default:1"`
 	CreatedAt   time.Time `gorm:"autoCreateTime:false;default:now()"`
 	UpdatedAt   time.Time `gorm:"autoUpdateTime:false;default:now()"`
-	ItemsCount  int64     `gorm:"->;-:migration"` // only where it is read
+	Rows        int64     `gorm:"->;-:migration"` // how many items it has, whoever sees them; only where it is locked
 }
 
 // Thing names an item.
@@ -57,6 +57,14 @@ type Item struct {
 	AddedAt time.Time
 	Post    *render.Post  `gorm:"-"`
 	Product *products.Ref `gorm:"-"`
+}
+
+// held is how many living posts of an author and a visibility are on a board.
+type held struct {
+	BoardID    uuid.UUID
+	AuthorID   uuid.UUID
+	Visibility string
+	Posts      int64
 }
 
 // spot is the item's place on its board: what a cursor holds.

@@ -60,7 +60,7 @@ type Shown struct {
 	Description string       `json:"description"`
 	Visibility  string       `json:"visibility" enum:"public,private"`
 	Cover       *photo.Photo `json:"cover" doc:"of the item chosen for it, else of the first that the viewer may see"`
-	ItemsCount  int64        `json:"items_count" doc:"with items that the viewer may not see"`
+	ItemsCount  int64        `json:"items_count" doc:"those that the viewer can open"`
 	Version     int64        `json:"version"`
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
@@ -259,21 +259,11 @@ func (h *HTTP) holding(ctx context.Context, in *readRequest) (*httpserver.Answer
 	return httpserver.OK(list), nil
 }
 
-func toShown(b Board, owner users.Ref, cover *photo.Photo) Shown {
+func toShown(b Board, owner users.Ref, cover *photo.Photo, items int64) Shown {
 	return Shown{ID: b.ID, Owner: owner, Title: b.Title, Description: b.Description, Visibility: b.Visibility, Cover: cover,
-		ItemsCount: b.ItemsCount, Version: b.Version, CreatedAt: b.CreatedAt.UTC(), UpdatedAt: b.UpdatedAt.UTC()}
+		ItemsCount: items, Version: b.Version, CreatedAt: b.CreatedAt.UTC(), UpdatedAt: b.UpdatedAt.UTC()}
 }
 
 func toItem(i Item) ShownItem {
 	return ShownItem{Kind: i.Kind, ID: i.ItemID, AddedAt: i.AddedAt.UTC(), Post: i.Post, Product: i.Product}
-}
-
-// cover returns the first photo among the items of a board.
-func cover(board uuid.UUID, items []Item) *photo.Photo {
-	for _, i := range items {
-		if p := i.photo(); i.BoardID == board && p != nil {
-			return p
-		}
-	}
-	return nil
 }

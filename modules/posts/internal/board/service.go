@@ -2,6 +2,8 @@ package board
 
 import (
 	"context"
+	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/google/uuid"
@@ -16,6 +18,7 @@ import (
 	"atrium/platform/etag"
 	"atrium/platform/idempotency"
 	"atrium/platform/page"
+	"atrium/platform/photo"
 	"atrium/platform/plug"
 )
 
@@ -202,14 +205,11 @@ func (s *Service) page(ctx context.Context, viewer uuid.UUID, scope string, q pa
 	return page.Cut(s.signer, scope, q.Limit, rows, func(b Board) Shown { return shown[b.ID] }, func(b Board) any { return b.ID }), nil
 }
 
-// coverFrom is how many of a board's items are looked at for its cover.
-const coverFrom = 5
-
-// show returns those of the boards that the viewer may see. Of an item that the viewer may not see, the cover shows nothing.
+// show returns those of the boards that the viewer may see: some statements for any number of boards.
 func (s *Service) show(ctx context.Context, viewer uuid.UUID, rows []Board) (map[uuid.UUID]Shown, error) {
-	ids, owners := make([]uuid.UUID, len(rows)), make([]uuid.UUID, len(rows))
+	owners := make([]uuid.UUID, len(rows))
 	for i, b := range rows {
-		ids[i], owners[i] = b.ID, b.OwnerID
+		owners[i] = b.OwnerID
 	}
 	relations, err := s.policy.Relations(ctx, viewer, owners)
 	if err != nil {
@@ -219,23 +219,111 @@ func (s *Service) show(ctx context.Context, viewer uuid.UUID, rows []Board) (map
 	if err != nil {
 		return nil, err
 	}
-	first, err := s.store.Covers(ctx, ids, coverFrom)
+	visible := slices.DeleteFunc(slices.Clone(rows), func(b Board) bool {
+		_, known := refs[b.OwnerID]
+		return !known || !relations.CanSeePost(b.OwnerID, b.Visibility)
+	})
+	counts, err := s.count(ctx, viewer, ids(visible))
 	if err != nil {
 		return nil, err
 	}
-	if first, err = s.seen(ctx, viewer, first); err != nil {
+	covers, err := s.covers(ctx, viewer, slices.Collect(maps.Keys(counts)))
+	if err != nil {
 		return nil, err
 	}
-	shown := make(map[uuid.UUID]Shown, len(rows))
-	for _, b := range rows {
-		if owner, known := refs[b.OwnerID]; known && relations.CanSeePost(b.OwnerID, b.Visibility) {
-			shown[b.ID] = toShown(b, owner, cover(b.ID, first))
-		}
+	shown := make(map[uuid.UUID]Shown, len(visible))
+	for _, b := range visible {
+		shown[b.ID] = toShown(b, refs[b.OwnerID], covers[b.ID], counts[b.ID])
 	}
 	return shown, nil
 }
 
-// Edit changes the owner's board.
+func ids(boards []Board) []uuid.UUID {
+	all := make([]uuid.UUID, len(boards))
+	for i, b := range boards {
+		all[i] = b.ID
+	}
+	return all
+}
+
+// count returns how many items of each of the boards the viewer can open. Boards without any are absent.
+func (s *Service) count(ctx context.Context, viewer uuid.UUID, boards []uuid.UUID) (map[uuid.UUID]int64, error) {
+	counts := map[uuid.UUID]int64{}
+	if len(boards) == 0 {
+		return counts, nil
+	}
+	if err := s.countPosts(ctx, viewer, boards, counts); err != nil {
+		return nil, err
+	}
+	return counts, s.countProducts(ctx, boards, counts)
+}
+
+func (s *Service) countPosts(ctx context.Context, viewer uuid.UUID, boards []uuid.UUID, counts map[uuid.UUID]int64) error {
+	rows, err := s.store.Held(ctx, boards)
+	if err != nil {
+		return err
+	}
+	authors := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		authors[i] = row.AuthorID
+	}
+	relations, err := s.policy.Relations(ctx, viewer, authors)
+	for _, row := range rows {
+		if relations.CanSeePost(row.AuthorID, row.Visibility) {
+			counts[row.BoardID] += row.Posts
+		}
+	}
+	return err
+}
+
+func (s *Service) countProducts(ctx context.Context, boards []uuid.UUID, counts map[uuid.UUID]int64) error {
+	rows, err := s.store.Products(ctx, boards)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	held := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		held[i] = row.ItemID
+	}
+	refs, err := s.catalogue.Refs(ctx, content.Distinct(held))
+	for _, row := range rows {
+		if _, ok := refs[row.ItemID]; ok {
+			counts[row.BoardID]++
+		}
+	}
+	return err
+}
+
+// coverSteps are how many of a board's items are looked at for its cover: most often the first few are enough.
+var coverSteps = []int{5, 50, maxItems}
+
+// covers returns the photo that stands for each of the boards: of the item chosen for it, else of the first that the viewer may see.
+func (s *Service) covers(ctx context.Context, viewer uuid.UUID, boards []uuid.UUID) (map[uuid.UUID]*photo.Photo, error) {
+	covers, from := map[uuid.UUID]*photo.Photo{}, 0
+	for _, to := range coverSteps {
+		if len(boards) == 0 {
+			break
+		}
+		rows, err := s.store.Covers(ctx, boards, from, to)
+		if err != nil {
+			return nil, err
+		}
+		items, err := s.seen(ctx, viewer, rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range items {
+			if covers[i.BoardID] == nil {
+				covers[i.BoardID] = i.photo()
+			}
+		}
+		boards = slices.DeleteFunc(boards, func(id uuid.UUID) bool { return covers[id] != nil })
+		from = to
+	}
+	return covers, nil
+}
+
+// Edit changes the owner's board. One that it leaves as it is keeps its version.
 func (s *Service) Edit(ctx context.Context, owner, id uuid.UUID, match etag.Match, e Edit) (Shown, error) {
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		b, err := s.store.Lock(ctx, owner, id)
@@ -245,6 +333,7 @@ func (s *Service) Edit(ctx context.Context, owner, id uuid.UUID, match etag.Matc
 		if err := match.Check(b.Version); err != nil {
 			return err
 		}
+		before := b
 		b = e.onto(b)
 		if err := b.clean(); err != nil {
 			return err
@@ -253,6 +342,9 @@ func (s *Service) Edit(ctx context.Context, owner, id uuid.UUID, match etag.Matc
 			if rank, err := s.store.Rank(ctx, id, **e.Cover); err != nil || rank == "" {
 				return orNotThere(err, "/body/cover")
 			}
+		}
+		if reflect.DeepEqual(before, b) {
+			return nil
 		}
 		return s.store.Save(ctx, b)
 	})
@@ -281,7 +373,7 @@ func (s *Service) Put(ctx context.Context, owner, id uuid.UUID, t Thing, place P
 		if err != nil || had != "" && (!place.Given || place.After != nil && *place.After == t) {
 			return err
 		}
-		if had == "" && b.ItemsCount >= maxItems {
+		if had == "" && b.Rows >= maxItems {
 			return posts.ErrBoardFull
 		}
 		rank, err := s.rank(ctx, id, t, place)

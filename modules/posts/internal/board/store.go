@@ -22,19 +22,19 @@ func (s *Store) Insert(ctx context.Context, b *Board) error {
 	return s.db.Conn(ctx).Create(b).Error
 }
 
-const columns = `b.*, (SELECT count(*) FROM board_items i WHERE i.board_id = b.id) AS items_count`
-
 // Find returns a board, or posts.ErrBoardNotFound.
 func (s *Store) Find(ctx context.Context, id uuid.UUID) (Board, error) {
 	var b Board
-	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`SELECT `+columns+` FROM boards b WHERE id = ?`, id).Scan(&b), posts.ErrBoardNotFound)
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`SELECT * FROM boards WHERE id = ?`, id).Scan(&b), posts.ErrBoardNotFound)
 	return b, err
 }
 
 // Lock returns the owner's board, locked until the transaction ends, or posts.ErrBoardNotFound.
 func (s *Store) Lock(ctx context.Context, owner, id uuid.UUID) (Board, error) {
 	var b Board
-	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`SELECT `+columns+` FROM boards b WHERE id = ? AND owner_id = ? FOR NO KEY UPDATE`, id, owner).Scan(&b), posts.ErrBoardNotFound)
+	err := database.AtLeastOne(s.db.Conn(ctx).Raw(`
+		SELECT b.*, (SELECT count(*) FROM board_items i WHERE i.board_id = b.id) AS rows FROM boards b
+		WHERE id = ? AND owner_id = ? FOR NO KEY UPDATE`, id, owner).Scan(&b), posts.ErrBoardNotFound)
 	return b, err
 }
 
@@ -61,7 +61,7 @@ func (s *Store) Delete(ctx context.Context, owner, id uuid.UUID) error {
 func (s *Store) Of(ctx context.Context, owner uuid.UUID, visibilities []string, below uuid.UUID, n int) ([]Board, error) {
 	var rows []Board
 	err := s.db.Conn(ctx).Raw(`
-		SELECT `+columns+` FROM boards b WHERE owner_id = ? AND visibility = ANY(?) AND id < ? ORDER BY id DESC LIMIT ?`,
+		SELECT * FROM boards WHERE owner_id = ? AND visibility = ANY(?) AND id < ? ORDER BY id DESC LIMIT ?`,
 		owner, database.Array(visibilities), below, n).Scan(&rows).Error
 	return rows, err
 }
@@ -70,7 +70,7 @@ func (s *Store) Of(ctx context.Context, owner uuid.UUID, visibilities []string, 
 func (s *Store) Holding(ctx context.Context, viewer, post, below uuid.UUID, n int) ([]Board, error) {
 	var rows []Board
 	err := s.db.Conn(ctx).Raw(`
-		SELECT `+columns+` FROM board_items h JOIN boards b ON b.id = h.board_id
+		SELECT b.* FROM board_items h JOIN boards b ON b.id = h.board_id
 		WHERE h.post_id = ? AND h.board_id < ? AND (b.visibility = 'public' OR b.owner_id = ?)
 		ORDER BY h.board_id DESC LIMIT ?`, post, below, viewer, n).Scan(&rows).Error
 	return rows, err
@@ -85,15 +85,32 @@ func (s *Store) Items(ctx context.Context, board uuid.UUID, after spot, n int) (
 	return rows, err
 }
 
-// Covers returns what can stand for each of the boards: the item chosen for it, and the first few.
-func (s *Store) Covers(ctx context.Context, boards []uuid.UUID, each int) ([]Item, error) {
+// Held returns how many living posts are on the boards, by author and visibility.
+func (s *Store) Held(ctx context.Context, boards []uuid.UUID) ([]held, error) {
+	var rows []held
+	err := s.db.Conn(ctx).Raw(`
+		SELECT i.board_id, p.author_id, p.visibility, count(*) AS posts FROM board_items i JOIN posts p ON p.id = i.post_id
+		WHERE i.board_id = ANY(?) AND p.deleted_at IS NULL GROUP BY i.board_id, p.author_id, p.visibility`, database.Array(boards)).Scan(&rows).Error
+	return rows, err
+}
+
+// Products returns the products on the boards.
+func (s *Store) Products(ctx context.Context, boards []uuid.UUID) ([]Item, error) {
+	var rows []Item
+	err := s.db.Conn(ctx).Raw(`SELECT board_id, kind, item_id FROM board_items WHERE board_id = ANY(?) AND kind = ?`,
+		database.Array(boards), kindProduct).Scan(&rows).Error
+	return rows, err
+}
+
+// Covers returns what can stand for each of the boards: the item chosen for it, and the others in their order, from one place up to another.
+func (s *Store) Covers(ctx context.Context, boards []uuid.UUID, from, to int) ([]Item, error) {
 	var rows []Item
 	err := s.db.Conn(ctx).Raw(`
 		SELECT i.board_id, i.kind, i.item_id, i.rank, i.added_at
 		FROM boards b CROSS JOIN LATERAL (
 			SELECT *, (kind = b.cover_kind AND item_id = b.cover_id) IS TRUE AS chosen FROM board_items
-			WHERE board_id = b.id ORDER BY chosen DESC, rank LIMIT ?) i
-		WHERE b.id = ANY(?) ORDER BY i.board_id, i.chosen DESC, i.rank`, each, database.Array(boards)).Scan(&rows).Error
+			WHERE board_id = b.id ORDER BY chosen DESC, rank, item_id OFFSET ? LIMIT ?) i
+		WHERE b.id = ANY(?) ORDER BY i.board_id, i.chosen DESC, i.rank, i.item_id`, from, to-from, database.Array(boards)).Scan(&rows).Error
 	return rows, err
 }
 
