@@ -18,16 +18,16 @@ const maxText = 1000
 
 // Comment is a row of post_comments.
 type Comment struct {
-	ID             uuid.UUID `gorm:"primaryKey"`
-	PostID         uuid.UUID
-	AuthorID       uuid.UUID
-	ParentID       *uuid.UUID
-	Text           string
-	CreatedAt      time.Time `gorm:"autoCreateTime:false;default:now()"`
-	EditedAt       *time.Time
-	DeletedAt      *time.Time
-	ParentAuthorID *uuid.UUID `gorm:"->;-:migration"` // who wrote the living comment that this replies to; only in lists
-	Pinned         bool       `gorm:"->;-:migration"` // leads the first page; only there
+	ID        uuid.UUID `gorm:"primaryKey"`
+	PostID    uuid.UUID
+	AuthorID  uuid.UUID
+	ParentID  *uuid.UUID
+	Text      string
+	CreatedAt time.Time `gorm:"autoCreateTime:false;default:now()"`
+	EditedAt  *time.Time
+	DeletedAt *time.Time
+	Pinned    bool `gorm:"->;-:migration"` // leads the first page; only there
+	Hidden    bool `gorm:"-"`              // from the viewer: only its place is shown
 }
 
 // TableName is the table's name.
@@ -47,17 +47,17 @@ func (c Comment) spot() spot {
 	return spot{At: c.CreatedAt, ID: c.ID}
 }
 
-// writers returns the people whom the viewer meets in the rows.
+// writers returns who wrote the rows.
 func writers(rows []Comment) []uuid.UUID {
-	ids := make([]uuid.UUID, 0, len(rows))
-	for _, c := range rows {
-		ids = append(ids, c.AuthorID)
-		if c.ParentAuthorID != nil {
-			ids = append(ids, *c.ParentAuthorID)
-		}
+	ids := make([]uuid.UUID, len(rows))
+	for i, c := range rows {
+		ids[i] = c.AuthorID
 	}
 	return ids
 }
+
+// reply is that somebody replied to a comment.
+type reply struct{ ParentID, AuthorID uuid.UUID }
 
 // The bounds of an author's filter.
 const (

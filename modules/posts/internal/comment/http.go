@@ -43,7 +43,7 @@ func (h *HTTP) register(r *httpserver.Router) {
 		Summary: "Replaces the words that are not accepted in comments on the caller's posts"}, h.setFilter)
 }
 
-// Shown is a comment as clients see it: the API's Comment. Author and text are null once it is deleted.
+// Shown is a comment as clients see it: the API's Comment. Author and text are null once it is deleted, or hidden from the viewer.
 type Shown struct {
 	ID        uuid.UUID  `json:"id"`
 	Author    *users.Ref `json:"author"`
@@ -168,17 +168,15 @@ func (h *HTTP) setFilter(ctx context.Context, in *filterRequest) (*httpserver.An
 }
 
 func toShown(c Comment, refs map[uuid.UUID]users.Ref) Shown {
-	shown := Shown{ID: c.ID, ParentID: c.ParentID, CreatedAt: c.CreatedAt.UTC(), Deleted: c.DeletedAt != nil}
-	if shown.Deleted {
+	shown := Shown{ID: c.ID, ParentID: c.ParentID, CreatedAt: c.CreatedAt.UTC()}
+	author, known := refs[c.AuthorID]
+	if shown.Deleted = c.DeletedAt != nil || c.Hidden || !known; shown.Deleted {
 		return shown
 	}
-	shown.Text, shown.Pinned = &c.Text, c.Pinned
+	shown.Author, shown.Text, shown.Pinned = &author, &c.Text, c.Pinned
 	if c.EditedAt != nil {
 		edited := c.EditedAt.UTC()
 		shown.EditedAt = &edited
-	}
-	if ref, ok := refs[c.AuthorID]; ok {
-		shown.Author = &ref
 	}
 	return shown
 }

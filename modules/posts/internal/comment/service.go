@@ -133,8 +133,8 @@ func (s *Service) repliedTo(ctx context.Context, writer, post uuid.UUID, parent 
 	return c.AuthorID, nil
 }
 
-// List pages through the comments of a post, oldest first, without those of people whom the viewer should not meet and the replies to
-// them. The comment that the author pinned leads the first page instead of standing in its place.
+// List pages through the comments of a post, oldest first. Of a comment by somebody whom the viewer should not meet its place is left, as
+// of a deleted one, where others have replied to it. The comment that the author pinned leads the first page instead of standing in its place.
 func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query) (page.List[Shown], error) {
 	var none page.List[Shown]
 	if _, err := s.contents.Find(ctx, viewer, post); err != nil {
@@ -163,14 +163,12 @@ func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query
 	if err != nil {
 		return none, err
 	}
-	list := page.Cut(s.signer, scope, q.Limit, rows,
+	return page.Cut(s.signer, scope, q.Limit, rows,
 		func(c Comment) Shown { return toShown(c, refs) },
-		func(c Comment) any { return c.spot() })
-	list.Items = slices.DeleteFunc(list.Items, func(c Shown) bool { return !c.Deleted && c.Author == nil })
-	return list, nil
+		func(c Comment) any { return c.spot() }), nil
 }
 
-// leading returns the pinned comment, if there is one that the viewer meets.
+// leading returns the pinned comment, if there is one that the viewer meets, or its place.
 func (s *Service) leading(ctx context.Context, viewer, post uuid.UUID) ([]Comment, error) {
 	rows, err := s.store.Pinned(ctx, post)
 	if err != nil {
@@ -179,19 +177,57 @@ func (s *Service) leading(ctx context.Context, viewer, post uuid.UUID) ([]Commen
 	return s.withoutBlocked(ctx, viewer, rows)
 }
 
-// withoutBlocked leaves out the comments of people whom the viewer may not come across, and the replies to them: across a
-// block, or where an account is locked. A deleted comment has no writer any more.
+// withoutBlocked hides the comments of people whom the viewer may not come across: across a block, or where an account is locked. Where
+// somebody else has replied, a hidden comment's place stays, as that of a deleted one; otherwise nothing is left of either.
 func (s *Service) withoutBlocked(ctx context.Context, viewer uuid.UUID, rows []Comment) ([]Comment, error) {
 	relations, err := s.policy.Relations(ctx, viewer, writers(rows))
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(rows), func(c Comment) bool {
-		return c.DeletedAt == nil && !relations.CanSeePerson(c.AuthorID) || c.ParentAuthorID != nil && !relations.CanSeePerson(*c.ParentAuthorID)
-	}), nil
+	var hidden []uuid.UUID
+	for _, c := range rows {
+		if c.ParentID == nil && (c.DeletedAt != nil || !relations.CanSeePerson(c.AuthorID)) {
+			hidden = append(hidden, c.ID)
+		}
+	}
+	answered, err := s.answered(ctx, viewer, hidden)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]Comment, 0, len(rows))
+	for _, c := range rows {
+		if c.DeletedAt == nil && relations.CanSeePerson(c.AuthorID) {
+			kept = append(kept, c)
+		} else if answered[c.ID] {
+			c.Hidden = true
+			kept = append(kept, c)
+		}
+	}
+	return kept, nil
 }
 
-// Edit changes the writer's own comment while it is young: posts.ErrEditClosed afterwards.
+// answered tells which of the comments have replies by people whom the viewer may come across.
+func (s *Service) answered(ctx context.Context, viewer uuid.UUID, comments []uuid.UUID) (map[uuid.UUID]bool, error) {
+	if len(comments) == 0 {
+		return nil, nil
+	}
+	rows, err := s.store.Repliers(ctx, comments)
+	if err != nil {
+		return nil, err
+	}
+	people := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		people[i] = r.AuthorID
+	}
+	relations, err := s.policy.Relations(ctx, viewer, people)
+	answered := map[uuid.UUID]bool{}
+	for _, r := range rows {
+		answered[r.ParentID] = answered[r.ParentID] || relations.CanSeePerson(r.AuthorID)
+	}
+	return answered, err
+}
+
+// Edit changes the writer's own comment while it is young: posts.ErrEditClosed afterwards. The same text changes nothing.
 func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, written string) (Comment, error) {
 	c, err := s.store.Find(ctx, id)
 	if err != nil {
@@ -215,7 +251,8 @@ func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, written string
 		return Comment{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.store.Edit(ctx, id, written, s.cfg.CommentWindow); err != nil {
+		changed, err := s.store.Edit(ctx, id, written, s.cfg.CommentWindow)
+		if err != nil || !changed {
 			return err
 		}
 		return s.outbox.Publish(ctx, event)
@@ -226,19 +263,16 @@ func (s *Service) Edit(ctx context.Context, writer, id uuid.UUID, written string
 	return s.store.Find(ctx, id)
 }
 
-// Delete takes a comment away: the right of its writer, of the post's author, and of moderators, whatever they see as persons.
+// Delete takes a comment away: the right of its writer, who may not see the post any more, of the post's author, and of moderators,
+// whatever they see as persons.
 func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UUID) error {
 	c, err := s.store.Find(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !who.Has(identity.RoleModerator, identity.RoleAdmin) {
-		seen, err := s.contents.Find(ctx, who.UserID, c.PostID)
-		if err != nil {
-			return hide(err)
-		}
-		if who.UserID != c.AuthorID && who.UserID != seen.AuthorID {
-			return posts.ErrCommentNotFound
+	if who.UserID != c.AuthorID && !who.Has(identity.RoleModerator, identity.RoleAdmin) {
+		if _, err := s.ofOwnPost(ctx, who.UserID, id); err != nil {
+			return err
 		}
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {

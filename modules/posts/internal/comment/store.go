@@ -33,12 +33,16 @@ func (s *Store) Find(ctx context.Context, id uuid.UUID) (Comment, error) {
 	return c, err
 }
 
-// Edit writes another text, if the comment is at most a window old; else posts.ErrEditClosed.
-func (s *Store) Edit(ctx context.Context, id uuid.UUID, text string, window time.Duration) error {
-	return database.AtLeastOne(s.db.Conn(ctx).Exec(`
-		UPDATE post_comments SET text = ?, edited_at = clock_timestamp()
-		WHERE id = ? AND deleted_at IS NULL AND created_at > clock_timestamp() - make_interval(secs => ?)`,
-		text, id, window.Seconds()), posts.ErrEditClosed)
+// Edit writes another text, if the comment is at most a window old, else posts.ErrEditClosed. The same text is no change.
+func (s *Store) Edit(ctx context.Context, id uuid.UUID, text string, window time.Duration) (changed bool, err error) {
+	err = database.AtLeastOne(s.db.Conn(ctx).Raw(`
+		WITH young AS (
+			SELECT id, text <> @text AS changed FROM post_comments
+			WHERE id = @id AND deleted_at IS NULL AND created_at > clock_timestamp() - make_interval(secs => @window) FOR NO KEY UPDATE),
+		edited AS (
+			UPDATE post_comments c SET text = @text, edited_at = clock_timestamp() FROM young WHERE c.id = young.id AND young.changed)
+		SELECT changed FROM young`, map[string]any{"id": id, "text": text, "window": window.Seconds()}).Scan(&changed), posts.ErrEditClosed)
+	return changed, err
 }
 
 // Delete forgets the text and keeps the row, or returns posts.ErrCommentNotFound.
@@ -58,12 +62,24 @@ func (s *Store) Move(ctx context.Context, post uuid.UUID, delta int) error {
 func (s *Store) Below(ctx context.Context, post uuid.UUID, after Comment, n int) ([]Comment, error) {
 	var rows []Comment
 	err := s.db.Conn(ctx).Raw(`
-		SELECT c.*, p.author_id AS parent_author_id
-		FROM post_comments c LEFT JOIN post_comments p ON p.id = c.parent_id AND p.deleted_at IS NULL
+		SELECT c.* FROM post_comments c
 		WHERE c.post_id = ? AND (c.created_at, c.id) > (?, ?)
 		  AND (c.deleted_at IS NOT NULL OR c.id IS DISTINCT FROM (SELECT pinned_comment_id FROM posts WHERE id = c.post_id))
 		  AND (c.deleted_at IS NULL OR EXISTS (SELECT 1 FROM post_comments r WHERE r.parent_id = c.id AND r.deleted_at IS NULL))
 		ORDER BY c.created_at, c.id LIMIT ?`, post, after.CreatedAt, after.ID, n).Scan(&rows).Error
+	return rows, err
+}
+
+// mostRepliers bounds of how many people's replies it is looked at whether a hidden comment has one that can be seen.
+const mostRepliers = 200
+
+// Repliers returns who wrote living replies to each of the comments, each person once.
+func (s *Store) Repliers(ctx context.Context, comments []uuid.UUID) ([]reply, error) {
+	var rows []reply
+	err := s.db.Conn(ctx).Raw(`
+		SELECT c.id AS parent_id, r.author_id FROM unnest(CAST(? AS uuid[])) AS c (id) CROSS JOIN LATERAL (
+			SELECT DISTINCT author_id FROM post_comments WHERE parent_id = c.id AND deleted_at IS NULL LIMIT ?) r`,
+		database.Array(comments), mostRepliers).Scan(&rows).Error
 	return rows, err
 }
 

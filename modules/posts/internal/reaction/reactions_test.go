@@ -203,10 +203,83 @@ func TestComments_OfBlockedPeopleAreHiddenBothWays(t *testing.T) {
 	reply := b.Comment(ana, id, "to ben", bens)
 	cleos := b.Comment(cleo, id, "cleo's", nil)
 	b.People.Block(ben, cleo)
-	require.Equal(t, []string{cleos}, b.Page(cleo, "/posts/"+id+"/comments?limit=1", "").IDs(), "filled up, without ben and replies to ben")
+	seen := b.Page(cleo, "/posts/"+id+"/comments?limit=5", "").Items
+	require.Equal(t, []string{bens, reply, cleos}, moduletest.List{Items: seen}.IDs(), "what others replied to ben stays, and ben's place")
+	require.Equal(t, []any{true, nil, nil}, []any{seen[0]["deleted"], seen[0]["author"], seen[0]["text"]})
 	require.Equal(t, []string{bens, reply}, b.Page(ben, "/posts/"+id+"/comments?limit=5", "").IDs())
 	require.Equal(t, []string{bens, reply, cleos}, b.Page(ana, "/posts/"+id+"/comments?limit=5", "").IDs())
 	b.Send(cleo, http.MethodPost, "/posts/"+id+"/comments", object{"text": "x", "parent_id": bens}).Want(http.StatusUnprocessableEntity)
+}
+
+func TestFault_V12_WhatIsMineICanTakeBackBelowWhatICannotSee(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana, ben, cleo := b.People.Add("ana"), b.People.Add("ben"), b.People.Add("cleo")
+	board := b.Send(ben, http.MethodPost, "/boards", object{"title": "mine"}).Want(http.StatusCreated).JSON()["id"].(string)
+	for n, hide := range []func(post string){
+		func(post string) { b.Edit(ana, post, object{"visibility": "private"}) },
+		func(post string) { b.Send(ana, http.MethodDelete, "/posts/"+post, nil).Want(http.StatusNoContent) },
+		func(string) { b.People.Block(ana, ben) },
+	} {
+		post := b.Publish(ana, "hi")
+		comment, cleos := b.Comment(ben, post, "mine", nil), b.Comment(cleo, post, "cleo's", nil)
+		for _, deed := range []string{"/like", "/save"} {
+			b.Send(ben, http.MethodPut, "/posts/"+post+deed, nil).Want(http.StatusNoContent)
+		}
+		item := "/boards/" + board + "/items/post/" + post
+		b.Send(ben, http.MethodPut, item, nil).Want(http.StatusNoContent)
+		hide(post)
+		b.Get(ben, "/posts/"+post).Want(http.StatusNotFound)
+
+		b.Send(ben, http.MethodPatch, "/comments/"+comment, object{"text": "edited"}).Want(http.StatusNotFound)
+		b.Send(ben, http.MethodPut, "/posts/"+post+"/like", nil).Want(http.StatusNotFound)
+		b.Send(ben, http.MethodDelete, "/comments/"+cleos, nil).Want(http.StatusNotFound)
+		for _, mine := range []string{"/comments/" + comment, "/posts/" + post + "/like", "/posts/" + post + "/save"} {
+			b.Send(ben, http.MethodDelete, mine, nil).Want(http.StatusNoContent)
+			b.Send(ben, http.MethodDelete, mine, nil).Want(http.StatusNotFound) // what is not mine is as hidden as before
+		}
+		for range 2 {
+			b.Send(ben, http.MethodDelete, item, nil).Want(http.StatusNoContent)
+		}
+		counted, rows := b.Counters(post)
+		require.Equal(t, rows, counted, n)
+		require.Equal(t, [3]int{0, 1, 0}, counted, n)
+	}
+	require.Len(t, taskstest.Events[posts.Unliked](t, b.DB), 3)
+	b.Send(ben, http.MethodDelete, "/posts/"+uuid.NewString()+"/like", nil).Want(http.StatusNotFound)
+}
+
+func TestFault_V15_RepliesBelowAHiddenCommentStay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana, ben, cleo, dora := b.People.Add("ana"), b.People.Add("ben"), b.People.Add("cleo"), b.People.Add("dora")
+	id := b.Publish(ana, "hi")
+	pinned, top, lone := b.Comment(ben, id, "secret pinned", nil), b.Comment(ben, id, "secret top", nil), b.Comment(ben, id, "secret lone", nil)
+	toPinned, toTop, own := b.Comment(cleo, id, "to the pinned one", pinned), b.Comment(cleo, id, "to the other", top), b.Comment(ben, id, "secret reply", top)
+	onlyDoras := b.Comment(ben, id, "secret too", nil)
+	doras := b.Comment(dora, id, "dora's", onlyDoras)
+	b.Send(ana, http.MethodPut, "/comments/"+pinned+"/pin", nil).Want(http.StatusNoContent)
+	b.People.Block(dora, ana)
+	all := []string{pinned, top, lone, toPinned, toTop, own, onlyDoras, doras}
+	walk := func(viewer uuid.UUID, limit int) []string {
+		return b.Walk(viewer, fmt.Sprintf("/posts/%s/comments?limit=%d", id, limit), func(int) {})
+	}
+	require.Equal(t, all, walk(cleo, 3))
+
+	ref := b.People.Lock(ben) // suspended, or about to leave
+	for _, limit := range []int{1, 2, 50} {
+		require.Equal(t, []string{pinned, top, toPinned, toTop}, walk(ana, limit), limit)
+		require.Equal(t, []string{pinned, top, toPinned, toTop, onlyDoras, doras}, walk(cleo, limit), limit)
+	}
+	answer := b.Get(ana, "/posts/"+id+"/comments?limit=50")
+	require.NotContains(t, string(answer.Body), "secret")
+	require.NotContains(t, string(answer.Body), ben.String())
+	for i, item := range apptest.Read[moduletest.List](answer).Items {
+		require.Equal(t, []any{i < 2, false, i < 2}, []any{item["deleted"], item["pinned"], item["author"] == nil}, item)
+	}
+	b.People.Return(ref)
+	require.Equal(t, all, walk(cleo, 50), "back with the account")
+	require.Equal(t, true, b.Page(cleo, "/posts/"+id+"/comments?limit=1", "").Items[0]["pinned"])
 }
 
 func TestErasure_LeavesNothingOfAPerson(t *testing.T) {

@@ -71,22 +71,11 @@ func (s *Service) Like(ctx context.Context, user, post uuid.UUID) error {
 	})
 }
 
-// Unlike takes a like back. Idempotent. posts.ErrNotFound where they may not see the post.
+// Unlike takes a like back, also below a post that the person cannot see any more. Idempotent. posts.ErrNotFound where there is no
+// like and they may not see the post.
 func (s *Service) Unlike(ctx context.Context, user, post uuid.UUID) error {
-	content, err := s.contents.Find(ctx, user, post)
-	if err != nil {
-		return err
-	}
-	return s.db.InTx(ctx, func(ctx context.Context) error {
-		deleted, err := s.store.delete(ctx, likes, post, user)
-		if err != nil || !deleted {
-			return err
-		}
-		if err := s.outbox.Publish(ctx, posts.Unliked{PostID: post, AuthorID: content.AuthorID, UserID: user}); err != nil {
-			return err
-		}
-		s.dropCaches(ctx, user, post)
-		return s.store.addToCount(ctx, likes, post, -1)
+	return s.takeBack(ctx, likes, user, post, func(ctx context.Context, author uuid.UUID) error {
+		return s.outbox.Publish(ctx, posts.Unliked{PostID: post, AuthorID: author, UserID: user})
 	})
 }
 
@@ -105,19 +94,38 @@ func (s *Service) Save(ctx context.Context, user, post uuid.UUID) error {
 	})
 }
 
-// Unsave takes the post off what the person saved. Idempotent. posts.ErrNotFound where they may not see it.
+// Unsave takes the post off what the person saved, also one that they cannot see any more. Idempotent. posts.ErrNotFound where it is
+// not saved and they may not see it.
 func (s *Service) Unsave(ctx context.Context, user, post uuid.UUID) error {
-	if _, err := s.contents.Find(ctx, user, post); err != nil {
+	return s.takeBack(ctx, saves, user, post, func(context.Context, uuid.UUID) error { return nil })
+}
+
+// takeBack removes what the person did with a post, whoever may see it by now; tell is called in the transaction, with the post's author.
+func (s *Service) takeBack(ctx context.Context, k kind, user, post uuid.UUID, tell func(ctx context.Context, author uuid.UUID) error) error {
+	found, err := s.contents.Load(ctx, []uuid.UUID{post})
+	if err != nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(ctx context.Context) error {
-		deleted, err := s.store.delete(ctx, saves, post, user)
-		if err != nil || !deleted {
+	content, ok := found[post]
+	if !ok {
+		return posts.ErrNotFound
+	}
+	deleted := false
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if deleted, err = s.store.delete(ctx, k, post, user); err != nil || !deleted {
+			return err
+		}
+		if err := tell(ctx, content.AuthorID); err != nil {
 			return err
 		}
 		s.dropCaches(ctx, user, post)
-		return s.store.addToCount(ctx, saves, post, -1)
+		return s.store.addToCount(ctx, k, post, -1)
 	})
+	if err != nil || deleted {
+		return err
+	}
+	_, err = s.contents.Find(ctx, user, post)
+	return err
 }
 
 // dropCaches forgets the person's state and the post's figures, once the transaction open in ctx has committed.
