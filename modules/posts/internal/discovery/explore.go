@@ -69,5 +69,5 @@ func (s *Service) Refresh(ctx context.Context) error {
 	if err := s.store.findTrends(ctx); err != nil {
 		return err
 	}
-	return s.store.forgetRankings(ctx, rankingKept)
+	return s.store.forgetOrders(ctx, rankingKept)
 }

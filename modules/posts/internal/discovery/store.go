@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"context"
-	"math"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -67,21 +66,6 @@ func (s *Store) tagged(ctx context.Context, forms []string, after page.Position,
 		SELECT p.created_at AS at, p.id FROM post_tags t JOIN posts p ON p.id = t.post_id
 		WHERE t.tag IN ? AND t.post_id < ? AND p.deleted_at IS NULL
 		ORDER BY t.post_id DESC LIMIT ?`, forms, after.ID, n).Scan(&spots).Error
-	return spots, err
-}
-
-// showing returns posts with a product pinned on them, those that most people saved first, of equals the youngest id. A spot's rank is
-// one more than its saves: 0 is the start of the list.
-func (s *Store) showing(ctx context.Context, product uuid.UUID, after page.Position, n int) ([]page.Position, error) {
-	if after.Rank == 0 {
-		after.Rank = math.MaxInt32
-	}
-	var spots []page.Position
-	err := s.db.Conn(ctx).Raw(`
-		SELECT p.id, p.save_count + 1 AS rank FROM posts p
-		JOIN (SELECT DISTINCT post_id FROM post_product_tags WHERE product_id = ?) t ON t.post_id = p.id
-		WHERE p.deleted_at IS NULL AND (p.save_count + 1, p.id) < (?, ?)
-		ORDER BY p.save_count DESC, p.id DESC LIMIT ?`, product, after.Rank, after.ID, n).Scan(&spots).Error
 	return spots, err
 }
 

@@ -16,9 +16,18 @@ const (
 	trendsFrom = 20_000  // the best of them, before each author's share is bounded
 )
 
-// score is what people did with a post, against its age in hours at the moment @at.
-const score = `(1 + like_count + 2 * comment_count + 3 * save_count)
-	/ power(greatest(CAST(extract(epoch FROM @at - created_at) AS float8), 0) / 3600 + 2, 1.5)`
+// The deeds that count for a post, and those of them that its author did: these count for nothing.
+const (
+	deeds    = `(like_count + 2 * comment_count + 3 * save_count)`
+	ownDeeds = `(CASE WHEN like_count > 0 AND EXISTS (SELECT 1 FROM post_likes l WHERE l.post_id = posts.id AND l.user_id = posts.author_id) THEN 1 ELSE 0 END
+		+ 2 * CASE WHEN comment_count > 0 THEN (SELECT count(*) FROM post_comments c
+			WHERE c.post_id = posts.id AND c.author_id = posts.author_id AND c.deleted_at IS NULL) ELSE 0 END
+		+ 3 * CASE WHEN save_count > 0 AND EXISTS (SELECT 1 FROM post_saves s WHERE s.post_id = posts.id AND s.user_id = posts.author_id) THEN 1 ELSE 0 END)`
+	othersDeeds = `greatest(` + deeds + ` - ` + ownDeeds + `, 0)`
+)
+
+// age is by what a post's deeds are divided, from its age in hours at the moment @at.
+const age = `power(greatest(CAST(extract(epoch FROM @at - created_at) AS float8), 0) / 3600 + 2, 1.5)`
 
 // newestPublic returns when the newest public post came; the zero time if there is none.
 func (s *Store) newestPublic(ctx context.Context) (time.Time, error) {
@@ -43,7 +52,7 @@ func (s *Store) ranking(ctx context.Context, at time.Time) ([]uuid.UUID, error) 
 				 ORDER BY created_at DESC, id DESC LIMIT @recent)
 				UNION SELECT post_id FROM post_trends
 			), scored AS (
-				SELECT id, author_id, `+score+` AS score FROM posts
+				SELECT id, author_id, (1 + `+othersDeeds+`) / `+age+` AS score FROM posts
 				WHERE id = ANY (array(SELECT id FROM competing)) AND deleted_at IS NULL AND visibility = 'public' AND created_at <= @at
 			), nth AS (
 				SELECT id, score, row_number() OVER (PARTITION BY author_id ORDER BY score DESC, id DESC) AS n FROM scored
@@ -62,27 +71,35 @@ func (s *Store) ranking(ctx context.Context, at time.Time) ([]uuid.UUID, error) 
 	return ids, err
 }
 
-// findTrends replaces the older posts that compete.
+// findTrends replaces the older posts that compete. What authors did themselves is looked up for the best only: without it none is better.
 func (s *Store) findTrends(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.db.Conn(ctx).Exec(`DELETE FROM post_trends`).Error; err != nil {
 			return err
 		}
 		return s.db.Conn(ctx).Exec(`
+			WITH best AS MATERIALIZED (
+				SELECT id FROM posts
+				WHERE deleted_at IS NULL AND visibility = 'public' AND created_at > CAST(@at AS timestamptz) - make_interval(hours => @age)
+					AND like_count + comment_count + save_count > 0
+				ORDER BY (1 + `+deeds+`) / `+age+` DESC, id DESC LIMIT @from),
+			judged AS (
+				SELECT id, author_id, `+othersDeeds+` AS deeds, `+age+` AS age FROM posts WHERE id = ANY (array(SELECT id FROM best))),
+			nth AS (
+				SELECT id, (1 + deeds) / age AS score, row_number() OVER (PARTITION BY author_id ORDER BY (1 + deeds) / age DESC, id DESC) AS n
+				FROM judged WHERE deeds > 0)
 			INSERT INTO post_trends (post_id, score)
-			SELECT id, score FROM (
-				SELECT id, score, row_number() OVER (PARTITION BY author_id ORDER BY score DESC, id DESC) AS n FROM (
-					SELECT id, author_id, `+score+` AS score FROM posts
-					WHERE deleted_at IS NULL AND visibility = 'public' AND created_at > CAST(@at AS timestamptz) - make_interval(hours => @age)
-						AND like_count + comment_count + save_count > 0
-					ORDER BY score DESC, id DESC LIMIT @from) best) nth
-			WHERE n <= @each ORDER BY score DESC, id DESC LIMIT @most`,
+			SELECT id, score FROM nth WHERE n <= @each ORDER BY score DESC, id DESC LIMIT @most`,
 			map[string]any{"at": time.Now().UTC(), "age": trendsAge, "from": trendsFrom, "each": rankedEach, "most": rankedFrom}).Error
 	})
 }
 
-// forgetRankings removes orders that were made longer ago.
-func (s *Store) forgetRankings(ctx context.Context, ago time.Duration) error {
-	return s.db.Conn(ctx).Exec(`
-		DELETE FROM post_rankings WHERE at < now() - make_interval(secs => ?)`, ago.Seconds()).Error
+// forgetOrders removes orders that were made longer ago.
+func (s *Store) forgetOrders(ctx context.Context, ago time.Duration) error {
+	for _, table := range []string{"post_rankings", "post_product_orders"} {
+		if err := s.db.Conn(ctx).Exec(`DELETE FROM `+table+` WHERE at < now() - make_interval(secs => ?)`, ago.Seconds()).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
