@@ -83,6 +83,23 @@ func TestDevices(t *testing.T) {
 	})
 }
 
+func TestFault_H7_SettingsThatChangeNothingKeepTheirVersion(t *testing.T) {
+	t.Parallel()
+	b := moduletest.New(t)
+	change := func(types map[string]channels) *apptest.Response {
+		return b.App.Do(t, apptest.Request{Token: apptest.As(b.Ana), Method: http.MethodPatch, Path: "/v1/me/notification-settings",
+			Header: map[string]string{"If-Match": "*"}, Body: map[string]any{"types": types}}).Want(http.StatusOK)
+	}
+	said := change(map[string]channels{"post.liked": {Push: true}})
+	require.Equal(t, `"2"`, said.Header.Get("ETag"))
+	for _, same := range []map[string]channels{{}, {"post.liked": {Push: true}}, {"order.paid": {Push: true, Mail: true}}, {"user.followed": {Push: true, Mail: true}}} {
+		answer := change(same)
+		require.Equal(t, said.JSON(), answer.JSON(), same)
+		require.Equal(t, `"2"`, answer.Header.Get("ETag"), same)
+	}
+	require.Equal(t, `"3"`, change(map[string]channels{"post.liked": {}}).Header.Get("ETag"))
+}
+
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	b := moduletest.New(t)

@@ -27,7 +27,7 @@ func (s *Service) Settings(ctx context.Context, user uuid.UUID) (Settings, error
 }
 
 // ChangeSettings changes the channels of some types; the others stay. It returns a fault for a type that does not exist or cannot be
-// changed like this, and the fault of match where the settings have another version.
+// changed like this, and the fault of match where the settings have another version. What is so already makes no next version.
 func (s *Service) ChangeSettings(ctx context.Context, user uuid.UUID, match etag.Match, types map[notification.Type]Channels) (Settings, error) {
 	if err := check(types); err != nil {
 		return Settings{}, err
@@ -43,8 +43,11 @@ func (s *Service) ChangeSettings(ctx context.Context, user uuid.UUID, match etag
 		if settings.Types == nil {
 			settings.Types = map[notification.Type]Channels{}
 		}
+		before := settings.All()
 		maps.Copy(settings.Types, types)
-		settings.Version++
+		if !maps.Equal(before, settings.All()) {
+			settings.Version++
+		}
 		return s.store.SaveSettings(ctx, settings)
 	})
 	return settings, err

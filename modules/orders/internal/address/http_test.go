@@ -79,3 +79,21 @@ func TestFault_H8_AnAddressIsReadWhereLocationSays(t *testing.T) {
 	thief.Do("GET", at, nil).Want(404)
 	b.Do("GET", "/v1/me/addresses/1", nil).Want(404)
 }
+
+func TestFault_H7_AnEditOfAnAddressThatChangesNothingKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	s := moduletest.New(t)
+	b := s.NewBuyer()
+	body := moduletest.Berlin()
+	body["line2"] = "rear building"
+	made := b.Do("POST", "/v1/me/addresses", body).Want(201)
+	edit := func(body object) *apptest.Response {
+		return b.Do("PATCH", "/v1/me/addresses/"+made.JSON()["id"].(string), body, "If-Match", made.Header.Get("ETag")).Want(200)
+	}
+	for _, same := range []object{{}, {"city": body["city"], "line2": " rear building "}, {"is_default": false}, {"phone": "", "country": body["country"]}} {
+		answer := edit(same)
+		require.Equal(t, made.JSON(), answer.JSON(), same)
+		require.Equal(t, made.Header.Get("ETag"), answer.Header.Get("ETag"))
+	}
+	require.EqualValues(t, 2, edit(object{"line2": ""}).JSON()["version"])
+}

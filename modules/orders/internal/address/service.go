@@ -3,6 +3,7 @@ package address
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"github.com/google/uuid"
 
@@ -61,7 +62,7 @@ func (s *Service) Read(ctx context.Context, user, id uuid.UUID) (Address, error)
 	return s.store.ByID(ctx, user, id)
 }
 
-// Edit changes an address.
+// Edit changes an address. One that it leaves as it is keeps its version.
 func (s *Service) Edit(ctx context.Context, user, id uuid.UUID, match etag.Match, c Change) (Address, error) {
 	var a Address
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
@@ -74,8 +75,9 @@ func (s *Service) Edit(ctx context.Context, user, id uuid.UUID, match etag.Match
 		if err := match.Check(a.Version); err != nil {
 			return err
 		}
+		before := a
 		a.apply(c)
-		if err := a.clean(); err != nil {
+		if err := a.clean(); err != nil || reflect.DeepEqual(before, a) {
 			return err
 		}
 		if a.IsDefault {

@@ -4,6 +4,7 @@ package coupon
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -170,14 +171,29 @@ type Change struct {
 	MaxUsesPerPerson **int64
 }
 
-// Edit changes a coupon.
+// changes reports whether the coupon is another after the edit.
+func (c Change) changes(coupon Coupon) bool {
+	differs := func(to **int64, from *int64) bool { return to != nil && !reflect.DeepEqual(*to, from) }
+	end := c.EndsAt != nil && !sameMoment(*c.EndsAt, coupon.EndsAt)
+	return end || c.Active != nil && *c.Active != coupon.Active || differs(c.MaxUses, coupon.MaxUses) || differs(c.MaxUsesPerPerson, coupon.MaxUsesPerPerson)
+}
+
+// sameMoment compares moments as finely as they are kept.
+func sameMoment(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Truncate(time.Microsecond).Equal(b.Truncate(time.Microsecond))
+}
+
+// Edit changes a coupon. One that it leaves as it is keeps its version.
 func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, change Change) (Coupon, error) {
 	var c Coupon
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		if c, err = s.store.Lock(ctx, id); err != nil {
 			return err
 		}
-		if err := match.Check(c.Version); err != nil {
+		if err := match.Check(c.Version); err != nil || !change.changes(c) {
 			return err
 		}
 		if change.Active != nil {

@@ -153,6 +153,21 @@ func TestFault_O16_CouponsThatMakeNoSense(t *testing.T) {
 	require.EqualValues(t, 5, edit(object{"max_uses": 5}).Want(200).JSON()["max_uses"])
 }
 
+func TestFault_H7_AnEditOfACouponThatChangesNothingKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	s := moduletest.New(t)
+	made := s.Send(s.Admin, "POST", "/v1/admin/coupons", object{"code": "SAME", "percent": 10, "ends_at": "2027-02-01T00:00:00.123456789Z", "max_uses": 3}).Want(201)
+	edit := func(body object) *apptest.Response {
+		return s.Send(s.Admin, "PATCH", "/v1/admin/coupons/"+made.JSON()["id"].(string), body, "If-Match", made.Header.Get("ETag")).Want(200)
+	}
+	for _, same := range []object{
+		{}, {"active": true}, {"max_uses": 3, "max_uses_per_person": nil}, {"ends_at": "2027-02-01T09:00:00.123456789+09:00"},
+	} {
+		require.Equal(t, made.Header.Get("ETag"), edit(same).Header.Get("ETag"), same)
+	}
+	require.EqualValues(t, 2, edit(object{"max_uses": nil}).JSON()["version"])
+}
+
 func TestFault_H8_ACouponIsReadWhereLocationSays(t *testing.T) {
 	t.Parallel()
 	s := moduletest.New(t)

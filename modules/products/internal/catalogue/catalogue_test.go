@@ -56,6 +56,36 @@ func TestProducts_AreMadeAndShown(t *testing.T) {
 	require.NotNil(t, refs[uuid.MustParse(id)].Photo)
 }
 
+func TestFault_H7_AnEditOfAProductThatChangesNothingKeepsItsVersionAndTellsNobody(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	photo := s.Photos.Add(s.Seller).String()
+	made := s.Product("Sofa", object{"tags": []string{"Oak", "ärmlos", "#blue", "Zen"}, "materials": []string{"oak", "Wool"}, "brand": "Hald", "photos": []string{photo},
+		"dimensions": object{"width_mm": 2000}, "weight_g": 40_000})
+	path := "/v1/admin/products/" + made["id"].(string)
+	variant := "/v1/admin/variants/" + s.Variant(made, 9900, 3, object{"options": object{"color": "blue"}, "compare_at_price": object{"amount": 12900, "currency": "EUR"},
+		"sale": object{"price": object{"amount": 5000, "currency": "EUR"}, "starts_at": "2026-01-01T00:00:00.123456789Z"}}).String()
+	before := len(taskstest.Events[products.Changed](t, s.DB))
+	said := s.Do("PATCH", path, object{}, "If-Match", `"1"`).Want(200).JSON()
+	for _, same := range []object{
+		{"name": " Sofa ", "slug": made["slug"], "brand": "Hald"}, {"tags": []string{"zen", "blue", "oak", "ärmlos"}, "materials": []string{"wool", "oak"}}, {"photos": []string{photo}},
+		{"dimensions": object{"width_mm": 2000}, "weight_g": 40_000}, {"status": made["status"], "category": made["category"]},
+	} {
+		require.Equal(t, said, s.Do("PATCH", path, same, "If-Match", `"1"`).Want(200).JSON(), same)
+	}
+	offered := s.Do("PATCH", variant, object{}, "If-Match", `"1"`).Want(200).JSON()
+	require.Equal(t, object{"amount": 5000.0, "currency": "EUR"}, offered["price"])
+	for _, same := range []object{
+		{"sku": offered["sku"], "name": offered["name"], "options": object{"color": "blue"}}, {"compare_at_price": object{"amount": 12900, "currency": "EUR"}},
+		{"sale": object{"price": object{"amount": 5000, "currency": "EUR"}, "starts_at": "2026-01-01T01:00:00.123456+01:00"}},
+	} {
+		require.Equal(t, offered, s.Do("PATCH", variant, same, "If-Match", `"1"`).Want(200).JSON(), same)
+	}
+	require.Len(t, taskstest.Events[products.Changed](t, s.DB), before)
+	require.EqualValues(t, 2, s.Do("PATCH", variant, object{"sale": nil}, "If-Match", `"1"`).Want(200).JSON()["version"])
+	require.EqualValues(t, 2, s.Do("PATCH", path, object{"weight_g": nil}, "If-Match", `"1"`).Want(200).JSON()["version"])
+}
+
 func TestProducts_Editing(t *testing.T) {
 	t.Parallel()
 	s := setup(t, dbtest.Clone)

@@ -114,7 +114,7 @@ func (s *Service) create(ctx context.Context, editor product.Editor, d product.D
 	return p, err
 }
 
-// Edit changes a product.
+// Edit changes a product. One that it leaves as it is keeps its version, and nobody is told.
 func (s *Service) Edit(ctx context.Context, editor product.Editor, id uuid.UUID, match etag.Match, c product.Change) (*product.Product, error) {
 	if err := c.Clean("/body"); err != nil {
 		return nil, err
@@ -127,6 +127,9 @@ func (s *Service) Edit(ctx context.Context, editor product.Editor, id uuid.UUID,
 		}
 		if err := match.Check(p.Version); err != nil {
 			return err
+		}
+		if edited = p; !c.Changes(*p) {
+			return nil
 		}
 		if c.Photos != nil {
 			if err := s.replacePhotos(ctx, editor, p, *c.Photos); err != nil {
@@ -143,7 +146,6 @@ func (s *Service) Edit(ctx context.Context, editor product.Editor, id uuid.UUID,
 		if err := s.listings.WriteText(ctx, p); err != nil {
 			return err
 		}
-		edited = p
 		return s.listings.Edited(ctx, id)
 	})
 	return edited, err

@@ -46,7 +46,7 @@ func (s *Service) AddVariant(ctx context.Context, editor product.Editor, product
 	return v, err
 }
 
-// EditVariant changes a variant. The lock on its product keeps two edits apart.
+// EditVariant changes a variant; one that it leaves as it is keeps its version, and nobody is told. The lock on its product keeps two edits apart.
 func (s *Service) EditVariant(ctx context.Context, editor product.Editor, id uuid.UUID, match etag.Match, c product.VariantChange) (product.Variant, error) {
 	var v product.Variant
 	if err := c.Clean("/body"); err != nil {
@@ -63,7 +63,12 @@ func (s *Service) EditVariant(ctx context.Context, editor product.Editor, id uui
 		if err := match.Check(v.Version); err != nil {
 			return err
 		}
+		before := v
 		if err := v.Apply(c); err != nil {
+			return err
+		}
+		if v.Same(before) {
+			_, v, err = s.reread(ctx, v)
 			return err
 		}
 		if err := s.store.UpdateVariant(ctx, &v); err != nil {
@@ -80,16 +85,25 @@ func (s *Service) offered(ctx context.Context, v product.Variant) (product.Varia
 	if err := s.prices.VariantWritten(ctx, v); err != nil {
 		return v, err
 	}
-	found, err := s.products.ByIDs(ctx, []uuid.UUID{v.ProductID})
+	p, v, err := s.reread(ctx, v)
 	if err != nil {
 		return v, err
 	}
-	p := found[v.ProductID]
 	if err := s.listings.WriteText(ctx, p); err != nil {
 		return v, err
 	}
+	return v, s.listings.Edited(ctx, v.ProductID)
+}
+
+// reread reads a variant again, with its product and the price of this moment.
+func (s *Service) reread(ctx context.Context, v product.Variant) (*product.Product, product.Variant, error) {
+	found, err := s.products.ByIDs(ctx, []uuid.UUID{v.ProductID})
+	if err != nil {
+		return nil, v, err
+	}
+	p := found[v.ProductID]
 	if i := slices.IndexFunc(p.Variants, func(other product.Variant) bool { return other.ID == v.ID }); i >= 0 {
 		v = p.Variants[i]
 	}
-	return v, s.listings.Edited(ctx, v.ProductID)
+	return p, v, nil
 }

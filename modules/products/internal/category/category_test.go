@@ -71,3 +71,21 @@ func TestCategoryTree(t *testing.T) {
 		require.NotContains(t, tree(), "passing")
 	})
 }
+
+func TestFault_H7_AnEditOfACategoryThatChangesNothingKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	ask := func(method, path string, body any, match string) *apptest.Response {
+		t.Helper()
+		return s.App.Do(t, apptest.Request{Method: method, Path: path, Token: apptest.As(s.Seller, identity.RoleAdmin), Body: body, Header: map[string]string{"If-Match": match}})
+	}
+	made := ask("POST", "/v1/admin/categories", object{"slug": "floor-lamps", "name": "Floor lamps", "parent": "lighting", "position": 3}, "").Want(201)
+	edit := func(body object) *apptest.Response {
+		return ask("PATCH", "/v1/admin/categories/floor-lamps", body, `"1"`).Want(200)
+	}
+	for _, same := range []object{{}, {"name": " Floor lamps "}, {"parent": "lighting", "position": 3}} {
+		require.Equal(t, made.JSON(), edit(same).JSON(), same)
+	}
+	require.Empty(t, taskstest.Tasks[category.Reindex](t, s.DB))
+	require.EqualValues(t, 2, edit(object{"parent": nil}).JSON()["version"])
+}

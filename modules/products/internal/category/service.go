@@ -2,6 +2,7 @@ package category
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -100,7 +101,7 @@ func (s *Service) Create(ctx context.Context, c Category) (Category, error) {
 	return c, err
 }
 
-// Edit changes a category. Its products are found by another name soon.
+// Edit changes a category; one that it leaves as it is keeps its version. Its products are found by another name soon.
 func (s *Service) Edit(ctx context.Context, slug string, match etag.Match, change Change) (Category, error) {
 	var c Category
 	if err := cleanName(change.Name); err != nil {
@@ -116,6 +117,7 @@ func (s *Service) Edit(ctx context.Context, slug string, match etag.Match, chang
 		if err := match.Check(c.Version); err != nil {
 			return err
 		}
+		before := c
 		renamed := change.Name != nil && *change.Name != c.Name
 		if renamed {
 			c.Name = *change.Name
@@ -125,6 +127,9 @@ func (s *Service) Edit(ctx context.Context, slug string, match etag.Match, chang
 		}
 		if change.Position != nil {
 			c.Position = *change.Position
+		}
+		if reflect.DeepEqual(before, c) {
+			return nil
 		}
 		if err := s.fits(ctx, c); err != nil {
 			return err

@@ -1,8 +1,10 @@
 package product
 
 import (
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -63,6 +65,42 @@ func (p *Product) Apply(c Change) {
 		p.SetDimensions(*c.Dimensions)
 	}
 	set(&p.WeightG, c.WeightG)
+}
+
+// Changes reports whether the product is another after the edit.
+func (c Change) Changes(p Product) bool {
+	after := p
+	after.Apply(c)
+	set(&after.Slug, c.Slug)
+	set(&after.Photos, c.Photos)
+	for _, version := range []*Product{&p, &after} { // the database sorts tags by its own rules
+		version.Tags, version.Materials = slices.Sorted(slices.Values(version.Tags)), slices.Sorted(slices.Values(version.Materials))
+	}
+	return !slices.Equal(p.Photos, after.Photos) || !slices.Equal(p.Tags, after.Tags) || !slices.Equal(p.Materials, after.Materials) ||
+		!reflect.DeepEqual(p.written(), after.written())
+}
+
+// written is the product without its lists.
+func (p Product) written() Product {
+	p.Photos, p.Tags, p.Materials = nil, nil, nil
+	return p
+}
+
+// Same reports whether two states of a variant say the same.
+func (v Variant) Same(other Variant) bool {
+	same := sameMoment(v.SaleFrom, other.SaleFrom) && sameMoment(v.SaleUntil, other.SaleUntil)
+	for _, state := range []*Variant{&v, &other} {
+		state.SaleFrom, state.SaleUntil = nil, nil
+	}
+	return same && reflect.DeepEqual(v, other)
+}
+
+// sameMoment compares moments as finely as they are kept.
+func sameMoment(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Truncate(time.Microsecond).Equal(b.Truncate(time.Microsecond))
 }
 
 // Apply makes a change, or returns what is wrong with it: errPrice, errCurrency, ErrSale, errSaleWindow, ErrCompareAt.

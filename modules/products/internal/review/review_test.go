@@ -238,3 +238,21 @@ func TestFault_V3_ReviewsAcrossABlockAreHidden(t *testing.T) {
 	}
 	require.Equal(t, object{"average": 4.0, "count": 7.0}, s.rating(lamp))
 }
+
+func TestFault_H7_AnEditOfAReviewThatChangesNothingKeepsItsVersion(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Tx)
+	lamp := s.Product("Lamp")
+	ana := s.buyer(lamp)
+	photo := s.Photos.Add(ana).String()
+	made := s.App.Do(t, apptest.Request{Method: "POST", Path: "/v1/products/" + lamp["slug"].(string) + "/reviews", Token: apptest.As(ana),
+		Body: object{"rating": 5, "text": "Warm light.", "photos": []string{photo}}}).Want(201)
+	edit := func(body object) *apptest.Response {
+		return s.App.Do(t, apptest.Request{Method: "PATCH", Path: made.Header.Get("Location"), Token: apptest.As(ana), Body: body, Header: map[string]string{"If-Match": `"1"`}}).Want(200)
+	}
+	for _, same := range []object{{}, {"rating": 5}, {"text": " Warm light. "}, {"photos": []string{photo}}} {
+		require.Equal(t, made.JSON(), edit(same).JSON(), same)
+	}
+	require.Zero(t, s.Number(`SELECT count(*) FROM product_review_versions`))
+	require.EqualValues(t, 2, edit(object{"rating": 4}).JSON()["version"])
+}

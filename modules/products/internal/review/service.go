@@ -151,7 +151,7 @@ func (s *Service) unreviewed(ctx context.Context, author, product uuid.UUID) (uu
 	return lines[i], nil
 }
 
-// Edit changes a review of one's own. Another's is errNotFound.
+// Edit changes a review of one's own; one that it leaves as it is keeps its version. Another's is errNotFound.
 func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Match, c Change) (*Review, error) {
 	if err := s.people.RequireConsents(ctx, author); err != nil {
 		return nil, err
@@ -173,10 +173,12 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 		}
 		before := *r
 		r.apply(c)
+		if edited = r; r.Rating == before.Rating && r.Text == before.Text && slices.Equal(r.Photos, before.Photos) {
+			return nil
+		}
 		if err := s.replacePhotos(ctx, author, before.Photos, r.Photos); err != nil {
 			return err
 		}
-		edited = r
 		return s.store.Update(ctx, r, before)
 	})
 	return edited, err
