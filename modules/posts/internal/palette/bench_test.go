@@ -18,12 +18,12 @@ import (
 	"atrium/platform/dbtest"
 )
 
-// What the promise names: p95 below 200 ms.
+// What the promise names: p95 below 50 ms.
 const (
 	benchPalettes    = 1_000_000
 	benchColors      = 500
 	benchConnections = 8
-	benchLimit       = 200 // ms for 95 % of the searches for one colour
+	benchLimit       = 50 // ms for 95 % of the searches for one colour
 )
 
 // BenchmarkSearch asks for the first page of 500 different colours over a million palettes, on eight connections: for half of them

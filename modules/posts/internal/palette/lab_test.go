@@ -7,6 +7,8 @@ import (
 
 	"github.com/lucasb-eyer/go-colorful"
 	"github.com/stretchr/testify/require"
+
+	"atrium/platform/stacktest"
 )
 
 // sharma are the pairs that the formula's authors publish for implementers: G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000
@@ -74,6 +76,15 @@ func TestDE2000_AgreesWithAnotherImplementation(t *testing.T) {
 		p, q := anyColor(r), anyColor(r)
 		want := colorful.Lab(p.L/100, p.A/100, p.B/100).DistanceCIEDE2000(colorful.Lab(q.L/100, q.A/100, q.B/100)) * 100
 		require.InDelta(t, want, DE2000(p, q), 0.001, "%v %v", p, q)
+	}
+}
+
+func TestDE2000_IsNeverLessThanTheLightnessTells(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(17, 18))
+	for range stacktest.Budget(100_000, 10_000_000) {
+		p, q := anyColor(r), anyColor(r)
+		require.GreaterOrEqual(t, DE2000(p, q)*mostLight, math.Abs(p.L-q.L), "%v %v", p, q)
 	}
 }
 

@@ -2,6 +2,7 @@ package palette
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -22,6 +23,9 @@ const (
 	noMatch = 1 << 30
 )
 
+// mostLight bounds how far the lightness of two colours is apart, by their difference: CIEDE2000 divides it by at most so much.
+const mostLight = 1.75
+
 // rank compares a photo with the colours asked for: all of them must be in it, at most radius away. Its worst one counts, and the
 // smallest share; noMatch if one is not there.
 func rank(tones []Tone, targets []Lab, radius float64) int {
@@ -29,6 +33,9 @@ func rank(tones []Tone, targets []Lab, radius float64) int {
 	for _, target := range targets {
 		best := noMatch
 		for _, tone := range tones {
+			if math.Abs(target.L-tone.L) > mostLight*radius {
+				continue // most are: a look at the lightness spares the rest of the formula
+			}
 			if d := DE2000(target, tone.Lab); d <= radius {
 				best = min(best, int(d)*step+step-1-int(tone.Share*(step-1)))
 			}

@@ -57,10 +57,20 @@ func (s *Search) Source(q Query) list.Source {
 	}
 }
 
-// Nearest returns the best n matches after one. It looks closely first, and further only while too little was found: what is within
-// a radius is all known then, so it can be told in order.
+// Nearest returns the best n matches after one. Of few photos it compares all. Of many it looks closely first, and further only while
+// too little was found: what is within a radius is all known then, so it can be told in order.
 func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Match, error) {
 	l := look{store: s.store, query: q, best: map[uuid.UUID]int{}, seen: map[int32]bool{}}
+	few, err := s.store.Few(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if few {
+		if err := l.lookInto(ctx, nil, nil); err != nil {
+			return nil, err
+		}
+		return best(l.found(after, noMatch), n), nil
+	}
 	for _, r := range reaches {
 		if r.radius > q.Tolerance {
 			r.radius = q.Tolerance
@@ -77,11 +87,16 @@ func (s *Search) Nearest(ctx context.Context, q Query, after Match, n int) ([]Ma
 			limit = r.complete()
 		}
 		if found := l.found(after, limit); last || len(found) >= n {
-			slices.SortFunc(found, inOrder)
-			return found[:min(n, len(found))], nil
+			return best(found, n), nil
 		}
 	}
 	return nil, nil
+}
+
+// best returns the best n in their order.
+func best(found []Match, n int) []Match {
+	slices.SortFunc(found, inOrder)
+	return found[:min(n, len(found))]
 }
 
 // look is one search, which reaches further step by step.
@@ -115,6 +130,11 @@ func (l *look) extend(ctx context.Context, r reach) error {
 	if len(cells) == 0 {
 		return nil
 	}
+	return l.lookInto(ctx, cells, others)
+}
+
+// lookInto ranks the photos in cells; without cells all of them.
+func (l *look) lookInto(ctx context.Context, cells []int32, others [][]int32) error {
 	var tones []Tone
 	return l.store.lookUp(ctx, cells, others, l.query, func(post uuid.UUID, kept []byte) {
 		tones = decodeInto(tones[:0], kept)

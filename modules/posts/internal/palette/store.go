@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,39 +14,98 @@ import (
 )
 
 // Store keeps the palettes of public posts.
-type Store struct{ db *database.DB }
+type Store struct {
+	db   *database.DB
+	size atomic.Pointer[size]
+}
 
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// mostCells is how many looks into the index cost as much as reading everything.
-const mostCells = 1500
+// The sizes that decide how photos are looked up.
+const (
+	mostCells = 1500            // so many looks into the index cost as much as reading everything
+	mostRead  = 20_000          // palettes are read as a whole sooner than hundreds of looks into the index find some of them
+	sizeKept  = 1 * time.Minute // how long it is known whether there are more
+)
 
-// lookUp calls visit at least for the photos with a colour in one of the cells, for some more than once. The post of a photo fits the
-// rest of the query, and the photo has a colour in one of the cells of each of others too. For one colour each cell is a look of its
-// own into the index: one look for all would compare every entry with every cell.
-func (s *Store) lookUp(ctx context.Context, cells []int32, others [][]int32, q Query, visit func(post uuid.UUID, tones []byte)) (err error) {
-	query, values := `SELECT p.post_id, p.tones FROM post_palettes p WHERE true`, []any{}
-	switch {
-	case len(others) > 0: // the index finds what has both: nothing is read of what has only one
-		for _, all := range append([][]int32{cells}, others...) {
-			query += ` AND p.cells && CAST(? AS int[])`
-			values = append(values, database.Array(all))
-		}
-	case len(cells) <= mostCells:
-		query = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) JOIN post_palettes p ON p.cells @> ARRAY[c.cell] WHERE true`
-		values = append(values, database.Array(cells))
+// Few reports whether there are so few palettes that it is best to read all of them. It is asked of PostgreSQL once a minute: what is
+// found is the same either way.
+func (s *Store) Few(ctx context.Context) (bool, error) {
+	if known := s.size.Load(); known != nil && time.Since(known.at) < sizeKept {
+		return known.few, nil
 	}
+	var n int
+	err := s.db.Conn(ctx).Raw(`SELECT count(*) FROM (SELECT 1 FROM post_palettes LIMIT ?) p`, mostRead+1).Scan(&n).Error
+	if err == nil {
+		s.size.Store(&size{few: n <= mostRead, at: time.Now()})
+	}
+	return n <= mostRead, err
+}
+
+// size is whether there were few palettes at a moment.
+type size struct {
+	few bool
+	at  time.Time
+}
+
+// lookUp calls visit at least for the photos with a colour in one of the cells, for some more than once; without cells for all photos. The
+// post of a photo fits the rest of the query, and the photo has a colour in one of the cells of each of others too.
+func (s *Store) lookUp(ctx context.Context, cells []int32, others [][]int32, q Query, visit func(post uuid.UUID, tones []byte)) error {
+	statement, values := lookUpSQL(cells, others, q)
+	if len(others) == 0 || len(cells) == 0 {
+		return s.visitAll(ctx, statement, values, visit)
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.byIndex(ctx, true); err != nil {
+			return err
+		}
+		if err := s.visitAll(ctx, statement, values, visit); err != nil {
+			return err
+		}
+		return s.byIndex(ctx, false)
+	})
+}
+
+// byIndex keeps the planner from reading everything in the transaction open in ctx: it takes the comparison of a palette with hundreds of
+// cells for as cheap as that of two numbers.
+func (s *Store) byIndex(ctx context.Context, only bool) error {
+	return s.db.Conn(ctx).Exec(`SELECT set_config('enable_seqscan', ?, true)`, map[bool]string{true: "off", false: "on"}[only]).Error
+}
+
+// lookUpSQL returns the statement of lookUp. For one colour each cell is a look of its own into the index: one look for all would compare
+// every entry with every cell. OFFSET keeps these looks apart: without it, the planner, which takes a cell for far more common than it is,
+// reads the table once, keeps all of it, and compares every palette with every cell.
+func lookUpSQL(cells []int32, others [][]int32, q Query) (statement string, values []any) {
+	conditions := ""
 	if q.Room != "" {
-		query, values = query+" AND p.room = ?", append(values, q.Room)
+		conditions, values = conditions+" AND room = ?", append(values, q.Room)
 	}
 	if q.Style != "" {
-		query, values = query+" AND p.style = ?", append(values, q.Style)
+		conditions, values = conditions+" AND style = ?", append(values, q.Style)
+	}
+	switch {
+	case len(cells) == 0 || len(cells) > mostCells && len(others) == 0:
+		statement = `SELECT post_id, tones FROM post_palettes p WHERE true` + conditions
+	case len(others) == 0:
+		statement = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) CROSS JOIN LATERAL (
+			SELECT post_id, tones FROM post_palettes WHERE cells @> ARRAY[c.cell]` + conditions + ` OFFSET 0) p WHERE true`
+		values = append([]any{database.Array(cells)}, values...)
+	default: // the index finds what has both: nothing is read of what has only one
+		statement = `SELECT post_id, tones FROM post_palettes p WHERE true` + conditions
+		for _, all := range append([][]int32{cells}, others...) {
+			statement, values = statement+` AND cells && CAST(? AS int[])`, append(values, database.Array(all))
+		}
 	}
 	if condition, words := words.InCaption(q.Words); condition != "" {
-		query += " AND p.post_id IN (SELECT id FROM posts WHERE deleted_at IS NULL AND visibility = 'public' AND " + condition + ")"
+		statement += " AND p.post_id IN (SELECT id FROM posts WHERE deleted_at IS NULL AND visibility = 'public' AND " + condition + ")"
 		values = append(values, words...)
 	}
-	conn := s.db.Conn(ctx).Raw(query, values...)
+	return statement, values
+}
+
+// visitAll calls visit for each row.
+func (s *Store) visitAll(ctx context.Context, statement string, values []any, visit func(post uuid.UUID, tones []byte)) (err error) {
+	conn := s.db.Conn(ctx).Raw(statement, values...)
 	rows, err := conn.Rows()
 	if err != nil {
 		return err
