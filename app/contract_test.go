@@ -78,6 +78,7 @@ const contract = `
 	PATCH /v1/admin/variants/{}
 	POST /v1/admin/variants/{}/stock
 	POST /v1/admin/products/import
+	GET,DELETE /v1/admin/imports/{}
 	GET /v1/admin/products/export
 	GET /v1/cart
 	PUT,DELETE /v1/cart/items/{}

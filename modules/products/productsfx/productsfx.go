@@ -8,6 +8,7 @@ import (
 	"atrium/modules/products/internal/bulk"
 	"atrium/modules/products/internal/catalogue"
 	"atrium/modules/products/internal/category"
+	"atrium/modules/products/internal/imports"
 	"atrium/modules/products/internal/listing"
 	"atrium/modules/products/internal/personaldata"
 	"atrium/modules/products/internal/price"
@@ -34,15 +35,16 @@ var Module = fx.Module("products",
 		recentlyviewed.NewStore, recentlyviewed.NewService, recentlyviewed.NewHTTP,
 		catalogue.NewStore, catalogue.NewService, catalogue.NewHTTP,
 		bulk.NewStore, bulk.NewService, bulk.NewHTTP,
+		imports.NewStore, imports.NewService, imports.NewHTTP,
 		review.NewStore, review.NewService, review.NewHTTP,
 	),
 	fx.Provide(
 		func(s *catalogue.Service) products.Catalogue { return s },
 		func(s *stock.Service) products.Stock { return s },
 	),
-	plug.Routes(search.Routes, catalogue.Routes, category.Routes, stock.Routes, recentlyviewed.Routes, bulk.Routes, review.Routes),
-	plug.Handlers(listing.Handlers, category.Handlers, seller.Handlers, review.Handlers, personaldata.Handlers),
-	plug.Schedules(price.Schedules, listing.Schedules, seller.Schedules, review.Schedules),
+	plug.Routes(search.Routes, catalogue.Routes, category.Routes, stock.Routes, recentlyviewed.Routes, bulk.Routes, imports.Routes, review.Routes),
+	plug.Handlers(listing.Handlers, category.Handlers, seller.Handlers, review.Handlers, imports.Handlers, personaldata.Handlers),
+	plug.Schedules(price.Schedules, listing.Schedules, seller.Schedules, review.Schedules, imports.Schedules),
 	plug.DataExport(personaldata.Export),
 )
 

@@ -18,15 +18,33 @@ type lines struct {
 	separator byte // of cells
 	foreign   bool // read from another charset
 	line      int
+	read      int64 // bytes
 }
 
 // newLines passes over the byte order mark that spreadsheets put at the beginning of a file.
 func newLines(body io.Reader, quote byte, foreign bool) *lines {
-	from := bufio.NewReaderSize(body, 64<<10)
-	if mark, err := from.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
-		_, _ = from.Discard(len(mark))
+	l := &lines{from: bufio.NewReaderSize(body, 64<<10), quote: quote, separator: ',', foreign: foreign}
+	if mark, err := l.from.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
+		_, _ = l.from.Discard(len(mark))
+		l.read = int64(len(mark))
 	}
-	return &lines{from: from, quote: quote, separator: ',', foreign: foreign}
+	return l
+}
+
+// position is how far the lines were read.
+func (l *lines) position() Position { return Position{l.read, l.line} }
+
+// goOn passes over what was read before, up to a position.
+func (l *lines) goOn(from Position) error {
+	for l.read < from.Bytes {
+		n, err := l.from.Discard(int(min(from.Bytes-l.read, 1<<20)))
+		l.read += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	l.line = from.Lines
+	return nil
 }
 
 // next returns the next line, whose bytes are good until the call after, and its number, from 1. One longer than maxLine is errTooLong, and
@@ -40,6 +58,7 @@ func (l *lines) next() (text []byte, line int, err error) {
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
 			return nil, line, err
 		}
+		l.read += int64(len(piece))
 		if size += len(piece); size <= maxLine {
 			text = append(text, piece...)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,39 +21,44 @@ var (
 	errTooLong = errRow.Saying("The line is longer than 256 kB.")
 )
 
-// record is one line of a file: what it says, or why it cannot be read.
-type record struct {
-	line   int
+// Line is one line of a file: what it says, or why it cannot be read.
+type Line struct {
+	Number int    // of the file, from 1
+	SKU    string // as it stands there
+	End    Position
+	Item   Item
+	Err    error
 	values map[string]any
-	err    error
 }
 
-// reader gives one record after the other, then io.EOF. Any other error ends the file.
-type reader func() (record, error)
+// Position is how far a file was read: in bytes of UTF-8, and in lines.
+type Position struct {
+	Bytes int64
+	Lines int
+}
 
-// readNDJSON reads one JSON object a line; empty lines are passed over.
-func readNDJSON(body io.Reader, foreign bool) reader {
-	lines := newLines(body, 0, foreign)
-	return func() (record, error) {
-		for {
-			text, line, err := lines.next()
-			r := record{line: line}
-			switch text = bytes.TrimSpace(text); {
-			case errors.Is(err, errTooLong):
-				r.err = err
-			case err != nil:
-				return record{}, err
-			case len(text) == 0:
-				continue
-			case !lines.readable(text):
-				r.err = errCharset
-			case !jsontext.Value(text).IsValid() || json.Unmarshal(text, &r.values) != nil || r.values == nil:
-				r.err = errRow.Saying("The line is not one JSON object in UTF-8.")
-			default:
-				r.err = checkNUL(r.values)
-			}
-			return r, nil
+// objects is an NDJSON file: one JSON object a line; empty lines are passed over.
+type objects struct{ *lines }
+
+func (o objects) next() (Line, error) {
+	for {
+		text, line, err := o.lines.next()
+		r := Line{Number: line}
+		switch text = bytes.TrimSpace(text); {
+		case errors.Is(err, errTooLong):
+			r.Err = err
+		case err != nil:
+			return Line{}, err
+		case len(text) == 0:
+			continue
+		case !o.readable(text):
+			r.Err = errCharset
+		case !jsontext.Value(text).IsValid() || json.Unmarshal(text, &r.values) != nil || r.values == nil:
+			r.Err = errRow.Saying("The line is not one JSON object in UTF-8.")
+		default:
+			r.Err = checkNUL(r.values)
 		}
+		return r, nil
 	}
 }
 
@@ -84,38 +88,27 @@ func hasNUL(value any) bool {
 	return false
 }
 
-// table is a CSV file below the line of its columns' names.
+// table is a CSV file below the line of its columns' names: lines of cells, as spreadsheets write them, separated by commas, semicolons
+// or tabs, names in letters of either case, cells that are missing at the end, lines of empty cells. An empty cell says nothing.
 type table struct {
-	lines     *lines
-	separator byte
-	names     []string // "" for a column without a name, which must be empty
-}
-
-// readCSV reads lines of cells below a line of columns' names, as spreadsheets write them: separated by commas, semicolons or tabs, names in
-// letters of either case, cells that are missing at the end, lines of empty cells. An empty cell says nothing.
-func readCSV(body io.Reader, foreign bool) (reader, error) {
-	t := table{lines: newLines(body, '"', foreign)}
-	if err := t.readHeader(); err != nil {
-		return nil, err
-	}
-	return t.next, nil
+	*lines
+	names []string // "" for a column without a name, which must be empty
 }
 
 // readHeader reads the names of the columns and finds out what separates them. Excel may say that in a line before: "sep=;".
 func (t *table) readHeader() error {
 	text, _, err := t.lines.next()
-	if err != nil || !t.lines.readable(text) {
+	if err != nil || !t.readable(text) {
 		return errHeader.Because(err)
 	}
 	if sep, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("sep=")); ok && len(sep) == 1 {
 		t.separator = sep[0]
-		if text, _, err = t.lines.next(); err != nil || !t.lines.readable(text) {
+		if text, _, err = t.lines.next(); err != nil || !t.readable(text) {
 			return errHeader.Because(err)
 		}
 	} else {
 		t.separator = separatorOf(text)
 	}
-	t.lines.separator = t.separator
 	cells, err := t.cells(text)
 	if err != nil {
 		return errHeader.Because(err)
@@ -153,31 +146,31 @@ func (t *table) cells(text []byte) ([]string, error) {
 	return parser.Read()
 }
 
-func (t *table) next() (record, error) {
+func (t *table) next() (Line, error) {
 	for {
 		text, line, err := t.lines.next()
-		r := record{line: line}
+		r := Line{Number: line}
 		switch {
 		case errors.Is(err, errTooLong):
-			r.err = err
+			r.Err = err
 			return r, nil
 		case err != nil:
-			return record{}, err
-		case !t.lines.readable(text):
-			r.err = errCharset
+			return Line{}, err
+		case !t.readable(text):
+			r.Err = errCharset
 			return r, nil
 		case len(bytes.TrimSpace(text)) == 0:
 			continue
 		}
 		cells, err := t.cells(text)
 		if err != nil {
-			r.err = errRow.Because(err)
+			r.Err = errRow.Because(err)
 			return r, nil
 		}
 		if !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }) {
 			continue
 		}
-		r.values, r.err = t.values(cells)
+		r.values, r.Err = t.values(cells)
 		return r, nil
 	}
 }
@@ -195,7 +188,7 @@ func (t *table) values(cells []string) (map[string]any, error) {
 			continue
 		}
 		name := t.names[i]
-		value, err := valueOf(kindOf(name), asWritten(cell))
+		value, err := valueOf(kindOf(name), cell)
 		if err != nil {
 			wrong = errRow.At("/"+name, err.Error())
 			continue
@@ -210,6 +203,10 @@ func (t *table) values(cells []string) (map[string]any, error) {
 
 // valueOf reads a cell as JSON would have it.
 func valueOf(kind, cell string) (any, error) {
+	if cell == none {
+		return nothingOf(kind), nil
+	}
+	cell = asWritten(cell)
 	switch kind {
 	case "number":
 		n, err := strconv.ParseInt(strings.TrimSpace(cell), 10, 64)
@@ -219,20 +216,33 @@ func valueOf(kind, cell string) (any, error) {
 		return n, nil
 	case "list":
 		list := []any{}
-		for part := range strings.SplitSeq(cell, "|") {
-			list = append(list, part)
+		for _, part := range splitEscaped(cell, '|') {
+			list = append(list, unescape(part))
 		}
 		return list, nil
 	case "pairs":
 		pairs := map[string]any{}
-		for part := range strings.SplitSeq(cell, "|") {
-			name, value, ok := strings.Cut(part, "=")
-			if !ok {
+		for _, part := range splitEscaped(cell, '|') {
+			name := splitEscaped(part, '=')[0]
+			if len(name) == len(part) {
 				return nil, errors.New("must be pairs like color=brass|size=L")
 			}
-			pairs[name] = value
+			pairs[unescape(name)] = unescape(part[len(name)+1:])
 		}
 		return pairs, nil
 	}
 	return cell, nil
+}
+
+// nothingOf is the value of a cell that says that there is none.
+func nothingOf(kind string) any {
+	switch kind {
+	case "text":
+		return ""
+	case "list":
+		return []any{}
+	case "pairs":
+		return map[string]any{}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-// Package bulk imports and exports the catalogue: one line for each variant, as CSV or NDJSON.
+// Package bulk reads and writes the catalogue as lists, CSV or NDJSON, one line for each variant, and puts many lines into it at once.
 package bulk
 
 import (
@@ -6,40 +6,45 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"atrium/modules/products/internal/product"
 )
 
-// Row is one line of a list. What is absent stays as it is.
-type Row struct {
-	SKU         string             `json:"sku" minLength:"1" maxLength:"64"`
-	Product     string             `json:"product,omitempty" maxLength:"120" doc:"slug"`
-	Name        *string            `json:"name,omitempty" minLength:"1" maxLength:"200"`
-	Brand       *string            `json:"brand,omitempty" maxLength:"120"`
-	Description *string            `json:"description,omitempty" maxLength:"10000"`
-	Category    *string            `json:"category,omitempty" minLength:"1" maxLength:"60"`
-	Tags        *[]string          `json:"tags,omitempty" maxItems:"30"`
-	Materials   *[]string          `json:"materials,omitempty" maxItems:"30"`
-	WidthMM     *int               `json:"width_mm,omitempty" minimum:"1" maximum:"100000"`
-	DepthMM     *int               `json:"depth_mm,omitempty" minimum:"1" maximum:"100000"`
-	HeightMM    *int               `json:"height_mm,omitempty" minimum:"1" maximum:"100000"`
-	WeightG     *int               `json:"weight_g,omitempty" minimum:"1" maximum:"100000000"`
-	Status      *string            `json:"status,omitempty" enum:"draft,active"`
-	Variant     *string            `json:"variant_name,omitempty" maxLength:"200"`
-	Options     *map[string]string `json:"options,omitempty"`
-	Amount      *int64             `json:"price_amount,omitempty" minimum:"0" maximum:"1000000000000"`
-	Currency    *string            `json:"price_currency,omitempty" pattern:"^[A-Z]{3}$"`
-	CompareAt   *int64             `json:"compare_at_amount,omitempty" minimum:"0" maximum:"1000000000000"`
-	OnHand      *int64             `json:"on_hand,omitempty" minimum:"0" maximum:"1000000000"`
+// exportRow is a variant as a line: all of it, so that putting it in again changes nothing, and takes back what was changed since.
+type exportRow struct {
+	SKU         string            `json:"sku"`
+	Product     string            `json:"product"`
+	Name        string            `json:"name"`
+	Brand       string            `json:"brand"`
+	Description string            `json:"description"`
+	Category    string            `json:"category"`
+	Tags        []string          `json:"tags"`
+	Materials   []string          `json:"materials"`
+	WidthMM     *int              `json:"width_mm"`
+	DepthMM     *int              `json:"depth_mm"`
+	HeightMM    *int              `json:"height_mm"`
+	WeightG     *int              `json:"weight_g"`
+	Status      string            `json:"status"`
+	Variant     string            `json:"variant_name"`
+	Options     map[string]string `json:"options"`
+	Amount      int64             `json:"price_amount"`
+	Currency    string            `json:"price_currency"`
+	CompareAt   *int64            `json:"compare_at_amount"`
+	SaleAmount  *int64            `json:"sale_amount"`
+	SaleStarts  *time.Time        `json:"sale_starts_at"`
+	SaleEnds    *time.Time        `json:"sale_ends_at"`
+	OnHand      int64             `json:"on_hand"`
 }
 
-// columns are the names of a row's values, in the order of an export, and how a CSV cell is read: as text, a whole number, a
-// list (a|b) or pairs (color=brass|size=L).
+// columns are the names of a row's values, in the order of an export, and how a CSV cell is read: as text, a whole number, a time,
+// a list (a|b) or pairs (color=brass|size=L). In lists and pairs a backslash takes its meaning from a |, = or backslash that follows.
 var columns = []struct{ name, kind string }{
 	{"sku", "text"}, {"product", "text"}, {"name", "text"}, {"brand", "text"}, {"description", "text"}, {"category", "text"},
 	{"tags", "list"}, {"materials", "list"}, {"width_mm", "number"}, {"depth_mm", "number"}, {"height_mm", "number"}, {"weight_g", "number"},
 	{"status", "text"}, {"variant_name", "text"}, {"options", "pairs"},
-	{"price_amount", "number"}, {"price_currency", "text"}, {"compare_at_amount", "number"}, {"on_hand", "number"},
+	{"price_amount", "number"}, {"price_currency", "text"}, {"compare_at_amount", "number"},
+	{"sale_amount", "number"}, {"sale_starts_at", "time"}, {"sale_ends_at", "time"}, {"on_hand", "number"},
 }
 
 func kindOf(column string) string {
@@ -51,68 +56,89 @@ func kindOf(column string) string {
 	return ""
 }
 
-// item is the row as Put takes it.
-func (r Row) item() Item {
-	item := Item{
-		SKU: r.SKU, Product: r.Product, Name: r.Variant, Options: r.Options, Amount: r.Amount, Currency: r.Currency, CompareAt: r.CompareAt, OnHand: r.OnHand,
-		Change: product.Change{
-			Name: r.Name, Brand: r.Brand, Description: r.Description, Category: r.Category, Status: r.Status, Tags: r.Tags, Materials: r.Materials,
-		},
+func rowOf(p *product.Product, v product.Variant) exportRow {
+	options := v.Options
+	if options == nil {
+		options = map[string]string{}
 	}
-	if r.WidthMM != nil || r.DepthMM != nil || r.HeightMM != nil {
-		d := &product.Dimensions{WidthMM: r.WidthMM, DepthMM: r.DepthMM, HeightMM: r.HeightMM}
-		item.Change.Dimensions = &d
+	return exportRow{
+		SKU: v.SKU, Product: p.Slug, Name: p.Name, Brand: p.Brand, Description: p.Description, Category: p.CategorySlug, Tags: p.Tags, Materials: p.Materials,
+		WidthMM: p.WidthMM, DepthMM: p.DepthMM, HeightMM: p.HeightMM, WeightG: p.WeightG, Status: p.Status,
+		Variant: v.Name, Options: options, Amount: v.PriceAmount, Currency: v.PriceCurrency, CompareAt: v.CompareAtAmount,
+		SaleAmount: v.SaleAmount, SaleStarts: v.SaleFrom, SaleEnds: v.SaleUntil, OnHand: v.OnHand,
 	}
-	if r.WeightG != nil {
-		item.Change.WeightG = &r.WeightG
-	}
-	return item
 }
 
-// rowOf is a variant as a row; putting it in again changes nothing.
-func rowOf(p *product.Product, v product.Variant) Row {
-	return Row{
-		SKU: v.SKU, Product: p.Slug, Name: &p.Name, Brand: &p.Brand, Description: &p.Description, Category: &p.CategorySlug, Tags: &p.Tags, Materials: &p.Materials,
-		WidthMM: p.WidthMM, DepthMM: p.DepthMM, HeightMM: p.HeightMM, WeightG: p.WeightG, Status: &p.Status,
-		Variant: &v.Name, Options: &v.Options, Amount: &v.PriceAmount, Currency: &v.PriceCurrency, CompareAt: v.CompareAtAmount, OnHand: &v.OnHand,
-	}
-}
+// none is a CSV cell that says that there is no value. An empty cell says nothing: the value stays as it is.
+const none = "(none)"
 
 // cells writes a row as CSV cells in the order of columns.
-func (r Row) cells() []string {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
+func (r exportRow) cells() []string {
+	pairs := make([]string, 0, len(r.Options))
+	for _, name := range slices.Sorted(maps.Keys(r.Options)) {
+		pairs = append(pairs, escape(name)+"="+escape(r.Options[name]))
 	}
-	list := func(l *[]string) string {
-		if l == nil {
-			return ""
-		}
-		return strings.Join(*l, "|")
+	return []string{
+		cell(r.SKU), cell(r.Product), cell(r.Name), cell(r.Brand), cell(r.Description), cell(r.Category), list(r.Tags), list(r.Materials),
+		digits(r.WidthMM), digits(r.DepthMM), digits(r.HeightMM), digits(r.WeightG), cell(r.Status), cell(r.Variant), cell(strings.Join(pairs, "|")),
+		digits(&r.Amount), cell(r.Currency), digits(r.CompareAt), digits(r.SaleAmount), moment(r.SaleStarts), moment(r.SaleEnds), digits(&r.OnHand),
 	}
-	pairs := []string{}
-	if r.Options != nil {
-		for _, name := range slices.Sorted(maps.Keys(*r.Options)) {
-			pairs = append(pairs, name+"="+(*r.Options)[name])
-		}
-	}
-	cells := []string{
-		r.SKU, r.Product, text(r.Name), text(r.Brand), text(r.Description), text(r.Category), list(r.Tags), list(r.Materials),
-		digits(r.WidthMM), digits(r.DepthMM), digits(r.HeightMM), digits(r.WeightG), text(r.Status), text(r.Variant), strings.Join(pairs, "|"),
-		digits(r.Amount), text(r.Currency), digits(r.CompareAt), digits(r.OnHand),
-	}
-	for i, cell := range cells {
-		cells[i] = harmless(cell)
-	}
-	return cells
 }
 
-// harmless writes a cell so that no spreadsheet takes it for a formula: with an apostrophe before it, which asWritten takes away. Cells that
-// begin with apostrophes before such a sign get one more, so that both are as they were afterwards.
+func cell(s string) string {
+	if s == "" {
+		return none
+	}
+	return harmless(s)
+}
+
+func list(parts []string) string {
+	escaped := make([]string, len(parts))
+	for i, part := range parts {
+		escaped[i] = escape(part)
+	}
+	return cell(strings.Join(escaped, "|"))
+}
+
+func digits[N int | int64](n *N) string {
+	if n == nil {
+		return none
+	}
+	return strconv.FormatInt(int64(*n), 10)
+}
+
+func moment(at *time.Time) string {
+	if at == nil {
+		return none
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+var escape = strings.NewReplacer(`\`, `\\`, `|`, `\|`, `=`, `\=`).Replace
+
+// unescape returns what escape was given. A backslash before anything else stands for itself.
+func unescape(s string) string {
+	return strings.NewReplacer(`\\`, `\`, `\|`, `|`, `\=`, `=`).Replace(s)
+}
+
+// splitEscaped cuts a cell at each separator that has no backslash before it.
+func splitEscaped(cell string, separator byte) (parts []string) {
+	begin := 0
+	for i := 0; i < len(cell); i++ {
+		switch cell[i] {
+		case '\\':
+			i++
+		case separator:
+			parts, begin = append(parts, cell[begin:i]), i+1
+		}
+	}
+	return append(parts, cell[begin:])
+}
+
+// harmless writes a cell so that no spreadsheet takes it for a formula, and nothing for none: with an apostrophe before it, which
+// asWritten takes away. Cells that begin with apostrophes before such a sign get one more, so that both are as they were afterwards.
 func harmless(cell string) string {
-	if isFormula(cell) {
+	if isSpecial(cell) {
 		return "'" + cell
 	}
 	return cell
@@ -120,20 +146,13 @@ func harmless(cell string) string {
 
 // asWritten returns what harmless was given.
 func asWritten(cell string) string {
-	if strings.HasPrefix(cell, "'") && isFormula(cell) {
+	if strings.HasPrefix(cell, "'") && isSpecial(cell) {
 		return cell[1:]
 	}
 	return cell
 }
 
-func isFormula(cell string) bool {
+func isSpecial(cell string) bool {
 	sign := strings.TrimLeft(cell, "'")
-	return sign != "" && strings.ContainsRune("=+-@\t\r", rune(sign[0]))
-}
-
-func digits[N int | int64](n *N) string {
-	if n == nil {
-		return ""
-	}
-	return strconv.FormatInt(int64(*n), 10)
+	return sign == none || sign != "" && strings.ContainsRune("=+-@\t\r", rune(sign[0]))
 }

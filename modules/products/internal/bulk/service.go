@@ -20,7 +20,7 @@ type Service struct {
 	stock     *stock.Service
 }
 
-// NewService needs the catalogue and the stock, which what is imported goes through.
+// NewService needs the catalogue and the stock, which what is put in goes through.
 func NewService(db *database.DB, store *Store, products *product.Store, catalogue *catalogue.Service, stock *stock.Service) *Service {
 	return &Service{db: db, store: store, products: products, catalogue: catalogue, stock: stock}
 }

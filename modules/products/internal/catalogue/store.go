@@ -15,13 +15,14 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
-var errCategory = fault.Invalid("products.unknown_category", "There is no such category.",
+// ErrCategory: a product's category is none.
+var ErrCategory = fault.Invalid("products.unknown_category", "There is no such category.",
 	fault.Field{Pointer: "/body/category", Detail: "must be the slug of a category"})
 
 var constraints = database.Constraints{
 	"products_slug_key":           product.ErrSlugTaken,
 	"product_variants_sku_key":    product.ErrSKUTaken,
-	"products_category":           errCategory,
+	"products_category":           ErrCategory,
 	"product_variants_compare_at": product.ErrCompareAt,
 	"product_variants_sale":       product.ErrSale,
 }

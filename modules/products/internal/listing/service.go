@@ -28,10 +28,13 @@ func NewService(db *database.DB, store *Store, out *outbox.Outbox, refs *product
 	return &Service{db: db, store: store, outbox: out, refs: refs, epoch: epoch}
 }
 
-// WriteText writes the words that a product is found by, in the transaction open in ctx. The caller has locked the product, or has just
-// made it, and calls Edited.
-func (s *Service) WriteText(ctx context.Context, p *product.Product) error {
-	lost, err := s.store.WriteText(ctx, p)
+// WriteText writes the words that products are found by, in the transaction open in ctx. The caller has locked the products, or has just
+// made them, and calls Edited.
+func (s *Service) WriteText(ctx context.Context, all ...*product.Product) error {
+	if len(all) == 0 {
+		return nil
+	}
+	lost, err := s.store.WriteText(ctx, all)
 	if err != nil {
 		return err
 	}
@@ -58,9 +61,9 @@ func (s *Service) forgetLater(ctx context.Context, words []string) error {
 }
 
 // Edited is Changed for what an editor did: searches find it at once, instead of within 5 seconds.
-func (s *Service) Edited(ctx context.Context, id uuid.UUID) error {
+func (s *Service) Edited(ctx context.Context, ids ...uuid.UUID) error {
 	s.epoch.End(ctx)
-	return s.Changed(ctx, id)
+	return s.Changed(ctx, ids...)
 }
 
 // Changed brings listings up to date and publishes what has changed, in the transaction open in ctx. Refs are dropped from the cache once
@@ -74,19 +77,14 @@ func (s *Service) Changed(ctx context.Context, ids ...uuid.UUID) error {
 	if err := s.followWords(ctx, shifts); err != nil {
 		return err
 	}
+	var events []outbox.Event
 	for _, shift := range shifts {
-		for _, event := range eventsOf(shift) {
-			if err := s.outbox.Publish(ctx, event); err != nil {
-				return err
-			}
-		}
+		events = append(events, eventsOf(shift)...)
 	}
 	for _, id := range ids {
-		if err := s.outbox.Publish(ctx, products.Changed{ProductID: id}); err != nil {
-			return err
-		}
+		events = append(events, products.Changed{ProductID: id})
 	}
-	return nil
+	return s.outbox.PublishAll(ctx, events)
 }
 
 // followWords learns the words of what has become visible, and has those of what is hidden now forgotten. The listings are locked.

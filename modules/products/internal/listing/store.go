@@ -19,24 +19,22 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// WriteText writes the words that a product is found by into its listing, which Reindex then brings up to date, and returns those that it
-// has lost, if it is visible. The caller has locked the product, or has just made it.
-func (s *Store) WriteText(ctx context.Context, p *product.Product) (lost []string, err error) {
-	conn := s.db.Conn(ctx)
-	var category string
-	if err := conn.Raw(`SELECT name FROM categories WHERE slug = ?`, p.CategorySlug).Scan(&category).Error; err != nil {
-		return nil, err
-	}
-	found, brand := newDocument(p, category), terms.Key(p.Brand)
-	visible, err := s.lock(ctx, p.ID)
+// WriteText writes the words that products are found by into their listings, which Reindex then brings up to date, and returns those that
+// visible ones have lost. The caller has locked the products, or has just made them. How many they are does not change how many statements.
+func (s *Store) WriteText(ctx context.Context, all []*product.Product) (lost []string, err error) {
+	rows, err := s.documents(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	if visible { // Reindex does not see it become so
-		if lost, err = s.WordsOf(ctx, p.ID); err != nil {
+	visible, err := s.lockVisible(ctx, rows.ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(visible) > 0 { // Reindex does not see them become so
+		if lost, err = s.WordsOf(ctx, visible...); err != nil {
 			return nil, err
 		}
-		if err := s.Learn(ctx, found.words); err != nil {
+		if err := s.Learn(ctx, rows.wordsOf(visible)); err != nil {
 			return nil, err
 		}
 	}
@@ -44,23 +42,73 @@ func (s *Store) WriteText(ctx context.Context, p *product.Product) (lost []strin
 		sql    string
 		values []any
 	}{
-		{`INSERT INTO product_brands (key, name) SELECT ?::text, ? WHERE ?::text <> '' ON CONFLICT DO NOTHING`, []any{brand, p.Brand, brand}},
+		{`INSERT INTO product_brands (key, name) SELECT DISTINCT ON (key) key, name FROM unnest(?::text[], ?::text[]) AS b (key, name)
+			WHERE key <> '' ORDER BY key ON CONFLICT DO NOTHING`, []any{database.Array(rows.brandKeys), database.Array(rows.brands)}},
 		{`INSERT INTO product_listings (product_id, visible, category_slug, brand, brand_key, name_key, heading, search, folded_at)
-			VALUES (?, false, ?, ?, ?, ?, ?::tsvector, ?::tsvector, clock_timestamp())
+			SELECT id, false, category, brand, brand_key, name_key, heading::tsvector, search::tsvector, clock_timestamp()
+			FROM unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
+				AS d (id, category, brand, brand_key, name_key, heading, search) ORDER BY id
 			ON CONFLICT (product_id) DO UPDATE SET brand = excluded.brand, brand_key = excluded.brand_key, name_key = excluded.name_key,
 				heading = excluded.heading, search = excluded.search, folded_at = excluded.folded_at`,
-			[]any{p.ID, p.CategorySlug, p.Brand, brand, terms.Key(p.Name), found.heading, found.whole}},
+			[]any{database.Array(rows.ids), database.Array(rows.categories), database.Array(rows.brands), database.Array(rows.brandKeys),
+				database.Array(rows.nameKeys), database.Array(rows.headings), database.Array(rows.wholes)}},
 	} {
-		if err := conn.Exec(statement.sql, statement.values...).Error; err != nil {
+		if err := s.db.Conn(ctx).Exec(statement.sql, statement.values...).Error; err != nil {
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(lost, func(word string) bool { _, has := slices.BinarySearch(found.words, word); return has }), nil
+	found := rows.wordsOf(visible)
+	return slices.DeleteFunc(lost, func(word string) bool { _, has := slices.BinarySearch(found, word); return has }), nil
 }
 
-// lock keeps a listing as it is until the transaction ends, and reports whether it is visible.
-func (s *Store) lock(ctx context.Context, id uuid.UUID) (visible bool, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT visible FROM product_listings WHERE product_id = ? FOR UPDATE`, id).Scan(&visible).Error
+// documentRows are what some products are found by, column by column.
+type documentRows struct {
+	ids                                                       []uuid.UUID
+	categories, brands, brandKeys, nameKeys, headings, wholes []string
+	words                                                     map[uuid.UUID][]string
+}
+
+func (s *Store) documents(ctx context.Context, all []*product.Product) (rows documentRows, err error) {
+	var categories []struct{ Slug, Name string }
+	if err := s.db.Conn(ctx).Raw(`SELECT slug, name FROM categories`).Scan(&categories).Error; err != nil {
+		return rows, err
+	}
+	names := make(map[string]string, len(categories))
+	for _, c := range categories {
+		names[c.Slug] = c.Name
+	}
+	rows.words = make(map[uuid.UUID][]string, len(all))
+	for _, p := range all {
+		d := newDocument(p, names[p.CategorySlug])
+		rows.ids, rows.categories = append(rows.ids, p.ID), append(rows.categories, p.CategorySlug)
+		rows.brands, rows.brandKeys = append(rows.brands, p.Brand), append(rows.brandKeys, terms.Key(p.Brand))
+		rows.nameKeys, rows.headings, rows.wholes = append(rows.nameKeys, terms.Key(p.Name)), append(rows.headings, d.heading), append(rows.wholes, d.whole)
+		rows.words[p.ID] = d.words
+	}
+	return rows, nil
+}
+
+// wordsOf returns the words of some of the products, sorted, each once.
+func (r documentRows) wordsOf(ids []uuid.UUID) (words []string) {
+	for _, id := range ids {
+		words = append(words, r.words[id]...)
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// lockVisible keeps listings as they are until the transaction ends, and returns which of them are visible.
+func (s *Store) lockVisible(ctx context.Context, ids []uuid.UUID) (visible []uuid.UUID, err error) {
+	var locked []struct {
+		ProductID uuid.UUID
+		Visible   bool
+	}
+	err = s.db.Conn(ctx).Raw(`SELECT product_id, visible FROM product_listings WHERE product_id = ANY(?) ORDER BY product_id FOR UPDATE`, database.Array(ids)).Scan(&locked).Error
+	for _, l := range locked {
+		if l.Visible {
+			visible = append(visible, l.ProductID)
+		}
+	}
 	return visible, err
 }
 

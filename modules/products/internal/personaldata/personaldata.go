@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/products/internal/imports"
 	"atrium/modules/products/internal/recentlyviewed"
 	"atrium/modules/products/internal/review"
 	"atrium/modules/users"
@@ -26,14 +27,19 @@ func Export(db *database.DB) dataexport.Part {
 			(SELECT jsonb_agg(jsonb_build_object('sku', v.sku, 'name', v.name, 'options', v.options, 'price_amount', v.price_amount, 'price_currency', v.price_currency) ORDER BY v.id)
 				FROM product_variants v WHERE v.product_id = products.id AND v.deleted_at IS NULL) AS variants
 			FROM products WHERE seller_id = @user AND deleted_at IS NULL`},
+		dataexport.Table{Name: "product_imports", Key: "id", Select: `SELECT id, status, dry_run, rows, created, updated, unchanged, failed, created_at, finished_at
+			FROM product_imports WHERE owner_id = @user`},
 	)
 }
 
 // Handlers delete what the module keeps about a person whose account was deleted. Products stay: they are the shop's.
-func Handlers(viewed *recentlyviewed.Service, reviews *review.Service) []tasks.Handler {
+func Handlers(viewed *recentlyviewed.Service, reviews *review.Service, files *imports.Service) []tasks.Handler {
 	return []tasks.Handler{
 		tasks.Subscriber("products.user_deleted", func(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
 			if err := viewed.Clear(ctx, e.UserID); err != nil {
+				return err
+			}
+			if err := files.Forget(ctx, e.UserID); err != nil {
 				return err
 			}
 			return reviews.DeleteOf(ctx, e.UserID)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"atrium/modules/products"
 	"atrium/modules/products/internal/listing"
 	"atrium/modules/products/internal/product"
@@ -52,8 +54,13 @@ func (s *Service) RepriceDue(ctx context.Context) error {
 // VariantWritten writes the price history of a variant that was created or changed, and the lowest price of its product, in the
 // transaction open in ctx. The caller has locked the product.
 func (s *Service) VariantWritten(ctx context.Context, v product.Variant) error {
-	if err := s.store.WriteHistory(ctx, v.ID); err != nil {
+	return s.VariantsWritten(ctx, []uuid.UUID{v.ProductID}, []uuid.UUID{v.ID})
+}
+
+// VariantsWritten is VariantWritten for many variants and the products that they are of.
+func (s *Service) VariantsWritten(ctx context.Context, homes, variants []uuid.UUID) error {
+	if err := s.store.WriteHistory(ctx, variants...); err != nil {
 		return err
 	}
-	return s.store.Reprice(ctx, v.ProductID)
+	return s.store.Reprice(ctx, homes...)
 }

@@ -140,7 +140,7 @@ func (v *Variant) Apply(c VariantChange) error {
 func CleanTags(tags []string) []string {
 	clean, seen := make([]string, 0, len(tags)), map[string]bool{}
 	for _, tag := range tags {
-		tag = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(tag, "#")))
+		tag = strings.ToLower(strings.TrimSpace(strings.TrimLeft(tag, "# \t"))) // so that cleaning it again changes nothing
 		if key := text.Fold(tag); !text.Invisible(tag) && !seen[key] {
 			clean, seen[key] = append(clean, tag), true
 		}

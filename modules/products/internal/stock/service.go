@@ -135,15 +135,21 @@ func (s *Service) Adjust(ctx context.Context, editor product.Editor, variant uui
 	return level, err
 }
 
-// Count sets what is on hand of a variant to what was counted (nil: nothing was), and reports whether that changed it.
-func (s *Service) Count(ctx context.Context, editor product.Editor, variant uuid.UUID, counted *int64) (bool, error) {
-	if counted == nil {
-		return false, nil
+// Count is what was counted of a variant that is locked, or has just been made with what is on hand.
+type Count struct {
+	Variant, Product uuid.UUID
+	Before, OnHand   int64
+	Reserved         int64
+	New              bool
+}
+
+// CountAll sets what is on hand to what was counted, in the transaction open in ctx, and returns the products that are sold out by that, or
+// back.
+func (s *Service) CountAll(ctx context.Context, editor product.Editor, counts []Count) (turned []uuid.UUID, err error) {
+	for _, c := range counts {
+		if !c.New && (c.Before == c.Reserved) != (c.OnHand == c.Reserved) {
+			turned = append(turned, c.Product)
+		}
 	}
-	onHand, err := s.store.Lock(ctx, variant) // so that nothing is sold between looking and counting
-	if err != nil || onHand == *counted {
-		return false, err
-	}
-	_, err = s.Adjust(ctx, editor, variant, *counted-onHand, "counted by an import")
-	return true, err
+	return turned, s.store.CountAll(ctx, counts, "counted by an import", editor.ID)
 }

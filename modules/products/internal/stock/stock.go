@@ -12,7 +12,8 @@ import (
 )
 
 var (
-	errTooLow = fault.Conflict("products.stock_too_low", "There is less in stock that is not reserved.")
+	// ErrTooLow: a level would be below what is reserved.
+	ErrTooLow = fault.Conflict("products.stock_too_low", "There is less in stock that is not reserved.")
 	errReason = fault.Invalid("products.invalid_reason", "The reason cannot be written down like this.")
 )
 

@@ -14,13 +14,7 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
-var constraints = database.Constraints{"product_variants_on_hand": errTooLow, "product_variants_reserved": errTooLow}
-
-// Lock locks a variant and returns what is on hand.
-func (s *Store) Lock(ctx context.Context, variant uuid.UUID) (onHand int64, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT on_hand FROM product_variants WHERE id = ? FOR UPDATE`, variant).Scan(&onHand).Error
-	return onHand, err
-}
+var constraints = database.Constraints{"product_variants_on_hand": ErrTooLow, "product_variants_reserved": ErrTooLow}
 
 // Move moves a variant's stock and writes the ledger. ok is false where the variant has less to reserve than asked for, or
 // is deleted; nothing has moved then. What would take a level below zero is a fault by constraint: it cannot happen to
@@ -71,4 +65,31 @@ func (s *Store) book(ctx context.Context, e entry) error {
 	return s.db.Conn(ctx).Exec(`INSERT INTO stock_movements
 		(id, variant_id, kind, on_hand_delta, reserved_delta, reason, reference, actor_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		id, e.variant, e.kind, e.onHand, e.reserved, e.reason, e.reference, e.actor).Error
+}
+
+// CountAll sets what is on hand, and writes the ledger: by two statements for all.
+func (s *Store) CountAll(ctx context.Context, counts []Count, reason string, actor uuid.UUID) error {
+	if len(counts) == 0 {
+		return nil
+	}
+	ids, variants, deltas, moved := make([]uuid.UUID, len(counts)), make([]uuid.UUID, len(counts)), make([]int64, len(counts)), make([]int64, len(counts))
+	for i, c := range counts {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		ids[i], variants[i], deltas[i] = id, c.Variant, c.OnHand-c.Before
+		if !c.New {
+			moved[i] = deltas[i]
+		}
+	}
+	err := s.db.Conn(ctx).Exec(`UPDATE product_variants v SET on_hand = on_hand + c.delta
+		FROM (SELECT id, sum(delta)::bigint AS delta FROM unnest(?::uuid[], ?::bigint[]) AS c (id, delta) WHERE delta <> 0 GROUP BY id) c WHERE v.id = c.id`,
+		database.Array(variants), database.Array(moved)).Error
+	if err != nil {
+		return err
+	}
+	return s.db.Conn(ctx).Exec(`INSERT INTO stock_movements (id, variant_id, kind, on_hand_delta, reserved_delta, reason, actor_id)
+		SELECT id, variant, 'adjust', delta, 0, ?, ? FROM unnest(?::uuid[], ?::uuid[], ?::bigint[]) AS c (id, variant, delta)`,
+		reason, actor, database.Array(ids), database.Array(variants), database.Array(deltas)).Error
 }

@@ -1,4 +1,4 @@
-package bulk_test
+package imports_test
 
 import (
 	"testing"
