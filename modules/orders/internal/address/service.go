@@ -110,5 +110,17 @@ func (s *Service) Copy(ctx context.Context, user, id uuid.UUID) (Snapshot, error
 	return a.Snapshot, nil
 }
 
+// Default returns the copy of a person's default address; there is false where there is none that can be delivered to.
+func (s *Service) Default(ctx context.Context, user uuid.UUID) (to Snapshot, there bool, err error) {
+	a, there, err := s.store.Default(ctx, user)
+	if err != nil || !there {
+		return Snapshot{}, false, err
+	}
+	if a.Country, err = country(a.Country); err != nil { // written by an earlier release
+		return Snapshot{}, false, nil //nolint:nilerr // an address of nowhere is none
+	}
+	return a.Snapshot, true, nil
+}
+
 // Forget removes a person's addresses, in the transaction open in ctx.
 func (s *Service) Forget(ctx context.Context, user uuid.UUID) error { return s.store.Forget(ctx, user) }

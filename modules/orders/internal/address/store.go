@@ -54,6 +54,15 @@ func (s *Store) Update(ctx context.Context, a *Address) error {
 	return s.db.Conn(ctx).Select("*").Omit("id", "user_id", "created_at").Updates(a).Error
 }
 
+// Default reads a person's default address; found is false where there is none.
+func (s *Store) Default(ctx context.Context, user uuid.UUID) (a Address, found bool, err error) {
+	rows := []Address{}
+	if err = s.db.Conn(ctx).Limit(1).Find(&rows, "user_id = ? AND is_default", user).Error; err != nil || len(rows) == 0 {
+		return a, false, err
+	}
+	return rows[0], true, nil
+}
+
 // Undefault takes the mark of the default address off all others.
 func (s *Store) Undefault(ctx context.Context, user, other uuid.UUID) error {
 	return s.db.Conn(ctx).Exec(`UPDATE addresses SET is_default = false, version = version + 1

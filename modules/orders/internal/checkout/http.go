@@ -27,6 +27,10 @@ func (h *HTTP) register(r *httpserver.Router) {
 		Status: http.StatusCreated, Key: httpserver.KeyRequired,
 	}, h.create)
 	httpserver.Handle(r, httpserver.Route{
+		Method: http.MethodPost, Path: "/cart/quote", Name: "quote-cart", Summary: "Tells what the caller's cart would cost; nothing is taken",
+		Status: http.StatusOK, Key: httpserver.KeyIgnored,
+	}, h.quote)
+	httpserver.Handle(r, httpserver.Route{
 		Method: http.MethodPost, Path: "/orders/{id}/payment", Name: "settle-payment", Outside: true, Summary: "Checks the payment of an order with the provider and settles it",
 		Status: http.StatusOK, Key: httpserver.KeyRequired,
 	}, h.pay)

@@ -129,11 +129,11 @@ func (s *Service) createInTx(ctx context.Context, id, user uuid.UUID, request Re
 	if err != nil {
 		return nil, err
 	}
-	discount, err := s.coupons.Use(ctx, request.Coupon, user, id, taken.Subtotal)
+	off, err := s.coupons.Use(ctx, request.Coupon, user, id, taken.Subtotal)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.newOrder(ctx, id, user, taken, to, discount)
+	o, err := s.newOrder(ctx, id, user, taken, to, off)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s *Service) createInTx(ctx context.Context, id, user uuid.UUID, request Re
 }
 
 // newOrder works the order out: what everything costs, and the first attempt at its payment.
-func (s *Service) newOrder(ctx context.Context, id, user uuid.UUID, c cart.Cart, to address.Snapshot, discount money.Money) (*order.Order, error) {
+func (s *Service) newOrder(ctx context.Context, id, user uuid.UUID, c cart.Cart, to address.Snapshot, off coupon.Taken) (*order.Order, error) {
 	now, err := s.orderStore.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -170,13 +170,13 @@ func (s *Service) newOrder(ctx context.Context, id, user uuid.UUID, c cart.Cart,
 	if !known {
 		return nil, errNoTaxRate
 	}
-	currency := c.Subtotal.Currency
-	total := money.Of(c.Subtotal.Amount-discount.Amount+s.cfg.Shipping[currency], currency)
+	currency, discount := c.Subtotal.Currency, off.Discount
+	total := s.totalOf(c.Subtotal, discount)
 	o := &order.Order{
 		ID: id, Number: newNumber(), UserID: user, Status: order.PendingPayment, Currency: currency,
 		Subtotal: c.Subtotal.Amount, Shipping: s.cfg.Shipping[currency], Discount: discount.Amount, Total: total.Amount,
 		Tax: total.IncludedTax(rate).Amount, TaxRateBP: rate, Address: to, Version: 1,
-		ReservedUntil: now.Add(s.cfg.ReserveFor), CreatedAt: now, UpdatedAt: now,
+		ReservedUntil: now.Add(s.cfg.ReserveFor), CreatedAt: now, UpdatedAt: now, Promotion: off.Promotion,
 	}
 	if o.Items, err = newItems(id, c, discount); err != nil {
 		return nil, err
@@ -185,6 +185,11 @@ func (s *Service) newOrder(ctx context.Context, id, user uuid.UUID, c cart.Cart,
 		o.Payment.Status = order.PaymentSucceeded // there is nothing to ask for
 	}
 	return o, err
+}
+
+// totalOf is what is to be paid for goods, with their shipping.
+func (s *Service) totalOf(subtotal, discount money.Money) money.Money {
+	return money.Of(subtotal.Amount-discount.Amount+s.cfg.Shipping[subtotal.Currency], subtotal.Currency)
 }
 
 // newItems makes the order's lines; the discount is shared over them by what they cost.

@@ -4,6 +4,7 @@ package coupon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,7 +16,11 @@ import (
 	"atrium/platform/etag"
 	"atrium/platform/fault"
 	"atrium/platform/money"
+	"atrium/platform/text"
 )
+
+// maxName is how many characters the name of a coupon has at most.
+const maxName = 80
 
 var (
 	errNotFound = fault.NotFound("orders.coupon_not_found", "There is no such coupon.")
@@ -32,6 +37,7 @@ var (
 		fault.Field{Pointer: "/body/amount/currency", Detail: "must be a currency of ISO 4217 that is in circulation"})
 	errPeriod = fault.Invalid("orders.coupon_period", "A coupon ends after it has started.",
 		fault.Field{Pointer: "/body/ends_at", Detail: "must be after starts_at"})
+	errName  = fault.Invalid("orders.coupon_name", "The name of a coupon cannot be saved like this.")
 	errLimit = fault.Conflict("orders.coupon_limit", "It has been used more often than that already.")
 )
 
@@ -39,6 +45,7 @@ var (
 type Coupon struct {
 	ID               uuid.UUID `gorm:"type:uuid;primaryKey"`
 	Code             string
+	Name             string // how people are told of it; empty: by its code
 	PercentBP        *int64 `gorm:"column:percent_bp"`
 	Amount           *int64
 	Currency         *string
@@ -84,40 +91,113 @@ type Service struct {
 func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
 
 // Use counts one use of a coupon for an order, in the transaction open in ctx, and returns what it takes off the subtotal. An
-// order has one coupon. Without a code it is the automatic one that takes off most and has a use left for this person, if any.
-func (s *Service) Use(ctx context.Context, code string, user, order uuid.UUID, subtotal money.Money) (money.Money, error) {
-	if code = clean(code); code == "" {
-		return s.useBest(ctx, user, order, subtotal)
-	}
-	c, found, err := s.store.Running(ctx, code)
+// order has one coupon: the one that takes off most, be it the typed one or one that needs no code, and has a use left for this person. A typed one that
+// is unknown is errInvalid, one that would be the best and is used up is ErrExhausted.
+func (s *Service) Use(ctx context.Context, code string, user, order uuid.UUID, subtotal money.Money) (Taken, error) {
+	typed, err := s.typed(ctx, code, subtotal)
 	if err != nil {
-		return money.Money{}, err
+		return Taken{}, err
 	}
-	if !found || !c.fits(subtotal) {
-		return money.Money{}, errInvalid
-	}
-	counted, err := s.store.Count(ctx, c, user, order)
-	if err == nil && !counted {
-		err = ErrExhausted
-	}
-	return c.Discount(subtotal), err
-}
-
-func (s *Service) useBest(ctx context.Context, user, order uuid.UUID, subtotal money.Money) (money.Money, error) {
-	running, err := s.store.Automatic(ctx)
+	candidates, err := s.candidates(ctx, typed, subtotal)
 	if err != nil {
-		return money.Money{}, err
+		return Taken{}, err
 	}
-	running = slices.DeleteFunc(running, func(c Coupon) bool { return !c.fits(subtotal) || c.Discount(subtotal).Amount == 0 })
-	slices.SortStableFunc(running, func(a, b Coupon) int {
-		return cmp.Compare(b.Discount(subtotal).Amount, a.Discount(subtotal).Amount)
-	})
-	for _, c := range running {
-		if counted, err := s.store.Count(ctx, c, user, order); err != nil || counted {
-			return c.Discount(subtotal), err
+	for _, c := range candidates {
+		counted, err := s.store.Count(ctx, c.Coupon, user, order, c.typed)
+		if err == nil && !counted && c.typed {
+			err = ErrExhausted
+		}
+		if err != nil || counted {
+			return c.take(subtotal), err
 		}
 	}
-	return money.Of(0, subtotal.Currency), nil
+	return nothing(subtotal), nil
+}
+
+// Preview is Use at this moment, without counting anything. A typed coupon that could not be used is the refusal, beside what would be
+// taken off without it.
+func (s *Service) Preview(ctx context.Context, code string, user uuid.UUID, subtotal money.Money) (taken Taken, refusal *fault.Error, err error) {
+	typed, err := s.typed(ctx, code, subtotal)
+	if errors.Is(err, errInvalid) {
+		refusal, err = errInvalid, nil
+	}
+	if err != nil {
+		return Taken{}, nil, err
+	}
+	candidates, err := s.candidates(ctx, typed, subtotal)
+	if err != nil {
+		return Taken{}, nil, err
+	}
+	for _, c := range candidates {
+		left, err := s.store.Left(ctx, c.Coupon, user)
+		if err != nil || left {
+			return c.take(subtotal), refusal, err
+		}
+		if c.typed {
+			refusal = ErrExhausted
+		}
+	}
+	return nothing(subtotal), refusal, nil
+}
+
+// Promotion names what took something off an order.
+type Promotion struct {
+	Code *string `json:"code" doc:"null where none was typed"`
+	Name string  `json:"name" example:"SPRING10"`
+}
+
+// SchemaName is its name in the OpenAPI document.
+func (Promotion) SchemaName() string { return "Promotion" }
+
+// Taken is what is taken off a subtotal, and by which promotion; nil for none.
+type Taken struct {
+	Discount  money.Money
+	Promotion *Promotion
+}
+
+func nothing(subtotal money.Money) Taken { return Taken{Discount: money.Of(0, subtotal.Currency)} }
+
+// candidate is a coupon that fits.
+type candidate struct {
+	Coupon
+	typed bool
+}
+
+func (c candidate) take(subtotal money.Money) Taken {
+	p := &Promotion{Name: cmp.Or(c.Name, c.Code)}
+	if c.typed {
+		p.Code = &c.Code
+	}
+	return Taken{c.Discount(subtotal), p}
+}
+
+// typed finds the coupon whose code was typed; nil for none, errInvalid for one that is not for this subtotal.
+func (s *Service) typed(ctx context.Context, code string, subtotal money.Money) (*Coupon, error) {
+	if code = clean(code); code == "" {
+		return nil, nil //nolint:nilnil // nothing was typed
+	}
+	c, found, err := s.store.Running(ctx, code)
+	if err == nil && (!found || !c.fits(subtotal)) {
+		err = errInvalid
+	}
+	return &c, err
+}
+
+// candidates are the coupons that fit, the best first; of equals the typed one.
+func (s *Service) candidates(ctx context.Context, typed *Coupon, subtotal money.Money) (all []candidate, err error) {
+	if typed != nil && typed.ID != uuid.Nil && typed.fits(subtotal) {
+		all = append(all, candidate{*typed, true})
+	}
+	running, err := s.store.Automatic(ctx)
+	for _, c := range running {
+		if c.fits(subtotal) && c.Discount(subtotal).Amount > 0 && (typed == nil || typed.ID != c.ID) {
+			all = append(all, candidate{c, false})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Compare(b.Discount(subtotal).Amount, a.Discount(subtotal).Amount)
+	})
+	return all, err
 }
 
 // GiveBack uncounts an order's use, if it has one, in the transaction open in ctx.
@@ -156,7 +236,7 @@ func (s *Service) Create(ctx context.Context, c Coupon) (Coupon, error) {
 	if c.Currency != nil && !money.Circulates(*c.Currency) {
 		return Coupon{}, errUnknownCurrency
 	}
-	if err := c.checkPeriod(); err != nil {
+	if err := errors.Join(c.checkPeriod(), text.Clean(errName, text.Input{Pointer: "/body/name", Text: &c.Name, Limit: maxName})); err != nil {
 		return Coupon{}, err
 	}
 	c.ID, c.Code, c.Version = id, clean(c.Code), 1
@@ -186,8 +266,15 @@ func sameMoment(a, b *time.Time) bool {
 	return a.Truncate(time.Microsecond).Equal(b.Truncate(time.Microsecond))
 }
 
-// Edit changes a coupon. One that it leaves as it is keeps its version.
-func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, change Change) (Coupon, error) {
+// widens reports whether a change lets a coupon be used more often, longer or again.
+func (change Change) widens(c Coupon) bool {
+	more := func(was *int64, to **int64) bool { return to != nil && was != nil && (*to == nil || **to > *was) }
+	later := change.EndsAt != nil && c.EndsAt != nil && (*change.EndsAt == nil || (*change.EndsAt).After(*c.EndsAt))
+	return change.Active != nil && *change.Active && !c.Active || later || more(c.MaxUses, change.MaxUses) || more(c.MaxUsesPerPerson, change.MaxUsesPerPerson)
+}
+
+// Edit changes a coupon; one that it leaves as it is keeps its version. What widens it is done only where mayWiden returns no error.
+func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, change Change, mayWiden func() error) (Coupon, error) {
 	var c Coupon
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		if c, err = s.store.Lock(ctx, id); err != nil {
@@ -195,6 +282,11 @@ func (s *Service) Edit(ctx context.Context, id uuid.UUID, match etag.Match, chan
 		}
 		if err := match.Check(c.Version); err != nil || !change.changes(c) {
 			return err
+		}
+		if change.widens(c) {
+			if err := mayWiden(); err != nil {
+				return err
+			}
 		}
 		if change.Active != nil {
 			c.Active = *change.Active

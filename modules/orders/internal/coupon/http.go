@@ -37,12 +37,14 @@ func (h *HTTP) register(r *httpserver.Router) {
 	}, h.list)
 	httpserver.Handle(r, httpserver.Route{
 		Method: http.MethodPost, Path: "/admin/coupons", Name: "create-coupon", Summary: "Creates a coupon", Status: http.StatusCreated, Roles: admins,
+		Fresh: true,
 	}, h.create)
 	httpserver.Handle(r, httpserver.Route{
 		Method: http.MethodGet, Path: "/admin/coupons/{id}", Name: "get-coupon", Summary: "Returns a coupon", Roles: admins,
 	}, h.read)
 	httpserver.Handle(r, httpserver.Route{
-		Method: http.MethodPatch, Path: "/admin/coupons/{id}", Name: "edit-coupon", Summary: "Changes a coupon", Roles: admins,
+		Method: http.MethodPatch, Path: "/admin/coupons/{id}", Name: "edit-coupon", Roles: admins,
+		Summary: "Changes a coupon; what lets it be used more often, longer or again needs a fresh sign-in",
 	}, h.edit)
 }
 
@@ -91,7 +93,7 @@ func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[editBody]) (*httpse
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.coupons.Edit(ctx, id, match, in.Body.change())
+	c, err := h.coupons.Edit(ctx, id, match, in.Body.change(), func() error { return httpserver.RequireFresh(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +102,7 @@ func (h *HTTP) edit(ctx context.Context, in *httpserver.Edit[editBody]) (*httpse
 
 type couponBody struct {
 	Code             string       `json:"code" pattern:"^[A-Za-z0-9_-]{2,40}$" example:"SPRING10" doc:"case does not matter"`
+	Name             string       `json:"name,omitempty" maxLength:"80" example:"Spring sale" doc:"how people are told of it; absent: by its code"`
 	Percent          *int64       `json:"percent,omitempty" minimum:"1" maximum:"100" doc:"taken off the subtotal"`
 	Amount           *money.Money `json:"amount,omitempty" doc:"taken off the subtotal"`
 	MinSubtotal      *money.Money `json:"min_subtotal,omitempty"`
@@ -107,7 +110,7 @@ type couponBody struct {
 	EndsAt           *time.Time   `json:"ends_at,omitempty"`
 	MaxUses          *int64       `json:"max_uses,omitempty" minimum:"1"`
 	MaxUsesPerPerson *int64       `json:"max_uses_per_person,omitempty" minimum:"1"`
-	Automatic        bool         `json:"automatic,omitempty" doc:"taken off without being named, where no other coupon is"`
+	Automatic        bool         `json:"automatic,omitempty" doc:"taken off without being named, where no other coupon takes off more"`
 }
 
 // SchemaName is its name in the OpenAPI document.
@@ -115,7 +118,7 @@ func (couponBody) SchemaName() string { return "CreateCouponRequest" }
 
 func (b couponBody) coupon() (Coupon, error) {
 	c := Coupon{
-		Code: b.Code, StartsAt: utc(b.StartsAt), EndsAt: utc(b.EndsAt), MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
+		Code: b.Code, Name: b.Name, StartsAt: utc(b.StartsAt), EndsAt: utc(b.EndsAt), MaxUses: b.MaxUses, MaxUsesPerPerson: b.MaxUsesPerPerson, Active: true,
 		Automatic: b.Automatic,
 	}
 	if b.Percent != nil {
@@ -164,6 +167,7 @@ func utc(at *time.Time) *time.Time {
 type couponResponse struct {
 	ID               uuid.UUID    `json:"id"`
 	Code             string       `json:"code"`
+	Name             string       `json:"name"`
 	Percent          *int64       `json:"percent"`
 	Amount           *money.Money `json:"amount"`
 	MinSubtotal      *money.Money `json:"min_subtotal"`
@@ -183,7 +187,7 @@ func (couponResponse) SchemaName() string { return "Coupon" }
 
 func toCoupon(c Coupon) couponResponse {
 	body := couponResponse{
-		ID: c.ID, Code: c.Code, StartsAt: c.StartsAt, EndsAt: c.EndsAt, MaxUses: c.MaxUses, MaxUsesPerPerson: c.MaxUsesPerPerson,
+		ID: c.ID, Code: c.Code, Name: c.Name, StartsAt: c.StartsAt, EndsAt: c.EndsAt, MaxUses: c.MaxUses, MaxUsesPerPerson: c.MaxUsesPerPerson,
 		Uses: c.Uses, Active: c.Active, Automatic: c.Automatic, Version: c.Version, CreatedAt: c.CreatedAt,
 	}
 	if c.PercentBP != nil {

@@ -31,24 +31,31 @@ func (s *Store) Automatic(ctx context.Context) (all []Coupon, err error) {
 	return all, err
 }
 
+// Left reports whether the coupon, and this person, have a use left.
+func (s *Store) Left(ctx context.Context, c Coupon, user uuid.UUID) (left bool, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT (max_uses IS NULL OR uses < max_uses) AND (max_uses_per_person IS NULL OR max_uses_per_person >
+		coalesce((SELECT p.uses FROM coupon_people p WHERE p.coupon_id = id AND p.user_id = ?), 0)) FROM coupons WHERE id = ?`, user, c.ID).Scan(&left).Error
+	return left, err
+}
+
 // Count counts one use by a person for an order; counted is false where the coupon, or this person, has none left. Each limit is
 // a conditional update. The coupon's own row is written only where it has a limit, so that one without is no place where all
 // buyers meet.
-func (s *Store) Count(ctx context.Context, c Coupon, user, order uuid.UUID) (counted bool, err error) {
+func (s *Store) Count(ctx context.Context, c Coupon, user, order uuid.UUID, typed bool) (counted bool, err error) {
 	person := s.db.Conn(ctx).Exec(`INSERT INTO coupon_people AS p (coupon_id, user_id, uses) VALUES (?, ?, 1)
 		ON CONFLICT (coupon_id, user_id) DO UPDATE SET uses = p.uses + 1 WHERE p.uses < coalesce(?::bigint, p.uses + 1)`,
 		c.ID, user, c.MaxUsesPerPerson)
 	if person.Error != nil || person.RowsAffected == 0 {
 		return false, person.Error
 	}
-	use := `INSERT INTO coupon_uses (order_id, coupon_id, user_id)
-		SELECT ?, id, ? FROM coupons WHERE id = ? AND max_uses IS NULL FOR KEY SHARE`
+	use := `INSERT INTO coupon_uses (order_id, typed, coupon_id, user_id)
+		SELECT ?, ?, id, ? FROM coupons WHERE id = ? AND max_uses IS NULL FOR KEY SHARE`
 	if c.MaxUses != nil {
-		use = `WITH order_of AS (SELECT ?::uuid AS order_id, ?::uuid AS user_id),
+		use = `WITH order_of AS (SELECT ?::uuid AS order_id, ?::boolean AS typed, ?::uuid AS user_id),
 			counted AS (UPDATE coupons SET uses = uses + 1 WHERE id = ? AND uses < max_uses RETURNING id)
-			INSERT INTO coupon_uses (order_id, coupon_id, user_id) SELECT order_id, id, user_id FROM counted, order_of`
+			INSERT INTO coupon_uses (order_id, typed, coupon_id, user_id) SELECT order_id, typed, id, user_id FROM counted, order_of`
 	}
-	all := s.db.Conn(ctx).Exec(use, order, user, c.ID)
+	all := s.db.Conn(ctx).Exec(use, order, typed, user, c.ID)
 	if all.Error != nil || all.RowsAffected == 1 {
 		return true, all.Error
 	}

@@ -9,6 +9,7 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/modules/orders/internal/address"
+	"atrium/modules/orders/internal/coupon"
 	"atrium/platform/etag"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
@@ -102,22 +103,24 @@ func AnswerPayment(o *Order, err error) (*httpserver.Answer[PaymentResponse], er
 
 // Response is an order as the API shows it.
 type Response struct {
-	ID        uuid.UUID        `json:"id"`
-	Number    string           `json:"number" example:"AT-7K3M-9QXW"`
-	Status    Status           `json:"status" enum:"pending_payment,paid,partially_shipped,shipped,delivered,cancelled,expired,refunded,partially_refunded,review"`
-	Items     []itemResponse   `json:"items"`
-	Subtotal  money.Money      `json:"subtotal"`
-	Shipping  money.Money      `json:"shipping"`
-	Tax       money.Money      `json:"tax" doc:"contained in total"`
-	Discount  money.Money      `json:"discount"`
-	Total     money.Money      `json:"total"`
-	Refunded  money.Money      `json:"refunded" doc:"what has gone back"`
-	Delivered *time.Time       `json:"delivered_at" doc:"when the last parcel arrived; null while one is on its way"`
-	Address   address.Snapshot `json:"address"`
-	Payment   PaymentResponse  `json:"payment"`
-	History   []entryResponse  `json:"history"`
-	Version   int64            `json:"version"`
-	CreatedAt time.Time        `json:"created_at"`
+	ID        uuid.UUID         `json:"id"`
+	Number    string            `json:"number" example:"AT-7K3M-9QXW"`
+	Status    Status            `json:"status" enum:"pending_payment,paid,partially_shipped,shipped,delivered,cancelled,expired,refunded,partially_refunded,review"`
+	Items     []itemResponse    `json:"items"`
+	Subtotal  money.Money       `json:"subtotal"`
+	Shipping  money.Money       `json:"shipping"`
+	Tax       money.Money       `json:"tax" doc:"contained in total"`
+	Discount  money.Money       `json:"discount"`
+	Total     money.Money       `json:"total"`
+	Promotion *coupon.Promotion `json:"promotion" doc:"what took the discount off; null for none"`
+	Refunded  money.Money       `json:"refunded" doc:"what has gone back"`
+	Dispute   *DisputeStatus    `json:"dispute" enum:"open,won,lost" doc:"whether the customer asked the bank for the money; null for no"`
+	Delivered *time.Time        `json:"delivered_at" doc:"when the last parcel arrived; null while one is on its way"`
+	Address   address.Snapshot  `json:"address"`
+	Payment   PaymentResponse   `json:"payment"`
+	History   []entryResponse   `json:"history"`
+	Version   int64             `json:"version"`
+	CreatedAt time.Time         `json:"created_at"`
 }
 
 // SchemaName is its name in the OpenAPI document.
@@ -164,7 +167,7 @@ func toResponse(o *Order, owner bool) Response {
 	body := Response{
 		ID: o.ID, Number: o.Number, Status: o.Status, Subtotal: o.Money(o.Subtotal), Shipping: o.Money(o.Shipping),
 		Tax: o.Money(o.Tax), Discount: o.Money(o.Discount), Total: o.Money(o.Total), Address: o.Address,
-		Refunded: o.Money(o.RefundedAmount), Delivered: o.DeliveredAt,
+		Promotion: o.Promotion, Dispute: o.Dispute, Refunded: o.Money(o.RefundedAmount), Delivered: o.DeliveredAt,
 		Payment: PaymentResponse{Provider: o.Payment.Provider, IntentID: o.Payment.IntentID, ReservedUntil: o.ReservedUntil},
 		Items:   make([]itemResponse, len(o.Items)), History: make([]entryResponse, len(o.History)),
 		Version: o.Version, CreatedAt: o.CreatedAt,

@@ -10,6 +10,7 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/modules/orders/internal/address"
+	"atrium/modules/orders/internal/coupon"
 	"atrium/modules/products"
 	"atrium/platform/fault"
 	"atrium/platform/money"
@@ -84,6 +85,16 @@ const (
 	StockReturned StockStatus = "returned" // back on the shelf
 )
 
+// DisputeStatus is where a dispute about an order's payment stands.
+type DisputeStatus string
+
+// The states of a dispute.
+const (
+	DisputeOpen DisputeStatus = "open"
+	DisputeWon  DisputeStatus = "won"
+	DisputeLost DisputeStatus = "lost"
+)
+
 // Order is a row of orders with what belongs to it. Amounts are minor units of Currency.
 type Order struct {
 	ID            uuid.UUID `gorm:"type:uuid;primaryKey"`
@@ -108,9 +119,14 @@ type Order struct {
 	Payment Payment        `gorm:"-"` // the attempt that was captured, else the latest
 	History []HistoryEntry `gorm:"-"`
 
-	RefundedAmount int64      `gorm:"-"` // what has gone back
-	DeliveredAt    *time.Time `gorm:"-"` // when the last shipment arrived; nil while one is on its way
+	Promotion      *coupon.Promotion `gorm:"-"` // what took the discount off; nil for none
+	Dispute        *DisputeStatus    `gorm:"-"` // an open one, else the latest; nil for none
+	RefundedAmount int64             `gorm:"-"` // what has gone back
+	DeliveredAt    *time.Time        `gorm:"-"` // when the last shipment arrived; nil while one is on its way
 }
+
+// Disputed reports whether a customer has asked the bank for the money, and not in vain so far.
+func (o *Order) Disputed() bool { return o.Dispute != nil && *o.Dispute != DisputeWon }
 
 // ReservationEnded reports whether the time of the order's reservation is up without a payment.
 func (o *Order) ReservationEnded(now time.Time) bool {

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"atrium/modules/orders"
+	"atrium/modules/orders/internal/coupon"
 	"atrium/platform/database"
 )
 
@@ -124,6 +125,8 @@ func (s *Store) fill(ctx context.Context, rows []*Order) error {
 		OrderID     uuid.UUID
 		Refunded    int64
 		DeliveredAt *time.Time
+		Code, Name  *string // of its promotion
+		Dispute     *DisputeStatus
 	}
 	conn, all := s.db.Conn(ctx), database.Array(ids)
 	for _, err := range []error{
@@ -134,8 +137,10 @@ func (s *Store) fill(ctx context.Context, rows []*Order) error {
 		conn.Order("id").Find(&history, "order_id = ANY(?)", all).Error,
 		conn.Raw(`SELECT o.id AS order_id,
 				(SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.order_id = o.id AND r.status = 'succeeded') AS refunded,
-				(SELECT max(delivered_at) FROM shipments s WHERE s.order_id = o.id HAVING bool_and(delivered_at IS NOT NULL)) AS delivered_at
-			FROM unnest(?::uuid[]) AS o (id)`, all).Scan(&sums).Error,
+				(SELECT max(delivered_at) FROM shipments s WHERE s.order_id = o.id HAVING bool_and(delivered_at IS NOT NULL)) AS delivered_at,
+				(SELECT status FROM disputes d WHERE d.order_id = o.id ORDER BY status = 'open' DESC, opened_at DESC, id DESC LIMIT 1) AS dispute,
+				CASE WHEN coalesce(u.typed, NOT c.automatic) THEN c.code END AS code, coalesce(nullif(c.name, ''), c.code) AS name
+			FROM unnest(?::uuid[]) AS o (id) LEFT JOIN coupon_uses u ON u.order_id = o.id LEFT JOIN coupons c ON c.id = u.coupon_id`, all).Scan(&sums).Error,
 	} {
 		if err != nil {
 			return err
@@ -149,6 +154,10 @@ func (s *Store) fill(ctx context.Context, rows []*Order) error {
 	}
 	for _, sum := range sums {
 		byID[sum.OrderID].RefundedAmount, byID[sum.OrderID].DeliveredAt = sum.Refunded, sum.DeliveredAt
+		byID[sum.OrderID].Dispute = sum.Dispute
+		if sum.Name != nil {
+			byID[sum.OrderID].Promotion = &coupon.Promotion{Code: sum.Code, Name: *sum.Name}
+		}
 	}
 	for _, entry := range history {
 		byID[entry.OrderID].History = append(byID[entry.OrderID].History, entry)
