@@ -82,14 +82,35 @@ type RefundFilter struct {
 	CreatedAfter time.Time // at or after
 }
 
-// Event is a verified webhook: which event, of which kind, about which intent or refund.
+// DisputeStatus is what has become of a dispute.
+type DisputeStatus string
+
+// The states that matter to us.
+const (
+	DisputeOpen DisputeStatus = "open" // the bank has not decided
+	DisputeWon  DisputeStatus = "won"  // the money stays with us, or came back
+	DisputeLost DisputeStatus = "lost" // the money is the customer's
+)
+
+// Dispute is money that a customer asks the bank to take back.
+type Dispute struct {
+	ID        string
+	IntentID  string
+	Amount    money.Money
+	Status    DisputeStatus
+	CreatedAt time.Time
+}
+
+// Event is a verified webhook: which event, of which kind, about which intent, refund or dispute.
 type Event struct {
 	ID       string
 	Type     string
 	IntentID string // empty where the event is about no intent
 	RefundID string // the provider's id, where the event is about a refund
-	Live     bool
-	At       time.Time
+	// DisputeID is the provider's id, where the event is about a dispute.
+	DisputeID string
+	Live      bool
+	At        time.Time
 }
 
 // Provider takes payments. Every changing call carries our idempotency key.
@@ -114,6 +135,11 @@ type Provider interface {
 	// Intents calls fn with every intent created at or after the time, the newest first, until fn returns an error,
 	// which it returns.
 	Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error
+	// ReadDispute reads a dispute by the provider's id.
+	ReadDispute(ctx context.Context, id string) (Dispute, error)
+	// Disputes calls fn with every dispute created at or after the time, the newest first, until fn returns an error, which
+	// it returns.
+	Disputes(ctx context.Context, createdAfter time.Time, fn func(Dispute) error) error
 	// VerifyWebhook returns the event in a webhook's raw body after checking the signature that the provider sent in its
 	// headers, or ErrSignature: missing, wrong, or older than 5 minutes. No I/O.
 	VerifyWebhook(header http.Header, body []byte) (Event, error)

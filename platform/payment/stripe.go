@@ -160,6 +160,26 @@ func (s *Stripe) Refunds(ctx context.Context, filter RefundFilter, fn func(Refun
 	return walk(ctx, s, s.client.V1Refunds.List(ctx, params), toRefund, fn)
 }
 
+// ReadDispute implements Provider.
+func (s *Stripe) ReadDispute(ctx context.Context, id string) (Dispute, error) {
+	var found *stripe.Dispute
+	err := s.call(ctx, func(ctx context.Context) (err error) {
+		found, err = s.client.V1Disputes.Retrieve(ctx, id, nil)
+		return err
+	})
+	if err != nil {
+		return Dispute{}, err
+	}
+	return toDispute(found), nil
+}
+
+// Disputes implements Provider.
+func (s *Stripe) Disputes(ctx context.Context, createdAfter time.Time, fn func(Dispute) error) error {
+	params := &stripe.DisputeListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: createdAfter.Unix()}}
+	params.Limit = stripe.Int64(listPage)
+	return walk(ctx, s, s.client.V1Disputes.List(ctx, params), toDispute, fn)
+}
+
 // Intents implements Provider.
 func (s *Stripe) Intents(ctx context.Context, createdAfter time.Time, fn func(Intent) error) error {
 	params := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: createdAfter.Unix()}}
@@ -199,15 +219,9 @@ func (s *Stripe) VerifyWebhook(header http.Header, body []byte) (Event, error) {
 	if time.Until(signedAt(header.Get(signatureHeader))) > tolerance { // the library looks at the past alone
 		return Event{}, ErrSignature.Because(errors.New("signed in the future"))
 	}
-	intentID, refundID := subjectOf(event.Data)
-	return Event{
-		ID:       event.ID,
-		Type:     string(event.Type),
-		IntentID: intentID,
-		RefundID: refundID,
-		Live:     event.Livemode,
-		At:       time.Unix(event.Created, 0).UTC(),
-	}, nil
+	about := subjectOf(event.Data)
+	about.ID, about.Type, about.Live, about.At = event.ID, string(event.Type), event.Livemode, time.Unix(event.Created, 0).UTC()
+	return about, nil
 }
 
 // signedAt returns the time of a signature that was verified.
@@ -221,10 +235,10 @@ func signedAt(signature string) time.Time {
 	return time.Time{}
 }
 
-// subjectOf returns the intent that an event is about (the object itself, or the one it belongs to), and the refund.
-func subjectOf(data *stripe.EventData) (intentID, refundID string) {
+// subjectOf returns what an event is about: the intent (the object itself, or the one it belongs to), and the refund or dispute.
+func subjectOf(data *stripe.EventData) (about Event) {
 	if data == nil {
-		return "", ""
+		return about
 	}
 	var object struct {
 		ID            string `json:"id"`
@@ -232,16 +246,18 @@ func subjectOf(data *stripe.EventData) (intentID, refundID string) {
 		PaymentIntent any    `json:"payment_intent"` // an id or null
 	}
 	if json.Unmarshal(data.Raw, &object) != nil {
-		return "", ""
+		return about
 	}
-	if object.Object == "payment_intent" {
-		return object.ID, ""
+	about.IntentID, _ = object.PaymentIntent.(string)
+	switch object.Object {
+	case "payment_intent":
+		about.IntentID = object.ID
+	case "refund":
+		about.RefundID = object.ID
+	case "dispute":
+		about.DisputeID = object.ID
 	}
-	if object.Object == "refund" {
-		refundID = object.ID
-	}
-	intentID, _ = object.PaymentIntent.(string)
-	return intentID, refundID
+	return about
 }
 
 func (s *Stripe) intent(ctx context.Context, fn func(context.Context) (*stripe.PaymentIntent, error)) (Intent, error) {
@@ -326,6 +342,25 @@ func toRefund(r *stripe.Refund) Refund {
 		refund.IntentID = r.PaymentIntent.ID
 	}
 	return refund
+}
+
+func toDispute(d *stripe.Dispute) Dispute {
+	dispute := Dispute{ID: d.ID, Amount: fromStripe(d.Amount, d.Currency), Status: disputeStatus(d.Status), CreatedAt: time.Unix(d.Created, 0).UTC()}
+	if d.PaymentIntent != nil {
+		dispute.IntentID = d.PaymentIntent.ID
+	}
+	return dispute
+}
+
+func disputeStatus(s stripe.DisputeStatus) DisputeStatus {
+	switch s {
+	case stripe.DisputeStatusWon, stripe.DisputeStatusWarningClosed, stripe.DisputeStatusPrevented:
+		return DisputeWon
+	case stripe.DisputeStatusLost:
+		return DisputeLost
+	default: // needs_response, under_review, and the inquiries that may become one
+		return DisputeOpen
+	}
 }
 
 func refundStatus(s stripe.RefundStatus) RefundStatus {

@@ -32,6 +32,7 @@ type stripeServer struct {
 	accounts *recent[*stripeAccount] // by secret key
 	intents  *recent[*intent]
 	refunds  *recent[*refund]
+	disputes *recent[*dispute]
 	events   *recent[*stripeEvent]
 	replies  *recent[reply] // by account and idempotency key
 	downTill time.Time
@@ -57,7 +58,7 @@ func newStripe() *stripeServer {
 	return &stripeServer{
 		ctx: ctx, close: cancel,
 		accounts: newRecent[*stripeAccount](1000), intents: newRecent[*intent](intentsLimit),
-		refunds: newRecent[*refund](intentsLimit), events: newRecent[*stripeEvent](eventsLimit),
+		refunds: newRecent[*refund](intentsLimit), disputes: newRecent[*dispute](intentsLimit), events: newRecent[*stripeEvent](eventsLimit),
 		replies: newRecent[reply](repliesLimit),
 	}
 }
@@ -85,6 +86,8 @@ func (s *stripeServer) handler() http.Handler {
 		"POST /v1/refunds":                      s.createRefund,
 		"GET /v1/refunds":                       s.listRefunds,
 		"GET /v1/refunds/{id}":                  s.retrieveRefund,
+		"GET /v1/disputes":                      s.listDisputes,
+		"GET /v1/disputes/{id}":                 s.retrieveDispute,
 		"/v1/":                                  s.unknownRoute,
 	} {
 		mux.Handle(pattern, s.api(serve))
@@ -92,6 +95,10 @@ func (s *stripeServer) handler() http.Handler {
 	mux.HandleFunc("POST /test/payment_intents/{id}/succeed", s.testSucceed)
 	mux.HandleFunc("POST /test/payment_intents/{id}/fail", s.testFail)
 	mux.HandleFunc("POST /test/payment_intents/{id}/process", s.testProcess)
+	mux.HandleFunc("POST /test/payment_intents/{id}/cancel", s.testCancel)
+	mux.HandleFunc("POST /test/payment_intents/{id}/refund", s.testRefundByHand)
+	mux.HandleFunc("POST /test/payment_intents/{id}/dispute", s.testDispute)
+	mux.HandleFunc("POST /test/payment_intents/{id}/dispute/close", s.testCloseDispute)
 	mux.HandleFunc("POST /test/refunds/{id}/succeed", s.testRefund("succeeded"))
 	mux.HandleFunc("POST /test/refunds/{id}/fail", s.testRefund("failed"))
 	mux.HandleFunc("POST /test/events/{id}/resend", s.testResend)

@@ -39,6 +39,7 @@ type intent struct {
 
 	account  *stripeAccount
 	refunded int64
+	disputed int64 // withdrawn, or lost
 }
 
 // refund is money given back.
@@ -234,7 +235,10 @@ func (s *stripeServer) createRefund(r apiRequest) (any, *stripeFault) {
 	if fault != nil {
 		return nil, fault
 	}
-	left := paid.AmountReceived - paid.refunded
+	if s.openDispute(paid) != nil {
+		return nil, invalid("charge_disputed", "", "Charge "+*paid.LatestCharge+" has been charged back; cannot issue a refund.")
+	}
+	left := paid.left()
 	if left == 0 {
 		return nil, invalid("charge_already_refunded", "", "Charge "+*paid.LatestCharge+" has already been refunded.")
 	}

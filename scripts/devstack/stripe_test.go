@@ -166,6 +166,50 @@ func TestIntentsAreCancelledAndListed(t *testing.T) {
 	}
 }
 
+func TestDisputesAndWhatIsDoneByHand(t *testing.T) {
+	t.Parallel()
+	b := newStripeBench(t)
+	paid := func() string {
+		id := b.create(t, 1000).ID
+		require.Equal(t, 200, b.test(t, "payment_intents/"+id+"/succeed", nil))
+		return id
+	}
+	first, second := paid(), paid()
+	require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/refund", map[string]any{"amount": 300}))
+	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/refund", map[string]any{"amount": 701}))
+	for range 2 {
+		require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/dispute", nil))
+	}
+	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/refund", nil), "disputed")
+	require.Equal(t, 409, b.test(t, "payment_intents/"+second+"/dispute/close", map[string]any{"won": true}))
+	require.Equal(t, 400, b.test(t, "payment_intents/"+first+"/dispute/close", nil))
+	var found []*stripego.Dispute
+	for d, err := range b.client.V1Disputes.List(t.Context(), &stripego.DisputeListParams{PaymentIntent: &first}) {
+		require.NoError(t, err)
+		found = append(found, d)
+	}
+	require.Len(t, found, 1)
+	require.Equal(t, int64(700), found[0].Amount)
+	require.Equal(t, stripego.DisputeStatusNeedsResponse, found[0].Status)
+	for range 2 {
+		require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/dispute/close", map[string]any{"won": true}))
+	}
+	require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/dispute", nil), "again")
+	require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/dispute/close", map[string]any{"won": false}))
+	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/dispute", nil), "nothing is left")
+	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/refund", nil))
+	eventually(t, "the events arrive", func() bool { return b.hook.count("charge.dispute.created") == 2 && b.hook.count("charge.dispute.closed") == 2 })
+	lost, err := b.client.V1Disputes.Retrieve(t.Context(), found[0].ID, nil)
+	require.NoError(t, err)
+	require.Equal(t, stripego.DisputeStatusWon, lost.Status)
+	open := b.create(t, 100).ID
+	require.Equal(t, 409, b.test(t, "payment_intents/"+second+"/cancel", nil))
+	for range 2 {
+		require.Equal(t, 200, b.test(t, "payment_intents/"+open+"/cancel", nil))
+	}
+	require.Equal(t, 200, b.test(t, "payment_intents/"+second+"/refund", nil), "all of it")
+}
+
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	b := newStripeBench(t)

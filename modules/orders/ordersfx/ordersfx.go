@@ -10,6 +10,7 @@ import (
 	"atrium/modules/orders/internal/cart"
 	"atrium/modules/orders/internal/checkout"
 	"atrium/modules/orders/internal/coupon"
+	"atrium/modules/orders/internal/dispute"
 	"atrium/modules/orders/internal/fulfilment"
 	"atrium/modules/orders/internal/order"
 	"atrium/modules/orders/internal/payment"
@@ -31,6 +32,7 @@ var Module = fx.Module("orders",
 		coupon.NewStore, coupon.NewService, coupon.NewHTTP,
 		order.NewStore, order.NewService, order.NewHTTP, order.NewAlerts,
 		refund.NewStore, refund.NewService, refund.NewHTTP,
+		dispute.NewStore, dispute.NewService,
 		payment.NewStore, payment.NewService, payment.NewHTTP,
 		fulfilment.NewStore, fulfilment.NewService, fulfilment.NewHTTP,
 		returns.NewStore, returns.NewService, returns.NewHTTP,
@@ -46,7 +48,7 @@ var Module = fx.Module("orders",
 	),
 	plug.Routes(cart.Routes, address.Routes, coupon.Routes, order.Routes, refund.Routes, payment.Routes, fulfilment.Routes,
 		returns.Routes, cancellation.Routes, review.Routes, checkout.Routes),
-	plug.Handlers(refund.Handlers, payment.Handlers, cancellation.Handlers, personaldata.Handlers),
+	plug.Handlers(refund.Handlers, dispute.Handlers, payment.Handlers, cancellation.Handlers, personaldata.Handlers),
 	plug.Schedules(reconciliation.Schedules, personaldata.Schedules),
 	plug.DataExport(personaldata.Export),
 	plug.Bootstrap(bootstrap),

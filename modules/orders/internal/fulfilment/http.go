@@ -37,6 +37,7 @@ func (h *HTTP) ship(ctx context.Context, in *struct {
 		Lines          []order.ItemQuantity `json:"lines,omitempty" minItems:"1" maxItems:"50" nullable:"false" doc:"absent: all that is left"`
 		Carrier        string               `json:"carrier" minLength:"1" maxLength:"100" example:"DHL"`
 		TrackingNumber string               `json:"tracking_number" minLength:"1" maxLength:"100" example:"JJD000390007"`
+		ConfirmDispute bool                 `json:"confirm_dispute,omitempty" doc:"true: ship although the payment is disputed (else 409 orders.disputed)"`
 	}
 }) (*httpserver.Answer[order.Response], error) {
 	id, err := in.OrderID()

@@ -8,6 +8,7 @@ import (
 
 	"atrium/modules/orders"
 	"atrium/modules/orders/internal/order"
+	"atrium/platform/fault"
 	"atrium/platform/idempotency"
 	"atrium/platform/outbox"
 )
@@ -29,7 +30,10 @@ type Shipment struct {
 	Lines          []order.ItemQuantity
 	Carrier        string
 	TrackingNumber string
+	ConfirmDispute bool // ship although the payment is disputed
 }
+
+var errDisputed = fault.Conflict("orders.disputed", "The customer has asked the bank for the money. Confirm that it is to be shipped all the same.")
 
 // Ship notes that a shipment is on its way.
 func (s *Service) Ship(ctx context.Context, id uuid.UUID, shipment Shipment) (*order.Order, error) {
@@ -39,6 +43,9 @@ func (s *Service) Ship(ctx context.Context, id uuid.UUID, shipment Shipment) (*o
 	return s.orders.Change(ctx, id, func(ctx context.Context, o *order.Order) error {
 		if !o.Status.Shippable() {
 			return orders.ErrWrongState
+		}
+		if o.Disputed() && !shipment.ConfirmDispute {
+			return errDisputed.Detail("dispute", *o.Dispute)
 		}
 		if err := s.orders.Sell(ctx, o); err != nil { // its job may not have come to it yet
 			return err

@@ -30,6 +30,7 @@ import (
 	"atrium/modules/orders/internal/cart"
 	"atrium/modules/orders/internal/checkout"
 	"atrium/modules/orders/internal/coupon"
+	"atrium/modules/orders/internal/dispute"
 	"atrium/modules/orders/internal/fulfilment"
 	"atrium/modules/orders/internal/order"
 	"atrium/modules/orders/internal/payment"
@@ -75,6 +76,7 @@ type Bundle struct {
 	Reconciliation *reconciliation.Service
 	Erasures       *personaldata.Store
 	Handlers       []tasks.Handler
+	Provider       psp.Provider
 
 	key string // of the account at the stand-in
 }
@@ -104,6 +106,7 @@ func (s *Bundle) Open(endpoint string, change ...func(*orders.Config)) *Bundle {
 	s.Metrics = metrics
 	s.Shop = productstest.NewReal(s.T, s.DB)
 	provider := psp.NewStripe(psp.Config{Endpoint: endpoint, SecretKey: secret.Text(s.key), WebhookSecret: SigningSecret})
+	s.Provider = provider
 	out, cursors, log := outbox.New(s.DB), page.NewSigner(make([]byte, 32)), zap.NewNop()
 
 	carts := cart.NewService(s.DB, cart.NewStore(s.DB), s.Shop, cfg)
@@ -113,6 +116,9 @@ func (s *Bundle) Open(endpoint string, change ...func(*orders.Config)) *Bundle {
 	s.Orders = order.NewService(s.DB, orderStore, s.Shop)
 	refunds := refund.NewService(refund.Deps{
 		DB: s.DB, Store: refund.NewStore(s.DB), OrderStore: orderStore, Orders: s.Orders, Outbox: out, Provider: provider, Alerts: alerts,
+	})
+	disputes := dispute.NewService(dispute.Deps{
+		Store: dispute.NewStore(s.DB), OrderStore: orderStore, Orders: s.Orders, Refunds: refunds, Provider: provider, Alerts: alerts, Log: log,
 	})
 	s.Payments = payment.NewService(payment.Deps{
 		DB: s.DB, Store: payment.NewStore(s.DB), OrderStore: orderStore, Orders: s.Orders, Carts: carts, Coupons: coupons, Refunds: refunds, Outbox: out,
@@ -124,11 +130,11 @@ func (s *Bundle) Open(endpoint string, change ...func(*orders.Config)) *Bundle {
 		Refunds: refunds, Outbox: out, Log: log,
 	})
 	s.Reconciliation = reconciliation.NewService(reconciliation.Deps{
-		Store: reconciliation.NewStore(s.DB), OrderStore: orderStore, Payments: s.Payments, Refunds: refunds, Returns: goingBack,
+		Store: reconciliation.NewStore(s.DB), OrderStore: orderStore, Payments: s.Payments, Refunds: refunds, Disputes: disputes, Returns: goingBack,
 		Cancellations: s.Cancellations, Provider: provider, Alerts: alerts, Log: log, Telemetry: metrics,
 	})
 	s.Erasures = personaldata.NewStore(s.DB)
-	s.Handlers = slices.Concat(refund.Handlers(refunds), payment.Handlers(s.Payments), cancellation.Handlers(s.Cancellations),
+	s.Handlers = slices.Concat(refund.Handlers(refunds), dispute.Handlers(disputes), payment.Handlers(s.Payments), cancellation.Handlers(s.Cancellations),
 		personaldata.Handlers(personaldata.NewEraser(s.Erasures, carts, addresses)))
 	s.App = apptest.NewOn(s.T, s.DB,
 		cart.Routes(cart.NewHTTP(carts)), address.Routes(address.NewHTTP(addresses, cursors)), coupon.Routes(coupon.NewHTTP(coupons, cursors)),
@@ -192,6 +198,18 @@ func (s *Bundle) API(path, form string) {
 }
 
 func (s *Bundle) Succeed(intent string) { s.Post("/test/payment_intents/"+intent+"/succeed", object{}) }
+
+// ByHand does something to an intent at the stand-in, as somebody does there: "refund", "cancel", "dispute", "dispute/close". What cannot be
+// done is passed over.
+func (s *Bundle) ByHand(intent, what string, body any) {
+	s.T.Helper()
+	raw, err := json.Marshal(body)
+	require.NoError(s.T, err)
+	resp, err := http.Post(s.Stripe+"/test/payment_intents/"+intent+"/"+what, "application/json", bytes.NewReader(raw))
+	require.NoError(s.T, err)
+	require.NoError(s.T, resp.Body.Close())
+	require.Contains(s.T, []int{200, 409}, resp.StatusCode, what)
+}
 
 // TryPay pays an intent, if it can still be paid.
 func (s *Bundle) TryPay(intent string) {

@@ -13,6 +13,7 @@ import (
 
 	"atrium/modules/orders/internal/cart"
 	"atrium/modules/orders/internal/coupon"
+	"atrium/modules/orders/internal/dispute"
 	"atrium/modules/orders/internal/order"
 	"atrium/modules/orders/internal/refund"
 	"atrium/platform/database"
@@ -121,11 +122,13 @@ func (s *Service) ReceiveEvent(ctx context.Context, header http.Header, body []b
 	return s.RecordEvent(ctx, event)
 }
 
-// RecordEvent writes a verified event into the ledger and, the first time, hands its intent or refund to the job that settles it.
-// What an event says is never believed: the job asks the provider. Events about neither are of no concern.
+// RecordEvent writes a verified event into the ledger and, the first time, hands its dispute, refund or intent to the job that settles it.
+// What an event says is never believed: the job asks the provider. Events about none of them are of no concern.
 func (s *Service) RecordEvent(ctx context.Context, event payment.Event) error {
 	var job outbox.Task = SettleIntent{IntentID: event.IntentID, Live: event.Live}
 	switch {
+	case event.DisputeID != "":
+		job = dispute.SettleDispute{ProviderDisputeID: event.DisputeID}
 	case event.RefundID != "":
 		job = refund.SettleRefund{ProviderRefundID: event.RefundID}
 	case event.IntentID == "":

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"atrium/modules/orders/internal/cancellation"
+	"atrium/modules/orders/internal/dispute"
 	"atrium/modules/orders/internal/order"
 	"atrium/modules/orders/internal/payment"
 	"atrium/modules/orders/internal/refund"
@@ -28,6 +29,7 @@ type Deps struct {
 	OrderStore    *order.Store
 	Payments      *payment.Service
 	Refunds       *refund.Service
+	Disputes      *dispute.Service
 	Returns       *returns.Service
 	Cancellations *cancellation.Service
 	Provider      psp.Provider
@@ -42,6 +44,7 @@ type Service struct {
 	orderStore    *order.Store
 	payments      *payment.Service
 	refunds       *refund.Service
+	disputes      *dispute.Service
 	returns       *returns.Service
 	cancellations *cancellation.Service
 	provider      psp.Provider
@@ -52,7 +55,7 @@ type Service struct {
 
 func NewService(d Deps) *Service {
 	return &Service{
-		d.Store, d.OrderStore, d.Payments, d.Refunds, d.Returns, d.Cancellations, d.Provider, d.Alerts, d.Log,
+		d.Store, d.OrderStore, d.Payments, d.Refunds, d.Disputes, d.Returns, d.Cancellations, d.Provider, d.Alerts, d.Log,
 		d.Telemetry.Level("payment_drift", "Differences between our books and the provider's that the last comparison could not mend."),
 	}
 }
@@ -73,7 +76,7 @@ const (
 type Finding struct {
 	Kind    string     `json:"kind"`
 	OrderID *uuid.UUID `json:"order_id,omitempty"`
-	ID      string     `json:"id,omitempty"` // of the intent or refund at the provider
+	ID      string     `json:"id,omitempty"` // of the intent, refund or dispute at the provider
 }
 
 // Reconciliation is what one comparison found.
@@ -93,7 +96,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		return err
 	}
 	r := &Reconciliation{Since: now.Add(-reconcileWindow), Findings: []Finding{}}
-	for _, compare := range []func(context.Context, *Reconciliation) error{s.compareIntents, s.compareRefunds, s.mend, s.compareBooks} {
+	for _, compare := range []func(context.Context, *Reconciliation) error{s.compareIntents, s.compareRefunds, s.compareDisputes, s.mend, s.compareBooks} {
 		if err := compare(ctx, r); err != nil {
 			return err
 		}
@@ -217,6 +220,58 @@ func (s *Service) compareRefunds(ctx context.Context, r *Reconciliation) error {
 		case found.Status != psp.RefundFailed:
 			r.Findings = append(r.Findings, Finding{"refund of nothing of ours", nil, found.ID})
 		}
+	}
+	return nil
+}
+
+// compareDisputes settles every dispute at the provider that our books have otherwise: those of the last days, and those that are open here.
+func (s *Service) compareDisputes(ctx context.Context, r *Reconciliation) error {
+	var all []psp.Dispute
+	seen := map[string]bool{}
+	err := s.provider.Disputes(ctx, r.Since, func(found psp.Dispute) error {
+		all, seen[found.ID] = append(all, found), true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	open, err := s.disputes.Open(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		if seen[id] {
+			continue
+		}
+		found, err := s.provider.ReadDispute(ctx, id)
+		if err != nil {
+			return err
+		}
+		all = append(all, found)
+	}
+	for _, found := range all {
+		if err := s.mendDispute(ctx, r, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) mendDispute(ctx context.Context, r *Reconciliation, found psp.Dispute) error {
+	ours, known, err := s.disputes.Find(ctx, found)
+	if err != nil || known && ours.Agrees(found) {
+		return err
+	}
+	if err := s.disputes.Settle(ctx, found); err != nil {
+		s.log.Warn("a dispute could not be settled", zap.String("dispute_id", found.ID), zap.Error(err))
+	}
+	switch ours, known, err = s.disputes.Find(ctx, found); {
+	case err != nil:
+		return err
+	case known && ours.Agrees(found):
+		r.Mended++
+	case known:
+		r.Findings = append(r.Findings, Finding{"dispute differs", &ours.OrderID, found.ID})
 	}
 	return nil
 }

@@ -227,3 +227,42 @@ func (s *Service) updateOrderStatus(ctx context.Context, o *order.Order, r *Refu
 	}
 	return s.orders.Move(ctx, o, to, note)
 }
+
+// errUnderWay: what a refund that is under way has set aside cannot be told from what a dispute took.
+var errUnderWay = errors.New("refund: a refund of the disputed payment is under way")
+
+// BookLost writes down money that a lost dispute took back: as a refund that the provider made, in the transaction that holds the order's lock,
+// once for each dispute. More than is left is an alert.
+func (s *Service) BookLost(ctx context.Context, o *order.Order, paymentID uuid.UUID, lost payment.Dispute) error {
+	left, underWay, err := s.store.Left(ctx, paymentID)
+	if err != nil {
+		return err
+	}
+	amount := lost.Amount.Amount
+	if amount > left || lost.Amount.Currency != o.Payment.Currency {
+		if underWay {
+			return tasks.RetryAfter(errUnderWay, underWayPause)
+		}
+		s.alerts.Raise(ctx, "dispute_exceeds", "a dispute took more than was left of a payment", zap.Stringer("order_id", o.ID), zap.String("dispute_id", lost.ID))
+		amount = min(amount, left)
+	}
+	if amount == 0 {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	r := Refund{ID: id, OrderID: o.ID, PaymentID: paymentID, Cause: "dispute " + lost.ID, Amount: amount, Currency: o.Payment.Currency, Reason: "lost in a dispute", Status: Pending}
+	if made, err := s.store.Insert(ctx, &r); err != nil || !made {
+		return err
+	}
+	r.Status = Succeeded
+	if err := s.store.SetStatus(ctx, &r); err != nil {
+		return err
+	}
+	return s.followUp(ctx, o, &r)
+}
+
+// underWayPause is how long a refund that the provider refuses takes to come back, about.
+const underWayPause = 10 * time.Second

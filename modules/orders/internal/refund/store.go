@@ -51,6 +51,17 @@ func (s *Store) Intent(ctx context.Context, payment uuid.UUID) (id string, err e
 	return id, err
 }
 
+// Left reads what is left to refund of a payment, in minor units, and whether a refund of it is under way.
+func (s *Store) Left(ctx context.Context, payment uuid.UUID) (left int64, underWay bool, err error) {
+	var row struct {
+		Amount   int64
+		UnderWay bool
+	}
+	err = s.db.Conn(ctx).Raw(`SELECT captured - refunded AS amount,
+		EXISTS (SELECT FROM refunds r WHERE r.payment_id = p.id AND r.status IN ('pending', 'processing')) AS under_way FROM payments p WHERE id = ?`, payment).Scan(&row).Error
+	return row.Amount, row.UnderWay, err
+}
+
 // SetStatus writes how a refund stands; one that has failed gives its amount back to what is left.
 func (s *Store) SetStatus(ctx context.Context, r *Refund) error {
 	done := s.db.Conn(ctx).Exec(`UPDATE refunds SET status = ?, provider_refund_id = coalesce(provider_refund_id, ?), failure = ?,
