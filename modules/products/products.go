@@ -23,8 +23,9 @@ var (
 
 // Config is the products section of the configuration.
 type Config struct {
-	Viewed   int   `koanf:"recently_viewed" validate:"min=1,max=1000"`  // how many products that a person looked at are remembered
-	Searches int64 `koanf:"searches_at_once" validate:"min=1,max=1000"` // how many of this process may ask the database at a time; others wait
+	Currency string `koanf:"currency" validate:"required,len=3,uppercase"` // prices are compared in, where neither the request nor the viewer names one
+	Viewed   int    `koanf:"recently_viewed" validate:"min=1,max=1000"`    // how many products that a person looked at are remembered
+	Searches int64  `koanf:"searches_at_once" validate:"min=1,max=1000"`   // how many of this process may ask the database at a time; others wait
 }
 
 // Ref is a product in short, as pins, carts and orders show it: the API's ProductRef. Price is the lowest of its variants.

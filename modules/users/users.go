@@ -184,6 +184,8 @@ type Directory interface {
 	RequireConsents(ctx context.Context, id uuid.UUID) error
 	// DefaultVisibility returns who sees what the person publishes without saying: public, followers or private.
 	DefaultVisibility(ctx context.Context, id uuid.UUID) (string, error)
+	// Currency returns the currency in which the person wants to see prices; "" where they have no settings.
+	Currency(ctx context.Context, id uuid.UUID) (string, error)
 }
 
 // FollowingSet is whom a person follows. Its version differs whenever the ids do: what was derived from a set is recognised by it.

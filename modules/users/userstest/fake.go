@@ -17,18 +17,19 @@ import (
 
 // Fake is people in memory: users.Directory, users.Graph, users.Mutes, users.Counters and users.Accounts. Safe for concurrent use.
 type Fake struct {
-	mu       sync.Mutex
-	people   map[uuid.UUID]users.Ref
-	contacts map[uuid.UUID]users.Contact
-	private  map[uuid.UUID]bool
-	pending  map[uuid.UUID]bool
-	follows  map[[2]uuid.UUID]bool
-	blocks   map[[2]uuid.UUID]bool
-	mutes    map[[2]uuid.UUID]bool
-	terms    map[uuid.UUID]func(users.Subject) bool
-	posts    map[uuid.UUID]int
-	standing map[uuid.UUID]users.Standing
-	visible  map[uuid.UUID]string
+	mu         sync.Mutex
+	people     map[uuid.UUID]users.Ref
+	contacts   map[uuid.UUID]users.Contact
+	private    map[uuid.UUID]bool
+	pending    map[uuid.UUID]bool
+	follows    map[[2]uuid.UUID]bool
+	blocks     map[[2]uuid.UUID]bool
+	mutes      map[[2]uuid.UUID]bool
+	terms      map[uuid.UUID]func(users.Subject) bool
+	posts      map[uuid.UUID]int
+	standing   map[uuid.UUID]users.Standing
+	visible    map[uuid.UUID]string
+	currencies map[uuid.UUID]string
 }
 
 // New makes a world without people.
@@ -37,7 +38,7 @@ func New() *Fake {
 		people: map[uuid.UUID]users.Ref{}, contacts: map[uuid.UUID]users.Contact{}, private: map[uuid.UUID]bool{},
 		pending: map[uuid.UUID]bool{}, follows: map[[2]uuid.UUID]bool{}, blocks: map[[2]uuid.UUID]bool{},
 		mutes: map[[2]uuid.UUID]bool{}, terms: map[uuid.UUID]func(users.Subject) bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
-		visible: map[uuid.UUID]string{},
+		visible: map[uuid.UUID]string{}, currencies: map[uuid.UUID]string{},
 	}
 }
 
@@ -183,6 +184,18 @@ func (f *Fake) RequireConsents(_ context.Context, id uuid.UUID) error {
 // SetDefaultVisibility says who sees what a person publishes without saying; at first everybody.
 func (f *Fake) SetDefaultVisibility(id uuid.UUID, visibility string) {
 	f.locked(func() { f.visible[id] = visibility })
+}
+
+// SetCurrency says in which currency a person wants to see prices; at first they do not say.
+func (f *Fake) SetCurrency(id uuid.UUID, currency string) {
+	f.locked(func() { f.currencies[id] = currency })
+}
+
+// Currency implements users.Directory.
+func (f *Fake) Currency(_ context.Context, id uuid.UUID) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.currencies[id], nil
 }
 
 // DefaultVisibility implements users.Directory.

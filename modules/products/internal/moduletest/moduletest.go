@@ -60,7 +60,7 @@ func New(t testing.TB, open func(testing.TB) *database.DB) *Bundle {
 	}
 	s.Token = apptest.As(s.Seller, identity.RoleSeller)
 	fxtest.New(t, fx.NopLogger, productsfx.Module, plug.Collected,
-		fx.Supply(products.Config{Viewed: 3, Searches: 4}, s.DB, outbox.New(s.DB), cache.New(nil, zap.NewNop()), page.NewSigner(make([]byte, 32)), zap.NewNop()),
+		fx.Supply(products.Config{Currency: "EUR", Viewed: 3, Searches: 4}, s.DB, outbox.New(s.DB), cache.New(nil, zap.NewNop()), page.NewSigner(make([]byte, 32)), zap.NewNop()),
 		fx.Provide(
 			func() (users.Directory, users.Accounts, users.Graph) { return s.People, s.People, s.People },
 			func() uploads.Library { return s.Photos },

@@ -16,7 +16,7 @@ type Store struct{ db *database.DB }
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // Reprice brings up to date what follows from the prices of products' variants: when the price asked changes next, and the
-// lowest price of each product. The caller has locked the products.
+// lowest price of each product, in the currency of its first variant: amounts of different currencies are not compared. The caller has locked the products.
 func (s *Store) Reprice(ctx context.Context, products ...uuid.UUID) error {
 	conn := s.db.Conn(ctx)
 	err := conn.Exec(`UPDATE product_variants SET price_edge = CASE WHEN sale_amount IS NOT NULL THEN
@@ -26,8 +26,9 @@ func (s *Store) Reprice(ctx context.Context, products ...uuid.UUID) error {
 		return err
 	}
 	return conn.Exec(`UPDATE products p SET price_amount = low.amount, price_currency = low.price_currency FROM (
-		SELECT DISTINCT ON (v.product_id) v.product_id, price_now(v) AS amount, v.price_currency FROM product_variants v
-		WHERE v.product_id = ANY(?) AND v.deleted_at IS NULL ORDER BY v.product_id, price_now(v), v.id) low WHERE p.id = low.product_id`,
+		SELECT DISTINCT ON (v.product_id) v.product_id, price_now(v) AS amount, v.price_currency
+		FROM (SELECT *, first_value(price_currency) OVER (PARTITION BY product_id ORDER BY id) AS own FROM product_variants WHERE product_id = ANY(?) AND deleted_at IS NULL) o
+		JOIN product_variants v ON v.id = o.id ORDER BY v.product_id, v.price_currency <> o.own, price_now(v), v.id) low WHERE p.id = low.product_id`,
 		database.Array(products)).Error
 }
 

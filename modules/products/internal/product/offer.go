@@ -20,7 +20,7 @@ func (s *Store) Offers(ctx context.Context, variants []uuid.UUID) (map[uuid.UUID
 	return offers, err
 }
 
-// OffersOf reads the variants of products on sale, cheapest first.
+// OffersOf reads the variants of products on sale, cheapest first, those in another currency than the product's last.
 func (s *Store) OffersOf(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]products.Offer, error) {
 	rows, err := s.offers(ctx, OnSale+" AND v.product_id = ANY(?)", ids)
 	byProduct := make(map[uuid.UUID][]products.Offer, len(ids))
@@ -49,7 +49,7 @@ func (s *Store) offers(ctx context.Context, condition string, ids []uuid.UUID) (
 			p.id AS product_id, p.slug, p.name AS product_name, p.price_amount AS low_amount, p.price_currency AS low_currency,
 			`+OnSale+` AS on_sale
 		FROM product_variants v JOIN products p ON p.id = v.product_id AND p.deleted_at IS NULL
-		WHERE v.deleted_at IS NULL AND `+condition+` ORDER BY price_now(v), v.id`, database.Array(ids)).Scan(&rows).Error
+		WHERE v.deleted_at IS NULL AND `+condition+` ORDER BY v.price_currency <> coalesce(p.price_currency, v.price_currency), price_now(v), v.id`, database.Array(ids)).Scan(&rows).Error
 	offers := make([]products.Offer, 0, len(rows))
 	for _, row := range rows {
 		p := Product{ID: row.ProductID, Slug: row.Slug, Name: row.ProductName, PriceAmount: row.LowAmount, PriceCurrency: row.LowCurrency}

@@ -28,6 +28,8 @@ type Filter struct {
 	Brand      string
 	Color      string
 	Material   string
+	Currency   string // that prices are compared in
+	Exact      bool   // whether only products in it are asked for
 	MinPrice   *int64
 	MaxPrice   *int64
 	MaxWidth   *int64 // millimetres; what has no measure is not found
@@ -85,6 +87,12 @@ func (f Filter) where() clause {
 	if f.Material != "" {
 		c.addEither("l.search @@ ?::tsquery", "'"+terms.MaterialMark(f.Material)+"'", "l.materials @> ARRAY[lower(?)]", f.Material)
 	}
+	switch {
+	case f.Exact:
+		c.add(" AND l.price_currency = ?", f.Currency)
+	case f.comparesPrices(): // what has no price comes last
+		c.add(" AND (l.price_currency = ? OR l.price_currency IS NULL)", f.Currency)
+	}
 	for _, bound := range []struct {
 		sql   string
 		value *int64
@@ -103,6 +111,11 @@ func (f Filter) where() clause {
 		c.add(" AND l.in_stock")
 	}
 	return c
+}
+
+// comparesPrices reports whether prices decide which products are found, or in which order.
+func (f Filter) comparesPrices() bool {
+	return f.MinPrice != nil || f.MaxPrice != nil || f.Sort == sortCheapest || f.Sort == sortDearest
 }
 
 // sku writes a tsquery literal for what has the SKU that was typed.

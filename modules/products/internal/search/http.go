@@ -48,6 +48,7 @@ type listRequest struct {
 	Brand     string `query:"brand" maxLength:"120" example:"Nordlys"`
 	Color     string `query:"color" maxLength:"60" example:"brass" doc:"the option color of a variant"`
 	Material  string `query:"material" maxLength:"60" example:"oak"`
+	Currency  string `query:"currency" pattern:"^[A-Z]{3}$" example:"EUR" doc:"only what is offered in it; absent: prices are compared in the viewer's, else in the shop's own"`
 	MinPrice  string `query:"min_price" pattern:"^[0-9]{1,18}$" example:"5000" doc:"minor units; the lowest price asked for the product now counts"`
 	MaxPrice  string `query:"max_price" pattern:"^[0-9]{1,18}$" example:"150000" doc:"minor units"`
 	MaxWidth  string `query:"max_width_mm" pattern:"^[0-9]{1,9}$" example:"1200" doc:"what has no such measure is not found"`
@@ -60,7 +61,7 @@ type listRequest struct {
 func (in *listRequest) filter() Filter {
 	f := Filter{
 		Brand: strings.TrimSpace(in.Brand), Color: strings.TrimSpace(in.Color), Material: strings.TrimSpace(in.Material),
-		MinPrice: amount(in.MinPrice), MaxPrice: amount(in.MaxPrice),
+		Currency: in.Currency, Exact: in.Currency != "", MinPrice: amount(in.MinPrice), MaxPrice: amount(in.MaxPrice),
 		MaxWidth: amount(in.MaxWidth), MaxDepth: amount(in.MaxDepth), MaxHeight: amount(in.MaxHeight), InStock: in.InStock, Sort: in.Sort,
 	}
 	if f.Sort == "" {
@@ -73,7 +74,7 @@ func (in *listRequest) filter() Filter {
 }
 
 func (in *listRequest) scope(viewer uuid.UUID, f Filter) string {
-	return page.Scope("products", viewer, in.Q, in.Category, terms.Key(f.Brand), f.Color, f.Material, in.MinPrice, in.MaxPrice,
+	return page.Scope("products", viewer, in.Q, in.Category, terms.Key(f.Brand), f.Color, f.Material, f.Currency, strconv.FormatBool(f.Exact), in.MinPrice, in.MaxPrice,
 		in.MaxWidth, in.MaxDepth, in.MaxHeight, strconv.FormatBool(f.InStock), f.Sort)
 }
 
@@ -87,8 +88,14 @@ func amount(digits string) *int64 {
 }
 
 func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[listResponse], error) {
-	filter := in.filter()
-	scope := in.scope(identity.From(ctx).UserID, filter)
+	filter, viewer := in.filter(), identity.From(ctx).UserID
+	if !filter.Exact {
+		var err error
+		if filter.Currency, err = h.service.Currency(ctx, viewer); err != nil {
+			return nil, err
+		}
+	}
+	scope := in.scope(viewer, filter)
 	var after Position
 	found, err := h.cursors.OpenCursor(scope, in.Cursor, &after)
 	if err != nil {
@@ -114,7 +121,7 @@ func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[li
 		return nil, err
 	}
 	list := page.List[render.Product]{Items: items, NextCursor: cut.NextCursor}
-	return httpserver.OK(listResponse{List: list, Facets: toFacets(result.Facets)}), nil
+	return httpserver.OK(listResponse{List: list, Currency: filter.Currency, Facets: toFacets(result.Facets)}), nil
 }
 
 func (h *HTTP) suggest(ctx context.Context, in *struct {
@@ -141,7 +148,8 @@ func (h *HTTP) suggest(ctx context.Context, in *struct {
 
 type listResponse struct {
 	page.List[render.Product]
-	Facets facetsResponse `json:"facets"`
+	Currency string         `json:"currency" example:"EUR" doc:"prices are compared in it"`
+	Facets   facetsResponse `json:"facets"`
 }
 
 // SchemaName is its name in the OpenAPI document.
@@ -154,7 +162,8 @@ type facetsResponse struct {
 	Brands      []facetBucket `json:"brands"`
 	Colors      []facetBucket `json:"colors"`
 	Materials   []facetBucket `json:"materials"`
-	Price       *facetRange   `json:"price" doc:"null where nothing has a price"`
+	Currencies  []facetBucket `json:"currencies"`
+	Price       *facetRange   `json:"price" doc:"in currency; null where nothing has a price in it"`
 	InStock     int64         `json:"in_stock"`
 	Approximate bool          `json:"approximate" doc:"more match than are counted: counts are lower bounds"`
 }
@@ -179,7 +188,7 @@ type facetRange struct {
 func (facetRange) SchemaName() string { return "PriceRange" }
 
 func toFacets(buckets []Bucket) facetsResponse {
-	facets := facetsResponse{Categories: []facetBucket{}, Brands: []facetBucket{}, Colors: []facetBucket{}, Materials: []facetBucket{}}
+	facets := facetsResponse{Categories: []facetBucket{}, Brands: []facetBucket{}, Colors: []facetBucket{}, Materials: []facetBucket{}, Currencies: []facetBucket{}}
 	for _, b := range buckets {
 		one := facetBucket{b.Value, b.Count}
 		switch b.Kind {
@@ -191,6 +200,8 @@ func toFacets(buckets []Bucket) facetsResponse {
 			facets.Colors = append(facets.Colors, one)
 		case "material":
 			facets.Materials = append(facets.Materials, one)
+		case "currency":
+			facets.Currencies = append(facets.Currencies, one)
 		case "in_stock":
 			facets.InStock = b.Count
 		case "price":

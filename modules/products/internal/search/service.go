@@ -16,6 +16,7 @@ import (
 	"atrium/modules/products/internal/listing"
 	"atrium/modules/products/internal/product"
 	"atrium/modules/products/internal/terms"
+	"atrium/modules/users"
 	"atrium/platform/cache"
 	"atrium/platform/plug"
 )
@@ -25,6 +26,8 @@ type Service struct {
 	store      *Store
 	products   *product.Store
 	categories *category.Service
+	people     users.Directory
+	currency   string // the shop's own
 	epoch      *listing.Epoch
 	found      *cache.Space[string, Found]
 	slots      *semaphore.Weighted // bounds the searches that ask the database at a time
@@ -37,6 +40,7 @@ type Deps struct {
 	Store      *Store
 	Products   *product.Store
 	Categories *category.Service
+	People     users.Directory
 	Epoch      *listing.Epoch
 	Cache      *cache.Cache
 	Config     products.Config
@@ -44,7 +48,7 @@ type Deps struct {
 
 // NewService bounds the searches of this process by the configuration.
 func NewService(d Deps) *Service {
-	return &Service{store: d.Store, products: d.Products, categories: d.Categories, epoch: d.Epoch,
+	return &Service{store: d.Store, products: d.Products, categories: d.Categories, people: d.People, currency: d.Config.Currency, epoch: d.Epoch,
 		slots: semaphore.NewWeighted(d.Config.Searches),
 		// What was found may be kept in Redis and then here: together less than 5 seconds.
 		found: cache.NewSpace[string, Found](d.Cache, "products.find", 2500*time.Millisecond, 2*time.Second, 32*cache.MB)}
@@ -65,6 +69,22 @@ type Request struct {
 	Filter   Filter
 	After    *Position // nil: the first page
 	Limit    int
+}
+
+// Currency returns the currency that a viewer's prices are compared in: theirs, where anything is offered in it, else the shop's own.
+func (s *Service) Currency(ctx context.Context, viewer uuid.UUID) (string, error) {
+	if viewer == uuid.Nil {
+		return s.currency, nil
+	}
+	theirs, err := s.people.Currency(ctx, viewer)
+	if err != nil || theirs == "" || theirs == s.currency {
+		return s.currency, err
+	}
+	offered, err := s.store.Offered(ctx, theirs)
+	if err != nil || !offered {
+		return s.currency, err
+	}
+	return theirs, nil
 }
 
 // Search finds products on sale. It finds one more than limit, if there is one. Which they are may be up to 5 seconds old;

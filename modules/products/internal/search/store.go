@@ -15,7 +15,8 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// Bucket is one value of a facet. Kind is category, brand, color, material, in_stock, or price with the lowest and highest amount.
+// Bucket is one value of a facet. Kind is category, brand, color, material, currency, in_stock, or price with the lowest and highest amount in the
+// filter's currency.
 type Bucket struct {
 	Kind  string
 	Value string
@@ -47,7 +48,7 @@ func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) 
 		relations = f.ranked(after, limit)
 	}
 	where := f.where()
-	relations.add(`, sample AS MATERIALIZED (SELECT l.category_slug, l.brand, l.brand_key, l.price_amount, l.colors, l.materials, l.in_stock
+	relations.add(`, sample AS MATERIALIZED (SELECT l.category_slug, l.brand, l.brand_key, l.price_amount, l.price_currency, l.colors, l.materials, l.in_stock
 		FROM product_listings l WHERE `+where.sql+` LIMIT ?)`, append(where.values, maxCounted+1)...)
 	var rows []Bucket
 	err := s.db.Conn(ctx).Raw(`WITH `+relations.sql+`
@@ -57,8 +58,9 @@ func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) 
 		UNION ALL SELECT 'color', color, count(*), NULL, NULL, -count(*) FROM sample, unnest(colors) AS color GROUP BY 2
 		UNION ALL SELECT 'material', material, count(*), NULL, NULL, -count(*) FROM sample, unnest(materials) AS material GROUP BY 2
 		UNION ALL SELECT 'in_stock', '', count(*), NULL, NULL, 0 FROM sample WHERE in_stock
-		UNION ALL SELECT 'price', '', count(*), min(price_amount), max(price_amount), 0 FROM sample
-		ORDER BY kind, place, value`, relations.values...).Scan(&rows).Error
+		UNION ALL SELECT 'currency', price_currency, count(*), NULL, NULL, -count(*) FROM sample WHERE price_currency IS NOT NULL GROUP BY 2
+		UNION ALL SELECT 'price', '', count(*), min(price_amount) FILTER (WHERE price_currency = ?), max(price_amount) FILTER (WHERE price_currency = ?), 0 FROM sample
+		ORDER BY kind, place, value`, append(relations.values, f.Currency, f.Currency)...).Scan(&rows).Error
 	if err != nil {
 		return Found{}, err
 	}
@@ -75,6 +77,12 @@ func (s *Store) Find(ctx context.Context, f Filter, after *Position, limit int) 
 		found.Positions = append(found.Positions, Position{Value: row.Count, ID: id})
 	}
 	return found, nil
+}
+
+// Offered reports whether anything on sale has its price in a currency.
+func (s *Store) Offered(ctx context.Context, currency string) (offered bool, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT EXISTS (SELECT FROM product_listings WHERE visible AND price_currency = ?)`, currency).Scan(&offered).Error
+	return offered, err
 }
 
 const (

@@ -151,6 +151,11 @@ func (d *Directory) DefaultVisibility(ctx context.Context, id uuid.UUID) (string
 	return d.store.DefaultVisibility(ctx, id)
 }
 
+// Currency implements users.Directory.
+func (d *Directory) Currency(ctx context.Context, id uuid.UUID) (string, error) {
+	return d.store.Currency(ctx, id)
+}
+
 // HidePictures lets nobody open the pictures of a person whose account is being locked, in the transaction open in ctx.
 func (d *Directory) HidePictures(ctx context.Context, u *User) error {
 	return d.library.SetAudience(ctx, u.Pictures(), uploads.Some)

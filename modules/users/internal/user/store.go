@@ -200,6 +200,12 @@ func (s *Store) Contacts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]us
 	return found, err
 }
 
+// Currency reads the currency of a person's settings; "" where there are none.
+func (s *Store) Currency(ctx context.Context, id uuid.UUID) (currency string, err error) {
+	err = s.db.Conn(ctx).Raw("SELECT coalesce((SELECT currency FROM user_settings WHERE user_id = ?), '')", id).Scan(&currency).Error
+	return currency, err
+}
+
 // DefaultVisibility reads who sees what a person publishes without saying.
 func (s *Store) DefaultVisibility(ctx context.Context, id uuid.UUID) (visibility string, err error) {
 	err = s.db.Conn(ctx).Raw("SELECT coalesce((SELECT default_visibility FROM user_settings WHERE user_id = ?), 'public')", id).Scan(&visibility).Error
