@@ -83,6 +83,7 @@ const contract = `
 	GET /v1/cart
 	PUT,DELETE /v1/cart/items/{}
 	POST /v1/cart/items/bulk
+	POST /v1/cart/quote
 	GET,POST /v1/me/addresses
 	PATCH,DELETE /v1/me/addresses/{}
 	POST /v1/checkout
