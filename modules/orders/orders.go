@@ -52,4 +52,6 @@ type Purchases interface {
 type Reader interface {
 	// Receipt returns an order's receipt, or ErrNotFound.
 	Receipt(ctx context.Context, order uuid.UUID) (Receipt, error)
+	// Expired returns which of the orders nobody paid in time: not those that were paid late.
+	Expired(ctx context.Context, orders []uuid.UUID) (map[uuid.UUID]bool, error)
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Absent is the Reader, the Counts, the Tastes and the Wishes while posts is off: there are no posts.
+// Absent is the Reader, the Counts, the Tastes, the Wishes and the Activity while posts is off: there are no posts to be seen, and what people
+// did with those that are kept is not known.
 type Absent struct{}
 
 // Visible returns none.
@@ -27,4 +28,17 @@ func (Absent) Alike(context.Context, uuid.UUID, int) (map[uuid.UUID]int64, error
 // Wishers returns nobody.
 func (Absent) Wishers(context.Context, uuid.UUID, uuid.UUID, int) ([]uuid.UUID, uuid.UUID, error) {
 	return nil, uuid.Nil, nil
+}
+
+// Likes returns ErrOff.
+func (Absent) Likes(context.Context, []Like) (map[Like]bool, error) { return nil, ErrOff }
+
+// Comments returns ErrOff.
+func (Absent) Comments(context.Context, []uuid.UUID) (map[uuid.UUID]Comment, error) {
+	return nil, ErrOff
+}
+
+// Mentions returns ErrOff.
+func (Absent) Mentions(context.Context, []uuid.UUID) (map[uuid.UUID][]uuid.UUID, error) {
+	return nil, ErrOff
 }

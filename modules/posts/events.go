@@ -86,3 +86,13 @@ type CommentEdited struct {
 
 // EventName is the event's name on the wire.
 func (CommentEdited) EventName() string { return "posts.comment_edited.v1" }
+
+// CommentDeleted: the comment of UserID is gone, by whoever may take it away.
+type CommentDeleted struct {
+	CommentID uuid.UUID `json:"comment_id"`
+	PostID    uuid.UUID `json:"post_id"`
+	UserID    uuid.UUID `json:"user_id"`
+}
+
+// EventName is the event's name on the wire.
+func (CommentDeleted) EventName() string { return "posts.comment_deleted.v1" }

@@ -21,5 +21,6 @@ func TestEvents_PayloadsAreAsWritten(t *testing.T) {
 		posts.Unliked{PostID: post, AuthorID: author, UserID: user},
 		posts.Commented{CommentID: comment, PostID: post, AuthorID: author, UserID: user, ParentUserID: parent, Mentioned: []uuid.UUID{parent}},
 		posts.CommentEdited{CommentID: comment, PostID: post, UserID: user, Mentioned: []uuid.UUID{parent}},
+		posts.CommentDeleted{CommentID: comment, PostID: post, UserID: user},
 	)
 }

@@ -10,6 +10,7 @@ import (
 type Followed struct {
 	Follower uuid.UUID `json:"follower"`
 	Followee uuid.UUID `json:"followee"`
+	Accepted bool      `json:"accepted,omitempty"` // Follower had asked, and Followee accepted or became public
 }
 
 // EventName is the event's name on the wire.
@@ -33,6 +34,16 @@ type FollowRequested struct {
 // EventName is the event's name on the wire.
 func (FollowRequested) EventName() string { return "users.follow_requested.v1" }
 
+// FollowRequestEnded: Follower no longer asks Followee: the request was taken back or rejected. Of one that was accepted Followed
+// tells, of one that a block ended Blocked.
+type FollowRequestEnded struct {
+	Follower uuid.UUID `json:"follower"`
+	Followee uuid.UUID `json:"followee"`
+}
+
+// EventName is the event's name on the wire.
+func (FollowRequestEnded) EventName() string { return "users.follow_request_ended.v1" }
+
 // Blocked: Blocker blocks Blocked; both have lost each other as followers.
 type Blocked struct {
 	Blocker uuid.UUID `json:"blocker"`
@@ -41,6 +52,15 @@ type Blocked struct {
 
 // EventName is the event's name on the wire.
 func (Blocked) EventName() string { return "users.blocked.v1" }
+
+// Unblocked: Blocker no longer blocks Unblocked. Follows that the block ended stay ended.
+type Unblocked struct {
+	Blocker   uuid.UUID `json:"blocker"`
+	Unblocked uuid.UUID `json:"unblocked"`
+}
+
+// EventName is the event's name on the wire.
+func (Unblocked) EventName() string { return "users.unblocked.v1" }
 
 // Locked: the account was suspended or asked for its erasure; its sessions have ended.
 type Locked struct {

@@ -14,10 +14,12 @@ func TestEvents_PayloadsAreAsWritten(t *testing.T) {
 	t.Parallel()
 	one, other := uuid.MustParse("0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0001"), uuid.MustParse("0199c2f0-1f4e-7a53-b1f4-9f2f6a1f0002")
 	outboxtest.Golden(t,
-		users.Followed{Follower: one, Followee: other},
+		users.Followed{Follower: one, Followee: other, Accepted: true},
 		users.Unfollowed{Follower: one, Followee: other},
 		users.FollowRequested{Follower: one, Followee: other},
+		users.FollowRequestEnded{Follower: one, Followee: other},
 		users.Blocked{Blocker: one, Blocked: other},
+		users.Unblocked{Blocker: one, Unblocked: other},
 		users.Locked{UserID: one, Reason: "suspended"},
 		users.Returned{UserID: one},
 		users.PrivacyChanged{UserID: one, Private: true},

@@ -5,6 +5,7 @@ import (
 	"go.uber.org/fx"
 
 	"atrium/modules/posts"
+	"atrium/modules/posts/internal/activity"
 	"atrium/modules/posts/internal/audience"
 	"atrium/modules/posts/internal/board"
 	"atrium/modules/posts/internal/comment"
@@ -51,6 +52,7 @@ var Module = fx.Module("posts",
 		shop.NewService, shop.NewHTTP,
 		viewcount.NewStore, viewcount.NewCounter, viewcount.NewHTTP,
 		interest.NewStore, interest.NewService,
+		activity.NewStore, activity.NewService,
 		audience.NewStore, audience.NewUpdater,
 		personaldata.NewStore, personaldata.NewEraser,
 	),
@@ -59,6 +61,7 @@ var Module = fx.Module("posts",
 		func(c *content.Counts) posts.Counts { return c },
 		func(s *interest.Store) posts.Tastes { return s },
 		func(s *interest.Service) posts.Wishes { return s },
+		func(s *activity.Service) posts.Activity { return s },
 	),
 	plug.Routes(post.Routes, draft.Routes, reaction.Routes, comment.Routes, board.Routes, feed.Routes, discovery.Routes,
 		similar.Routes, tag.Routes, shop.Routes, viewcount.Routes),
@@ -76,4 +79,5 @@ var Off = fx.Module("posts", fx.Provide(
 	func() posts.Counts { return posts.Absent{} },
 	func() posts.Tastes { return posts.Absent{} },
 	func() posts.Wishes { return posts.Absent{} },
+	func() posts.Activity { return posts.Absent{} },
 ))

@@ -36,6 +36,7 @@ var Module = fx.Module("users",
 	fx.Provide(
 		func(d *user.Directory) users.Directory { return d },
 		func(r *relation.Service) users.Graph { return r },
+		func(r *relation.Service) users.Relationships { return r },
 		func(m *mute.Service) users.Mutes { return m },
 		func(a *account.Service, d *deletion.Service) users.Accounts { return accounts{a, d} },
 		func(a *account.Service) users.Counters { return a },

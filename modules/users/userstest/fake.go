@@ -5,17 +5,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/users"
 )
 
-// Fake is people in memory: users.Directory, users.Graph, users.Mutes, users.Counters and users.Accounts. Safe for concurrent use.
+// Fake is people in memory: users.Directory, users.Graph, users.Relationships, users.Mutes, users.Counters and users.Accounts. Safe for
+// concurrent use.
 type Fake struct {
 	mu         sync.Mutex
 	people     map[uuid.UUID]users.Ref
@@ -29,6 +32,9 @@ type Fake struct {
 	posts      map[uuid.UUID]int
 	standing   map[uuid.UUID]users.Standing
 	visible    map[uuid.UUID]string
+	gone       map[uuid.UUID]bool
+	followed   map[[2]uuid.UUID]time.Time // since when
+	asked      map[[2]uuid.UUID]time.Time // by follower and followee, since when
 	currencies map[uuid.UUID]string
 }
 
@@ -38,7 +44,8 @@ func New() *Fake {
 		people: map[uuid.UUID]users.Ref{}, contacts: map[uuid.UUID]users.Contact{}, private: map[uuid.UUID]bool{},
 		pending: map[uuid.UUID]bool{}, follows: map[[2]uuid.UUID]bool{}, blocks: map[[2]uuid.UUID]bool{},
 		mutes: map[[2]uuid.UUID]bool{}, terms: map[uuid.UUID]func(users.Subject) bool{}, posts: map[uuid.UUID]int{}, standing: map[uuid.UUID]users.Standing{},
-		visible: map[uuid.UUID]string{}, currencies: map[uuid.UUID]string{},
+		visible: map[uuid.UUID]string{}, gone: map[uuid.UUID]bool{}, followed: map[[2]uuid.UUID]time.Time{}, asked: map[[2]uuid.UUID]time.Time{},
+		currencies: map[uuid.UUID]string{},
 	}
 }
 
@@ -66,6 +73,9 @@ func (f *Fake) Lock(id uuid.UUID) (person users.Ref) {
 // Return brings a locked person back.
 func (f *Fake) Return(person users.Ref) { f.locked(func() { f.people[person.ID] = person }) }
 
+// SetGone locks an account, or opens it again.
+func (f *Fake) SetGone(id uuid.UUID, gone bool) { f.locked(func() { f.gone[id] = gone }) }
+
 // SetContact changes how to reach a person.
 func (f *Fake) SetContact(id uuid.UUID, c users.Contact) { f.locked(func() { f.contacts[id] = c }) }
 
@@ -77,7 +87,21 @@ func (f *Fake) SetPending(id uuid.UUID, pending bool) { f.locked(func() { f.pend
 
 // Follow makes one follow the other.
 func (f *Fake) Follow(follower, followee uuid.UUID) {
-	f.locked(func() { f.follows[[2]uuid.UUID{follower, followee}] = true })
+	f.locked(func() {
+		ends := [2]uuid.UUID{follower, followee}
+		f.follows[ends], f.followed[ends] = true, time.Now()
+		delete(f.asked, ends)
+	})
+}
+
+// Ask makes one ask to follow the other, or anew.
+func (f *Fake) Ask(follower, followee uuid.UUID) {
+	f.locked(func() { f.asked[[2]uuid.UUID{follower, followee}] = time.Now() })
+}
+
+// EndRequest takes the request back.
+func (f *Fake) EndRequest(follower, followee uuid.UUID) {
+	f.locked(func() { delete(f.asked, [2]uuid.UUID{follower, followee}) })
 }
 
 // Unfollow ends it.
@@ -92,6 +116,11 @@ func (f *Fake) Block(blocker, blocked uuid.UUID) {
 		delete(f.follows, [2]uuid.UUID{blocker, blocked})
 		delete(f.follows, [2]uuid.UUID{blocked, blocker})
 	})
+}
+
+// Unblock ends it.
+func (f *Fake) Unblock(blocker, blocked uuid.UUID) {
+	f.locked(func() { delete(f.blocks, [2]uuid.UUID{blocker, blocked}) })
 }
 
 // Mute makes one mute the other.
@@ -126,7 +155,15 @@ func (f *Fake) locked(fn func()) {
 
 // Refs implements users.Directory.
 func (f *Fake) Refs(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]users.Ref, error) {
-	return pick(f, f.people, ids), nil
+	refs := pick(f, f.people, ids)
+	maps.DeleteFunc(refs, func(id uuid.UUID, _ users.Ref) bool { return f.isGone(id) })
+	return refs, nil
+}
+
+func (f *Fake) isGone(id uuid.UUID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gone[id]
 }
 
 // Contacts implements users.Directory.
@@ -217,10 +254,35 @@ func (f *Fake) Relations(_ context.Context, viewer uuid.UUID, others []uuid.UUID
 		_, here := f.people[id]
 		out, in := [2]uuid.UUID{viewer, id}, [2]uuid.UUID{id, viewer}
 		found[id] = users.Relation{
-			Following: f.follows[out], Blocked: f.blocks[out] || f.blocks[in], Muted: f.mutes[out], Private: f.private[id], Gone: !here,
+			Following: f.follows[out], Blocked: f.blocks[out] || f.blocks[in], Muted: f.mutes[out], Private: f.private[id], Gone: !here || f.gone[id],
 		}
 	}
 	return found, nil
+}
+
+// Relationships implements users.Relationships.
+func (f *Fake) Relationships(ctx context.Context, pairs []users.Pair) (map[users.Pair]users.Relationship, error) {
+	found := map[users.Pair]users.Relationship{}
+	for _, p := range pairs {
+		relations, err := f.Relations(ctx, p.User, []uuid.UUID{p.Other})
+		if err != nil {
+			return nil, err
+		}
+		r := relations[p.Other]
+		f.locked(func() {
+			out, in := [2]uuid.UUID{p.User, p.Other}, [2]uuid.UUID{p.Other, p.User}
+			found[p] = users.Relationship{Gone: r.Gone, Blocked: r.Blocked, Muted: r.Muted, FollowingSince: since(f.followed, out, f.follows[out]),
+				FollowedSince: since(f.followed, in, f.follows[in]), AskedSince: since(f.asked, in, true)}
+		})
+	}
+	return found, nil
+}
+
+func since(times map[[2]uuid.UUID]time.Time, ends [2]uuid.UUID, still bool) *time.Time {
+	if at, ok := times[ends]; ok && still {
+		return &at
+	}
+	return nil
 }
 
 // Viewers implements users.Graph.

@@ -11,4 +11,6 @@ var (
 	_ users.Graph     = (*userstest.Fake)(nil)
 	_ users.Counters  = (*userstest.Fake)(nil)
 	_ users.Accounts  = (*userstest.Fake)(nil)
+
+	_ users.Relationships = (*userstest.Fake)(nil)
 )

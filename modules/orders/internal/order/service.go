@@ -46,6 +46,16 @@ func (s *Service) Receipt(ctx context.Context, id uuid.UUID) (orders.Receipt, er
 	return receipt, nil
 }
 
+// Expired satisfies orders.Reader.
+func (s *Service) Expired(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	found, err := s.store.InStatus(ctx, Expired, ids)
+	expired := make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		expired[id] = true
+	}
+	return expired, err
+}
+
 // Change runs one step of an order under its lock and returns the order then, or orders.ErrNotFound.
 func (s *Service) Change(ctx context.Context, id uuid.UUID, step func(ctx context.Context, o *Order) error) (*Order, error) {
 	var o *Order

@@ -68,6 +68,12 @@ func (s *Store) ByID(ctx context.Context, id uuid.UUID) (*Order, error) {
 	return s.one(ctx, s.db.Conn(ctx).Where("id = ?", id))
 }
 
+// InStatus returns those of the orders that have the status.
+func (s *Store) InStatus(ctx context.Context, status Status, ids []uuid.UUID) (found []uuid.UUID, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT id FROM orders WHERE status = ? AND id = ANY(?)`, status, database.Array(ids)).Scan(&found).Error
+	return found, err
+}
+
 // Of reads a person's order, or returns orders.ErrNotFound.
 func (s *Store) Of(ctx context.Context, user, id uuid.UUID) (*Order, error) {
 	return s.one(ctx, s.db.Conn(ctx).Where("id = ? AND user_id = ?", id, user))

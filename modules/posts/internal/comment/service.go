@@ -282,6 +282,9 @@ func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UU
 		if err := s.store.Unpin(ctx, c.PostID, id); err != nil {
 			return err
 		}
+		if err := s.outbox.Publish(ctx, posts.CommentDeleted{CommentID: id, PostID: c.PostID, UserID: c.AuthorID}); err != nil {
+			return err
+		}
 		s.contents.DropCounters(ctx, c.PostID)
 		return s.store.Move(ctx, c.PostID, -1)
 	})

@@ -47,6 +47,7 @@ type Bundle struct {
 	Counts    posts.Counts
 	Tastes    posts.Tastes
 	Wishes    posts.Wishes
+	Activity  posts.Activity
 	Handlers  []tasks.Handler
 	Redis     redis.UniversalClient // nil: without
 
@@ -114,8 +115,8 @@ func start(b *Bundle) *Bundle {
 					b.Schedules[s.Name] = s.Run
 				}
 			},
-			func(r posts.Reader, counts posts.Counts, tastes posts.Tastes, wishes posts.Wishes) {
-				b.Reader, b.Counts, b.Tastes, b.Wishes = r, counts, tastes, wishes
+			func(r posts.Reader, counts posts.Counts, tastes posts.Tastes, wishes posts.Wishes, activity posts.Activity) {
+				b.Reader, b.Counts, b.Tastes, b.Wishes, b.Activity = r, counts, tastes, wishes, activity
 			},
 		),
 	).RequireStart()

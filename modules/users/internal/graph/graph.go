@@ -68,7 +68,7 @@ func (s *Service) Follow(ctx context.Context, me, other uuid.UUID) error {
 		if them.IsPrivate && !r.Following {
 			return s.request(ctx, me, other)
 		}
-		return s.addFollow(ctx, me, other)
+		return s.addFollow(ctx, users.Followed{Follower: me, Followee: other})
 	})
 }
 
@@ -80,24 +80,33 @@ func (s *Service) request(ctx context.Context, me, other uuid.UUID) error {
 	return s.outbox.Publish(ctx, users.FollowRequested{Follower: me, Followee: other})
 }
 
-// addFollow inserts the follow, in place of a request.
-func (s *Service) addFollow(ctx context.Context, follower, followee uuid.UUID) error {
-	if _, err := s.store.delete(ctx, relation.Requests, followee, follower); err != nil {
+// addFollow inserts the follow that the event tells, in place of a request.
+func (s *Service) addFollow(ctx context.Context, event users.Followed) error {
+	if _, err := s.store.delete(ctx, relation.Requests, event.Followee, event.Follower); err != nil {
 		return err
 	}
-	made, err := s.store.insertFollows(ctx, pair{follower, followee})
+	made, err := s.store.insertFollows(ctx, pair{event.Follower, event.Followee})
 	if err != nil {
 		return err
 	}
-	return publishFollowed(ctx, s.outbox, made)
+	return publishFollowed(ctx, s.outbox, made, event.Accepted)
 }
 
-func publishFollowed(ctx context.Context, events *outbox.Outbox, made []pair) error {
+func publishFollowed(ctx context.Context, events *outbox.Outbox, made []pair, accepted bool) error {
 	all := make([]outbox.Event, len(made))
 	for i, p := range made {
-		all[i] = users.Followed{Follower: p.FollowerID, Followee: p.FolloweeID}
+		all[i] = users.Followed{Follower: p.FollowerID, Followee: p.FolloweeID, Accepted: accepted}
 	}
 	return events.PublishAll(ctx, all)
+}
+
+// removeRequest deletes a request, and reports whether it was there.
+func (s *Service) removeRequest(ctx context.Context, follower, followee uuid.UUID) (bool, error) {
+	there, err := s.store.delete(ctx, relation.Requests, followee, follower)
+	if err != nil || !there {
+		return false, err
+	}
+	return true, s.outbox.Publish(ctx, users.FollowRequestEnded{Follower: follower, Followee: followee})
 }
 
 // Unfollow ends a follow or takes a request back. Idempotent.
@@ -106,7 +115,7 @@ func (s *Service) Unfollow(ctx context.Context, me, other uuid.UUID) error {
 		if r.BlocksMe {
 			return users.ErrNotFound
 		}
-		if _, err := s.store.delete(ctx, relation.Requests, other, me); err != nil {
+		if _, err := s.removeRequest(ctx, me, other); err != nil {
 			return err
 		}
 		return s.removeFollows(ctx, pair{me, other})
@@ -154,7 +163,7 @@ func (s *Service) Block(ctx context.Context, me, other uuid.UUID) error {
 
 // Unblock ends a block. Follows that it ended are not restored.
 func (s *Service) Unblock(ctx context.Context, me, other uuid.UUID) error {
-	return s.remove(ctx, relation.Blocks, me, other)
+	return s.remove(ctx, relation.Blocks, me, other, users.Unblocked{Blocker: me, Unblocked: other})
 }
 
 // Mute keeps other out of my feed, until then or (nil) for good; muting again changes the end. Other does not learn of it.
@@ -180,17 +189,23 @@ func inFuture(until *time.Time, now time.Time) error {
 
 // Unmute ends a mute. Idempotent.
 func (s *Service) Unmute(ctx context.Context, me, other uuid.UUID) error {
-	return s.remove(ctx, relation.Mutes, me, other)
+	return s.remove(ctx, relation.Mutes, me, other, nil)
 }
 
-// remove deletes a relation of mine, though other may block me by now. Where there was none, one who blocks me is users.ErrNotFound.
-func (s *Service) remove(ctx context.Context, k relation.Kind, me, other uuid.UUID) error {
+// remove deletes a relation of mine, though other may block me by now, and publishes event (nil: none) if it was there. Where there
+// was none, one who blocks me is users.ErrNotFound.
+func (s *Service) remove(ctx context.Context, k relation.Kind, me, other uuid.UUID, event outbox.Event) error {
 	return s.withBoth(ctx, me, other, func(ctx context.Context, _ user.User, r relation.Row) error {
 		there, err := s.store.delete(ctx, k, me, other)
-		if err == nil && !there && r.BlocksMe {
+		switch {
+		case err != nil:
+			return err
+		case !there && r.BlocksMe:
 			return users.ErrNotFound
+		case !there || event == nil:
+			return nil
 		}
-		return err
+		return s.outbox.Publish(ctx, event)
 	})
 }
 
@@ -209,14 +224,14 @@ func (s *Service) Accept(ctx context.Context, me, follower uuid.UUID) error {
 		case !there:
 			return users.ErrNoRequest
 		}
-		return s.addFollow(ctx, follower, me)
+		return s.addFollow(ctx, users.Followed{Follower: follower, Followee: me, Accepted: true})
 	})
 }
 
 // Reject rejects a request to follow me; the other does not learn of it. One who blocks me is users.ErrNotFound. Idempotent.
 func (s *Service) Reject(ctx context.Context, me, follower uuid.UUID) error {
 	return s.withBoth(ctx, me, follower, func(ctx context.Context, _ user.User, r relation.Row) error {
-		there, err := s.store.delete(ctx, relation.Requests, me, follower)
+		there, err := s.removeRequest(ctx, follower, me)
 		if err == nil && !there && r.BlocksMe {
 			return users.ErrNotFound
 		}
@@ -270,7 +285,7 @@ func (s *Service) AcceptPending(ctx context.Context, id uuid.UUID, limit int) (a
 		}
 		accepted = len(requesters)
 		s.relations.DropAfterCommit(ctx, requesters...)
-		return publishFollowed(ctx, s.outbox, made)
+		return publishFollowed(ctx, s.outbox, made, true)
 	})
 	return accepted, err
 }

@@ -33,7 +33,7 @@ func (s *Service) Dismiss(ctx context.Context, me, other uuid.UUID) error {
 
 // Undismiss allows a dismissed person to be suggested again.
 func (s *Service) Undismiss(ctx context.Context, me, other uuid.UUID) error {
-	return s.remove(ctx, relation.Dismissals, me, other)
+	return s.remove(ctx, relation.Dismissals, me, other, nil)
 }
 
 // maxAlike is how many people of one's own taste are considered.
