@@ -145,14 +145,14 @@ type Contact struct {
 }
 
 // QuietUntil returns when the quiet hours end in which local falls, or the zero time where it falls in none. local is the
-// time where the person is.
+// time where the person is. Hours that end when they begin, as older settings may say, are none.
 func (c Contact) QuietUntil(local time.Time) time.Time {
 	from, err := time.Parse("15:04", c.QuietFrom)
 	if err != nil {
 		return time.Time{}
 	}
 	to, err := time.Parse("15:04", c.QuietTo)
-	if err != nil {
+	if err != nil || to.Equal(from) {
 		return time.Time{}
 	}
 	at := func(clock time.Time, days int) time.Time {

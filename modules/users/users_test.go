@@ -23,4 +23,5 @@ func TestQuietUntil(t *testing.T) {
 	require.Equal(t, at("15:00"), siesta.QuietUntil(at("14:59")))
 	require.Zero(t, siesta.QuietUntil(at("15:00")))
 	require.Zero(t, users.Contact{}.QuietUntil(at("03:00")))
+	require.Zero(t, users.Contact{QuietFrom: "22:00", QuietTo: "22:00"}.QuietUntil(at("03:00")), "as older settings may say")
 }

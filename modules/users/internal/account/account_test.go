@@ -192,6 +192,20 @@ func TestSettings(t *testing.T) {
 	})
 }
 
+func TestFault_N6_QuietHoursHaveALength(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana := b.join(t, "Ana")
+	hours := func(from, to string, status int) *apptest.Response {
+		return patch(t, b, "/v1/me/settings", ana, "*", map[string]any{"quiet_hours": map[string]any{"from": from, "to": to}}).Want(status)
+	}
+	for _, clock := range []string{"22:00", "00:00", "07:30"} {
+		require.Contains(t, string(hours(clock, clock, 422).Body), "/body/quiet_hours")
+	}
+	hours("22:00", "21:59", 200)
+	hours("00:00", "00:01", 200)
+}
+
 func TestAgeGate(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *users.Config) { c.MinimumAge = 16 })

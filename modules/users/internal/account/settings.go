@@ -108,6 +108,9 @@ func (e settingsEdit) apply(s *settings) error {
 		s.QuietFrom, s.QuietTo = nil, nil
 		if h.Value != nil {
 			s.QuietFrom, s.QuietTo = &h.Value.From, &h.Value.To
+			if h.Value.From == h.Value.To {
+				invalid, bad = invalid.At("/body/quiet_hours/to", "must be another time than from"), true
+			}
 		}
 	}
 	if bad {
