@@ -3,6 +3,8 @@ package push
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,12 +159,24 @@ type notification struct {
 }
 
 type android struct {
-	CollapseKey string `json:"collapse_key,omitempty"`
-	TTL         string `json:"ttl,omitempty"`
+	CollapseKey  string               `json:"collapse_key,omitempty"`
+	TTL          string               `json:"ttl,omitempty"`
+	Notification *androidNotification `json:"notification,omitempty"`
+}
+
+// androidNotification is what a device shows; of one tag only the newest.
+type androidNotification struct {
+	Tag string `json:"tag"`
 }
 
 type platform struct {
 	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// topic is a key as Web Push takes it: at most 32 characters that are safe in a URL (RFC 8030).
+func topic(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return base64.RawURLEncoding.EncodeToString(sum[:24])
 }
 
 func toRequest(m Message, now time.Time) request {
@@ -175,7 +189,9 @@ func toRequest(m Message, now time.Time) request {
 		Webpush:      platform{map[string]string{}},
 	}
 	if m.CollapseKey != "" {
+		out.Android.Notification = &androidNotification{Tag: m.CollapseKey}
 		out.APNS.Headers["apns-collapse-id"] = m.CollapseKey[:min(len(m.CollapseKey), collapseLimit)]
+		out.Webpush.Headers["Topic"] = topic(m.CollapseKey)
 	}
 	if m.TTL > 0 {
 		seconds := int64(m.TTL / time.Second)

@@ -145,9 +145,9 @@ func TestRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"message": {
 		"token": "t", "notification": {"title": "a", "body": "b"},
-		"android": {"collapse_key": "`+strings.Repeat("k", 70)+`", "ttl": "90s"},
+		"android": {"collapse_key": "`+strings.Repeat("k", 70)+`", "ttl": "90s", "notification": {"tag": "`+strings.Repeat("k", 70)+`"}},
 		"apns": {"headers": {"apns-collapse-id": "`+strings.Repeat("k", 64)+`", "apns-expiration": "1800000090"}},
-		"webpush": {"headers": {"TTL": "90"}}}}`, string(got))
+		"webpush": {"headers": {"TTL": "90", "Topic": "XGztQetvVWQlSzXIiaOLidHRYAi981H9"}}}}`, string(got))
 
 	bare, err := json.Marshal(toRequest(Message{Token: "t"}, now))
 	require.NoError(t, err)

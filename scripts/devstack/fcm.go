@@ -34,6 +34,9 @@ type pushed struct {
 	Token        string            `json:"token"`
 	Notification json.RawMessage   `json:"notification"`
 	Data         map[string]string `json:"data"`
+	Android      json.RawMessage   `json:"android,omitempty"`
+	APNS         json.RawMessage   `json:"apns,omitempty"`
+	Webpush      json.RawMessage   `json:"webpush,omitempty"`
 	At           string            `json:"at"`
 }
 
@@ -135,7 +138,7 @@ func (f *fcm) send(w http.ResponseWriter, r *http.Request) {
 		if data == nil {
 			data = map[string]string{}
 		}
-		f.messages.put(name, pushed{name, message.Token, message.Notification, data, timestamp(time.Now())})
+		f.messages.put(name, pushed{name, message.Token, message.Notification, data, message.Android, message.APNS, message.Webpush, timestamp(time.Now())})
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"name": name})
 }
