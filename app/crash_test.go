@@ -198,18 +198,24 @@ func (i *installation) waitForBlockedHandlers() {
 // distinctPushes counts the notifications of a type that reached a device; one that came twice under one id counts once.
 func (i *installation) distinctPushes(token, kind string) int {
 	i.t.Helper()
+	return len(i.pushes(token, kind))
+}
+
+// pushes counts how often each notification of a type reached a device, by its id.
+func (i *installation) pushes(token, kind string) map[string]int {
+	i.t.Helper()
 	var pushes []struct {
 		Data map[string]string `json:"data"`
 	}
 	_, err := client.Call(i.t.Context(), http.MethodGet, i.stack.FCM+"/messages?token="+url.QueryEscape(token), "", nil, nil, &pushes)
 	require.NoError(i.t, err)
-	ids := map[string]bool{}
+	ids := map[string]int{}
 	for _, p := range pushes {
 		if p.Data["type"] == kind {
-			ids[p.Data["notification_id"]] = true
+			ids[p.Data["notification_id"]]++
 		}
 	}
-	return len(ids)
+	return ids
 }
 
 func (i *installation) distinctMails(to string) int {

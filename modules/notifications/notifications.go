@@ -3,5 +3,9 @@ package notifications
 
 import "atrium/platform/fault"
 
-// ErrNotFound: no such notification of this person.
-var ErrNotFound = fault.NotFound("notifications.not_found", "There is no such notification.")
+var (
+	// ErrNotFound: no such notification of this person.
+	ErrNotFound = fault.NotFound("notifications.not_found", "There is no such notification.")
+	// ErrUnknown: a request names a notification that this person never had; its field says which.
+	ErrUnknown = fault.Invalid("notifications.unknown", "There is no such notification.")
+)

@@ -9,6 +9,7 @@ import (
 
 	"atrium/modules/notifications/internal/delivery"
 	"atrium/modules/notifications/internal/notification"
+	"atrium/modules/notifications/internal/relevance"
 	"atrium/modules/posts"
 	"atrium/modules/products"
 	"atrium/platform/database"
@@ -18,15 +19,16 @@ import (
 
 // Service alerts wishers. Each event is told once, and only while it holds.
 type Service struct {
-	db       *database.DB
-	outbox   *outbox.Outbox
-	wishes   posts.Wishes
-	delivery *delivery.Service
+	db        *database.DB
+	outbox    *outbox.Outbox
+	wishes    posts.Wishes
+	catalogue products.Catalogue
+	delivery  *delivery.Service
 }
 
 // NewService finds wishers by wishes.
-func NewService(db *database.DB, box *outbox.Outbox, wishes posts.Wishes, deliveries *delivery.Service) *Service {
-	return &Service{db: db, outbox: box, wishes: wishes, delivery: deliveries}
+func NewService(db *database.DB, box *outbox.Outbox, wishes posts.Wishes, catalogue products.Catalogue, deliveries *delivery.Service) *Service {
+	return &Service{db: db, outbox: box, wishes: wishes, catalogue: catalogue, delivery: deliveries}
 }
 
 // Handlers are the package's subscriptions and its task.
@@ -67,20 +69,23 @@ func (s *Service) backInStock(ctx context.Context, event uuid.UUID, e products.B
 // Alert notifies the next wishers and leaves the rest to another task. Idempotent.
 func (s *Service) Alert(ctx context.Context, _ uuid.UUID, task Task) error {
 	about := notification.Notification{Type: task.Type, SubjectType: notification.SubjectProduct, SubjectID: task.ProductID, CauseID: task.EventID, Facts: task.Facts}
-	offers, err := s.delivery.Offers(ctx, task.ProductID)
-	if err != nil || !delivery.Holds(about, offers) {
+	offers, err := s.catalogue.Variants(ctx, []uuid.UUID{task.ProductID})
+	if err != nil || !relevance.AlertHolds(about, offers[task.ProductID]) {
 		return err
 	}
-	about.Facts.Product = offers[0].Product.Name
+	about.Facts.Product = offers[task.ProductID][0].Product.Name
 	people, last, err := s.wishes.Wishers(ctx, task.ProductID, task.After, batchSize)
 	if err != nil {
 		return err
 	}
+	all := make([]notification.Notification, len(people))
+	for i, person := range people {
+		all[i] = about
+		all[i].RecipientID = person
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		for _, about.RecipientID = range people {
-			if err := s.delivery.NotifyLatest(ctx, about); err != nil {
-				return err
-			}
+		if err := s.delivery.NotifyLatest(ctx, all...); err != nil {
+			return err
 		}
 		if last == uuid.Nil {
 			return nil

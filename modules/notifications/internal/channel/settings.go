@@ -33,6 +33,7 @@ var defaults = map[notification.Type]Channels{
 	notification.UserMentioned:      {Push: true, Mail: true},
 	notification.UserFollowed:       {Push: true, Mail: true},
 	notification.FollowRequested:    {Push: true, Mail: true},
+	notification.FollowAccepted:     {Push: true, Mail: true},
 	notification.OrderPaid:          {Push: true, Mail: true},
 	notification.OrderShipped:       {Push: true, Mail: true},
 	notification.OrderDelivered:     {Push: true, Mail: true},
@@ -60,8 +61,11 @@ func (s Settings) ChannelsFor(kind notification.Type) Channels {
 	return chosen
 }
 
-// Mandatory reports whether a type cannot be silenced: it is about a person's money or account.
-func Mandatory(kind notification.Type) bool { return mandatory[kind] }
+// atAnyHour are the types besides the mandatory ones that do not wait for the end of quiet hours: the rest of what is about an order.
+var atAnyHour = map[notification.Type]bool{notification.OrderShipped: true, notification.OrderDelivered: true, notification.OrderExpired: true}
+
+// AtAnyHour reports whether a type is pushed in quiet hours too: it is about a person's order, money or account.
+func AtAnyHour(kind notification.Type) bool { return mandatory[kind] || atAnyHour[kind] }
 
 // All returns the channels of every type.
 func (s Settings) All() map[notification.Type]Channels {

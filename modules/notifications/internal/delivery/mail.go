@@ -25,26 +25,54 @@ type sendMail struct {
 // TaskName is the task's name on the wire.
 func (sendMail) TaskName() string { return "notifications.send_mail" }
 
-// SendMail mails a notification to its recipient's verified address, if it still holds. The mail's id is the notification's, so a
-// repeated send is recognised.
-func (s *Service) SendMail(ctx context.Context, _ uuid.UUID, task sendMail) error {
-	n, actor, ok, err := s.deliverable(ctx, task.NotificationID)
+// SendMail mails a notification to its recipient's verified address, if it still holds, once, whatever the number of tasks. The mail's
+// id is the notification's, so a repeated send is recognised. About one post there is one mail an hour: what comes meanwhile waits.
+func (s *Service) SendMail(ctx context.Context, id uuid.UUID, task sendMail) error {
+	d, ok, err := s.deliverable(ctx, task.NotificationID)
+	if err != nil || !ok || !d.channels.Mail {
+		return err
+	}
+	to, ok, err := s.address(ctx, d.RecipientID)
 	if err != nil || !ok {
 		return err
 	}
-	contacts, err := s.people.Contacts(ctx, []uuid.UUID{n.RecipientID})
+	if mine, err := s.claimMail(ctx, d.Notification, id); err != nil || !mine {
+		return err
+	}
+	content, err := s.compose(ctx, d, to)
 	if err != nil {
 		return err
 	}
-	to, ok := contacts[n.RecipientID]
-	if !ok || to.Email == "" || !to.EmailVerified {
-		return nil
+	return s.send(ctx, d.ID, to, d.subject(), content)
+}
+
+// address returns how to reach a person by mail, and reports whether there is a verified address.
+func (s *Service) address(ctx context.Context, id uuid.UUID) (users.Contact, bool, error) {
+	contacts, err := s.people.Contacts(ctx, []uuid.UUID{id})
+	to := contacts[id]
+	return to, to.Email != "" && to.EmailVerified, err
+}
+
+// claimMail reports whether the task may mail a notification now. Where another mail about its post went out in the last hour, the
+// notification waits for the next.
+func (s *Service) claimMail(ctx context.Context, n notification.Notification, task uuid.UUID) (bool, error) {
+	if n.Post() != uuid.Nil {
+		if now, err := s.store.ClaimMail(ctx, n.RecipientID, n.Post(), task); err != nil {
+			return false, err
+		} else if !now {
+			return false, s.letWait(ctx, n)
+		}
 	}
-	message, err := s.compose(ctx, n, actor, to)
-	if err != nil {
-		return err
+	return s.store.ClaimDelivery(ctx, n, notification.MailChannel, task)
+}
+
+// send sends a mail under an id. What can never be sent is not tried again.
+func (s *Service) send(ctx context.Context, id uuid.UUID, to users.Contact, subject string, content mailContent) error {
+	var html bytes.Buffer
+	if err := layout.Execute(&html, content); err != nil {
+		return fmt.Errorf("render mail: %w", err)
 	}
-	err = s.mail.Send(ctx, message)
+	err := s.mail.Send(ctx, mail.Message{ID: id.String(), To: to.Email, Subject: subject, Text: content.plain(), HTML: html.String()})
 	if errors.Is(err, mail.ErrRejected) || errors.Is(err, mail.ErrInvalid) {
 		return tasks.Drop(err)
 	}
@@ -55,24 +83,36 @@ func (s *Service) SendMail(ctx context.Context, _ uuid.UUID, task sendMail) erro
 var subjects = map[notification.Type]string{
 	notification.PostLiked: "Your room is liked", notification.PostCommented: "A comment on your room", notification.CommentReplied: "A reply to your comment",
 	notification.UserMentioned: "You were mentioned", notification.UserFollowed: "You have a new follower", notification.FollowRequested: "Somebody asks to follow you",
-	notification.OrderPaid: "Your order %s: receipt", notification.OrderShipped: "Your order %s is on its way", notification.OrderDelivered: "Your order %s has arrived",
+	notification.FollowAccepted: "Your request was accepted",
+	notification.OrderPaid:      "Your order %s: receipt", notification.OrderShipped: "Your order %s is on its way", notification.OrderDelivered: "Your order %s has arrived",
 	notification.OrderCancelled: "Your order %s is cancelled", notification.OrderRefunded: "Your order %s: refund", notification.OrderExpired: "Your order %s was not paid",
 	notification.PriceDropped: "Something on your wish list costs less", notification.BackInStock: "Something on your wish list is back",
 	notification.NewDevice: "New sign-in to your account", notification.SessionRevoked: "A session was ended", notification.ModerationDecision: "A decision about your content",
 }
 
+// subject is the line above the mail of one notification.
+func (d deliverable) subject() string {
+	subject := subjects[d.Type]
+	if strings.Contains(subject, "%s") {
+		subject = fmt.Sprintf(subject, d.Facts.OrderNumber)
+	}
+	return subject
+}
+
 // mailContent is what the layout of a mail shows.
 type mailContent struct {
-	Greeting string
-	Sentence string
-	Receipt  *orders.Receipt
+	Greeting  string
+	Sentences []string
+	Receipt   *orders.Receipt
 }
+
+func greeting(to users.Contact) string { return "Hello " + to.DisplayName + "," }
 
 var layout = template.Must(template.New("mail").Parse(`<!doctype html>
 <html><body style="font-family: sans-serif; color: #222; max-width: 36em">
 <p>{{.Greeting}}</p>
-<p>{{.Sentence}}</p>
-{{with .Receipt}}<table cellpadding="4">
+{{range .Sentences}}<p>{{.}}</p>
+{{end}}{{with .Receipt}}<table cellpadding="4">
 {{range .Lines}}<tr><td>{{.Quantity}} × {{.Name}}</td><td align="right">{{.Total}}</td></tr>
 {{end}}<tr><td>Shipping</td><td align="right">{{.Shipping}}</td></tr>
 {{if .Discount.Amount}}<tr><td>Discount</td><td align="right">−{{.Discount}}</td></tr>
@@ -83,32 +123,23 @@ var layout = template.Must(template.New("mail").Parse(`<!doctype html>
 </body></html>
 `))
 
-// compose writes the mail. The receipt of an order is read now, so it shows the order as it is.
-func (s *Service) compose(ctx context.Context, n notification.Notification, actor users.Ref, to users.Contact) (mail.Message, error) {
-	content := mailContent{Greeting: "Hello " + to.DisplayName + ",", Sentence: n.Sentence(actor)}
-	if n.Type == notification.OrderPaid {
-		receipt, err := s.orders.Receipt(ctx, n.SubjectID)
-		if err != nil && !errors.Is(err, orders.ErrNotFound) {
-			return mail.Message{}, err
-		}
-		if err == nil {
-			content.Receipt = &receipt
-		}
+// compose writes what a mail says. The receipt of an order is read now, so it shows the order as it is.
+func (s *Service) compose(ctx context.Context, d deliverable, to users.Contact) (mailContent, error) {
+	content := mailContent{Greeting: greeting(to), Sentences: []string{d.Sentence(d.actor)}}
+	if d.Type != notification.OrderPaid {
+		return content, nil
 	}
-	var html bytes.Buffer
-	if err := layout.Execute(&html, content); err != nil {
-		return mail.Message{}, fmt.Errorf("render mail: %w", err)
+	receipt, err := s.orders.Receipt(ctx, d.SubjectID)
+	if errors.Is(err, orders.ErrNotFound) {
+		return content, nil
 	}
-	subject := subjects[n.Type]
-	if strings.Contains(subject, "%s") {
-		subject = fmt.Sprintf(subject, n.Facts.OrderNumber)
-	}
-	return mail.Message{ID: n.ID.String(), To: to.Email, Subject: subject, Text: content.plain(), HTML: html.String()}, nil
+	content.Receipt = &receipt
+	return content, err
 }
 
 func (c mailContent) plain() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s\n", c.Greeting, c.Sentence)
+	fmt.Fprintf(&b, "%s\n\n%s\n", c.Greeting, strings.Join(c.Sentences, "\n"))
 	if c.Receipt != nil {
 		b.WriteString("\n")
 		for _, line := range c.Receipt.Lines {

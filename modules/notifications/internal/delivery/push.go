@@ -10,7 +10,6 @@ import (
 
 	"atrium/modules/notifications/internal/channel"
 	"atrium/modules/notifications/internal/notification"
-	"atrium/modules/users"
 	"atrium/platform/outbox"
 	"atrium/platform/push"
 	"atrium/platform/tasks"
@@ -25,13 +24,14 @@ type sendPush struct {
 // TaskName is the task's name on the wire.
 func (sendPush) TaskName() string { return "notifications.send_push" }
 
-// SendPush pushes a notification to one device, after its quiet hours. What no longer holds is not sent.
-func (s *Service) SendPush(ctx context.Context, _ uuid.UUID, task sendPush) error {
-	n, actor, ok, err := s.deliverable(ctx, task.NotificationID)
-	if err != nil || !ok {
+// SendPush pushes a notification to one device, after its quiet hours, once, whatever the number of tasks. What no longer holds is not
+// sent.
+func (s *Service) SendPush(ctx context.Context, id uuid.UUID, task sendPush) error {
+	d, ok, err := s.deliverable(ctx, task.NotificationID)
+	if err != nil || !ok || !d.channels.Push {
 		return err
 	}
-	devices, err := s.channels.Devices(ctx, n.RecipientID)
+	devices, err := s.channels.Devices(ctx, d.RecipientID)
 	if err != nil {
 		return err
 	}
@@ -39,13 +39,17 @@ func (s *Service) SendPush(ctx context.Context, _ uuid.UUID, task sendPush) erro
 	if i < 0 {
 		return nil
 	}
-	if until, err := s.quietUntil(ctx, n, devices[i]); err != nil || !until.IsZero() {
+	if until, err := s.quietUntil(ctx, d.Notification, devices[i]); err != nil || !until.IsZero() {
 		if err != nil {
 			return err
 		}
 		return s.db.InTx(ctx, func(ctx context.Context) error { return s.outbox.Enqueue(ctx, task, outbox.At(until)) })
 	}
-	err = s.push.Send(ctx, toPush(n, actor, devices[i].Token))
+	mine, err := s.store.ClaimDelivery(ctx, d.Notification, notification.PushChannel(task.InstallationID), id)
+	if err != nil || !mine {
+		return err
+	}
+	err = s.push.Send(ctx, d.toPush(devices[i].Token))
 	switch {
 	case errors.Is(err, push.ErrOff):
 		return nil
@@ -57,10 +61,10 @@ func (s *Service) SendPush(ctx context.Context, _ uuid.UUID, task sendPush) erro
 	return err
 }
 
-// quietUntil returns when the recipient's quiet hours end where the device is, or the zero time outside them. Mandatory types are
-// pushed at any hour.
+// quietUntil returns when the recipient's quiet hours end where the device is, or the zero time outside them and for what is pushed at
+// any hour.
 func (s *Service) quietUntil(ctx context.Context, n notification.Notification, d channel.Device) (time.Time, error) {
-	if channel.Mandatory(n.Type) {
+	if channel.AtAnyHour(n.Type) {
 		return time.Time{}, nil
 	}
 	contacts, err := s.people.Contacts(ctx, []uuid.UUID{n.RecipientID})
@@ -70,12 +74,40 @@ func (s *Service) quietUntil(ctx context.Context, n notification.Notification, d
 	return contacts[n.RecipientID].QuietUntil(time.Now().In(channel.LoadZone(d.Timezone))), nil
 }
 
+const day = 24 * time.Hour
+
+// pushTTLs say how long the push of a type is worth delivering to a device that is away; else defaultTTL.
+var pushTTLs = map[notification.Type]time.Duration{
+	notification.PostLiked: day, notification.UserFollowed: day,
+	notification.PriceDropped: day, notification.BackInStock: 6 * time.Hour,
+	notification.NewDevice: 7 * day, notification.SessionRevoked: 7 * day, notification.ModerationDecision: 7 * day,
+}
+
+const defaultTTL = 3 * day
+
+func pushTTL(kind notification.Type) time.Duration {
+	if ttl, ok := pushTTLs[kind]; ok {
+		return ttl
+	}
+	return defaultTTL
+}
+
+// collapseKey names the pushes of which only the newest is shown: those of one type about one thing, comments by their post. It is
+// shorter than the 64 bytes that APNs takes.
+func collapseKey(n notification.Notification) string {
+	about := n.SubjectID
+	if post := n.Post(); post != uuid.Nil {
+		about = post
+	}
+	return string(n.Type) + ":" + about.String()
+}
+
 // toPush returns the message to a device: the sentence, and ids by which the app opens the right screen.
-func toPush(n notification.Notification, actor users.Ref, token string) push.Message {
+func (d deliverable) toPush(token string) push.Message {
 	return push.Message{
-		Token: token, Title: "Atrium", Body: n.Sentence(actor), CollapseKey: n.ID.String(),
+		Token: token, Title: "Atrium", Body: d.Sentence(d.actor), CollapseKey: collapseKey(d.Notification), TTL: pushTTL(d.Type),
 		Data: map[string]string{
-			"notification_id": n.ID.String(), "type": string(n.Type), "subject_type": string(n.SubjectType), "subject_id": n.SubjectID.String(),
+			"notification_id": d.ID.String(), "type": string(d.Type), "subject_type": string(d.SubjectType), "subject_id": d.SubjectID.String(),
 		},
 	}
 }

@@ -3,60 +3,89 @@ package delivery
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/notifications"
+	"atrium/modules/notifications/internal/channel"
 	"atrium/modules/notifications/internal/notification"
-	"atrium/modules/products"
 	"atrium/modules/users"
 )
 
-// deliverable reads a notification right before it is sent, and reports whether it still should be: it may have been withdrawn, its
-// actor blocked, or its product sold out.
-func (s *Service) deliverable(ctx context.Context, id uuid.UUID) (n notification.Notification, actor users.Ref, ok bool, err error) {
-	n, err = s.store.ByID(ctx, id)
+// deliverable is a notification right before it is sent.
+type deliverable struct {
+	notification.Notification
+	actor    users.Ref
+	channels channel.Channels // by which the recipient wants to hear of it now
+}
+
+// deliverable reads a notification right before it is sent, and reports whether it is so at this moment. What is not so is left
+// untold: it is told when it becomes so.
+func (s *Service) deliverable(ctx context.Context, id uuid.UUID) (d deliverable, ok bool, err error) {
+	n, err := s.store.ByID(ctx, id)
 	if errors.Is(err, notifications.ErrNotFound) {
-		return n, actor, false, nil
+		return d, false, nil
 	}
 	if err != nil {
-		return n, actor, false, err
+		return d, false, err
 	}
-	if ok, err = s.accepts(ctx, n); err != nil || !ok {
-		return n, actor, false, err
+	if ok, err = s.isSo(ctx, n); err != nil || !ok {
+		return d, false, err
 	}
-	if outdated, err := s.outdated(ctx, n); err != nil || outdated {
-		return n, actor, false, err
+	settings, err := s.channels.Settings(ctx, n.RecipientID)
+	if err != nil {
+		return d, false, err
 	}
 	actors, err := s.people.Refs(ctx, notification.Actors(n))
-	return n, actors[n.ActorID], err == nil, err
+	return deliverable{n, actors[n.ActorID], settings.ChannelsFor(n.Type)}, err == nil, err
 }
 
-// outdated withdraws an alert that no longer holds, and reports whether it did.
-func (s *Service) outdated(ctx context.Context, n notification.Notification) (bool, error) {
-	if n.SubjectType != notification.SubjectProduct {
+// isSo reports whether a notification may be told. One that may not is asked about again under its lock before it is left untold, so
+// that whoever brings its cause back sees that it is.
+func (s *Service) isSo(ctx context.Context, n notification.Notification) (bool, error) {
+	if superseded(n) {
 		return false, nil
 	}
-	offers, err := s.Offers(ctx, n.SubjectID)
-	if err != nil || Holds(n, offers) {
-		return false, err
+	if ok, err := s.shown(ctx, n); err != nil || ok {
+		return ok, err
 	}
-	return true, s.store.WithdrawUnread(ctx, n.RecipientID, n.Type, n.SubjectID, n.ActorID)
+	ok := false
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		locked, err := s.store.Lock(ctx, n.ID)
+		if err != nil {
+			return err
+		}
+		if ok, err = s.shown(ctx, locked); err != nil || ok {
+			return err
+		}
+		return s.leaveUntold(ctx, locked)
+	})
+	if errors.Is(err, notifications.ErrNotFound) {
+		return false, nil
+	}
+	return ok, err
 }
 
-// Offers returns the variants of a product that are on sale now, cheapest first.
-func (s *Service) Offers(ctx context.Context, product uuid.UUID) ([]products.Offer, error) {
-	offers, err := s.catalogue.Variants(ctx, []uuid.UUID{product})
-	return offers[product], err
+// leaveUntold notes that a locked notification is not told yet, and withdraws it if its cause is gone.
+func (s *Service) leaveUntold(ctx context.Context, n notification.Notification) error {
+	if err := s.store.SetUntold(ctx, []uuid.UUID{n.ID}); err != nil {
+		return err
+	}
+	verdicts, err := s.relevance.Causes(ctx, []notification.Notification{n})
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, []notification.Notification{n}, verdicts)
 }
 
-// Holds reports whether an alert about a product holds for its offers: one is available, and the cheapest costs no more than the
-// alert says.
-func Holds(n notification.Notification, offers []products.Offer) bool {
-	if !slices.ContainsFunc(offers, func(o products.Offer) bool { return o.Available > 0 }) {
-		return false
-	}
-	said, costs := n.Facts.Price, offers[0].Price
-	return said == nil || costs.Currency == said.Currency && costs.Amount <= said.Amount
+// shown reports whether a notification is so now, and its actor is not muted.
+func (s *Service) shown(ctx context.Context, n notification.Notification) (bool, error) {
+	n.ToldAt = nil // whom the recipient muted since is not told
+	verdicts, err := s.relevance.Judge(ctx, []notification.Notification{n})
+	return err == nil && verdicts[0].Shown(), err
+}
+
+// superseded reports whether a newer alert took this one's place.
+func superseded(n notification.Notification) bool {
+	return n.WithdrawnAt != nil && n.SubjectType == notification.SubjectProduct
 }

@@ -3,14 +3,14 @@ package delivery
 
 import (
 	"context"
-	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/notifications/internal/channel"
 	"atrium/modules/notifications/internal/notification"
+	"atrium/modules/notifications/internal/relevance"
 	"atrium/modules/orders"
-	"atrium/modules/products"
 	"atrium/modules/users"
 	"atrium/platform/database"
 	"atrium/platform/mail"
@@ -23,12 +23,11 @@ import (
 type Service struct {
 	db        *database.DB
 	store     *notification.Store
+	relevance *relevance.Service
 	channels  *channel.Store
 	outbox    *outbox.Outbox
 	people    users.Directory
-	graph     users.Graph
 	orders    orders.Reader
-	catalogue products.Catalogue
 	push      push.Sender
 	mail      mail.Sender
 }
@@ -39,12 +38,11 @@ type Deps struct {
 
 	DB        *database.DB
 	Store     *notification.Store
+	Relevance *relevance.Service
 	Channels  *channel.Store
 	Outbox    *outbox.Outbox
 	People    users.Directory
-	Graph     users.Graph
 	Orders    orders.Reader
-	Catalogue products.Catalogue
 	Push      push.Sender
 	Mail      mail.Sender
 }
@@ -52,58 +50,94 @@ type Deps struct {
 // NewService sends by the push and mail senders given.
 func NewService(d Deps) *Service {
 	return &Service{
-		db: d.DB, store: d.Store, channels: d.Channels, outbox: d.Outbox, people: d.People, graph: d.Graph, orders: d.Orders,
-		catalogue: d.Catalogue, push: d.Push, mail: d.Mail,
+		db: d.DB, store: d.Store, relevance: d.Relevance, channels: d.Channels, outbox: d.Outbox, people: d.People, orders: d.Orders,
+		push: d.Push, mail: d.Mail,
 	}
 }
 
-// Notify writes a notification in the transaction open in ctx and enqueues its pushes and its mail. It does nothing where the
-// recipient acted themselves, has blocked or muted the actor, or was notified of the same before.
-func (s *Service) Notify(ctx context.Context, n notification.Notification) error {
-	if accepted, err := s.accepts(ctx, n); err != nil || !accepted {
+// Notify writes notifications in the transaction open in ctx and enqueues the pushes and mails of those that are so now and were not
+// told before. Nobody is notified of what they did themselves. What an event said of another moment does no harm: what is not so is
+// withdrawn, and told if it becomes so.
+func (s *Service) Notify(ctx context.Context, all ...notification.Notification) error {
+	shown, err := s.write(ctx, all)
+	if err != nil {
 		return err
 	}
-	var err error
-	if n.ID, err = uuid.NewV7(); err != nil {
-		return fmt.Errorf("generate a notification's id: %w", err)
+	return s.tell(ctx, shown)
+}
+
+// NotifyInApp is Notify by the list alone, without pushes and mails.
+func (s *Service) NotifyInApp(ctx context.Context, all ...notification.Notification) error {
+	shown, err := s.write(ctx, all)
+	if err != nil {
+		return err
 	}
-	if n.Type == notification.PostLiked {
-		seen, err := s.store.Exists(ctx, n.RecipientID, n.Type, n.SubjectID)
+	return s.store.SetTold(ctx, notification.IDs(shown))
+}
+
+// NotifyLatest is Notify for a type whose newest event replaces older ones that were not read. It passes over those of whom a newer
+// event was told already.
+func (s *Service) NotifyLatest(ctx context.Context, all ...notification.Notification) error {
+	var latest []notification.Notification
+	for _, n := range all {
+		newest, err := s.store.Supersede(ctx, n)
 		if err != nil {
 			return err
 		}
-		n.Facts.First = !seen
+		if newest {
+			latest = append(latest, n)
+		}
 	}
-	if fresh, err := s.store.Add(ctx, &n); err != nil || !fresh {
-		return err
-	}
-	return s.enqueue(ctx, n)
+	return s.Notify(ctx, latest...)
 }
 
-// NotifyLatest is Notify for a type whose newest event replaces older ones that were not read. It does nothing where a newer event
-// was told already.
-func (s *Service) NotifyLatest(ctx context.Context, n notification.Notification) error {
-	latest, err := s.store.Supersede(ctx, n)
-	if err != nil || !latest {
-		return err
+// write writes notifications, or finds those that are there, withdraws or reinstates them as the modules say, and returns those that
+// are to be told. It has them locked, in the order of recipients, before it asks.
+func (s *Service) write(ctx context.Context, all []notification.Notification) (untold []notification.Notification, err error) {
+	all = slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool { return n.ActorID == n.RecipientID })
+	slices.SortStableFunc(all, func(a, b notification.Notification) int { return slices.Compare(a.RecipientID[:], b.RecipientID[:]) })
+	for i, n := range all {
+		if all[i], err = s.store.Put(ctx, n); err != nil {
+			return nil, err
+		}
 	}
-	return s.Notify(ctx, n)
-}
-
-// accepts reports whether the recipient accepts notifications of what the actor does.
-func (s *Service) accepts(ctx context.Context, n notification.Notification) (bool, error) {
-	if n.ActorID == uuid.Nil {
-		return true, nil
-	}
-	if n.ActorID == n.RecipientID {
-		return false, nil
-	}
-	relations, err := s.graph.Relations(ctx, n.RecipientID, []uuid.UUID{n.ActorID})
+	verdicts, err := s.relevance.Judge(ctx, all)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	r := relations[n.ActorID]
-	return !r.Blocked && !r.Muted && !r.Gone, nil
+	for i, n := range all {
+		if n.ToldAt == nil && verdicts[i].Shown() {
+			untold = append(untold, n)
+		}
+	}
+	return untold, s.settle(ctx, all, verdicts)
+}
+
+// settle withdraws those of the locked notifications whose cause is gone, and reinstates those whose cause is there.
+func (s *Service) settle(ctx context.Context, all []notification.Notification, verdicts []relevance.Verdict) error {
+	var lost, held []uuid.UUID
+	for i, n := range all {
+		switch {
+		case n.WithdrawnAt == nil && verdicts[i].Lost():
+			lost = append(lost, n.ID)
+		case n.WithdrawnAt != nil && verdicts[i].Holds():
+			held = append(held, n.ID)
+		}
+	}
+	if err := s.store.Withdraw(ctx, lost); err != nil {
+		return err
+	}
+	return s.store.Reinstate(ctx, held)
+}
+
+// tell enqueues the pushes and mails of locked notifications, by those channels that have not told them.
+func (s *Service) tell(ctx context.Context, all []notification.Notification) error {
+	for _, n := range all {
+		if err := s.enqueue(ctx, n); err != nil {
+			return err
+		}
+	}
+	return s.store.SetTold(ctx, notification.IDs(all))
 }
 
 func (s *Service) enqueue(ctx context.Context, n notification.Notification) error {
@@ -111,22 +145,35 @@ func (s *Service) enqueue(ctx context.Context, n notification.Notification) erro
 	if err != nil {
 		return err
 	}
-	channels := settings.ChannelsFor(n.Type)
-	if channels.Push {
+	var tasks []outbox.Task
+	if settings.ChannelsFor(n.Type).Push {
 		devices, err := s.channels.Devices(ctx, n.RecipientID)
 		if err != nil {
 			return err
 		}
-		pushes := make([]outbox.Task, len(devices))
-		for i, d := range devices {
-			pushes[i] = sendPush{NotificationID: n.ID, InstallationID: d.InstallationID}
+		for _, d := range devices {
+			if _, told := n.Deliveries[notification.PushChannel(d.InstallationID)]; !told {
+				tasks = append(tasks, sendPush{NotificationID: n.ID, InstallationID: d.InstallationID})
+			}
 		}
-		if err := s.outbox.EnqueueAll(ctx, pushes); err != nil {
+	}
+	if _, told := n.Deliveries[notification.MailChannel]; settings.ChannelsFor(n.Type).Mail && !told {
+		worthy, err := s.mailWorthy(ctx, n)
+		if err != nil {
 			return err
 		}
+		if worthy {
+			tasks = append(tasks, sendMail{NotificationID: n.ID})
+		}
 	}
-	if channels.Mail && n.MailWorthy() {
-		return s.outbox.Enqueue(ctx, sendMail{NotificationID: n.ID})
+	return s.outbox.EnqueueAll(ctx, tasks)
+}
+
+// mailWorthy keeps mail rare: of the likes of one post only the first is mailed.
+func (s *Service) mailWorthy(ctx context.Context, n notification.Notification) (bool, error) {
+	if n.Type != notification.PostLiked {
+		return true, nil
 	}
-	return nil
+	told, err := s.store.ToldOfSubject(ctx, n)
+	return !told, err
 }

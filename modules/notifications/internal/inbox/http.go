@@ -1,4 +1,4 @@
-package notification
+package inbox
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/notifications/internal/notification"
 	"atrium/modules/users"
 	"atrium/platform/httpserver"
 	"atrium/platform/identity"
@@ -58,7 +59,7 @@ type subjectResponse struct {
 // SchemaName is its name in the OpenAPI document.
 func (subjectResponse) SchemaName() string { return "NotificationSubject" }
 
-func toResponse(n Notification, actors map[uuid.UUID]users.Ref) notificationResponse {
+func toResponse(n notification.Notification, actors map[uuid.UUID]users.Ref) notificationResponse {
 	response := notificationResponse{
 		ID: n.ID, Type: string(n.Type), Actors: []users.Ref{}, Subject: subjectResponse{Type: string(n.SubjectType), ID: n.SubjectID},
 		Count: 1, Text: n.Sentence(actors[n.ActorID]), Read: n.ReadAt != nil, CreatedAt: n.CreatedAt.UTC(),
@@ -81,8 +82,8 @@ func (h *HTTP) list(ctx context.Context, in *page.Query) (*httpserver.Answer[pag
 		return nil, err
 	}
 	return httpserver.OK(page.Cut(h.cursors, scope, in.Limit, found,
-		func(n Notification) notificationResponse { return toResponse(n, actors) },
-		func(n Notification) any { return n.ID })), nil
+		func(n notification.Notification) notificationResponse { return toResponse(n, actors) },
+		func(n notification.Notification) any { return n.ID })), nil
 }
 
 type countResponse struct {

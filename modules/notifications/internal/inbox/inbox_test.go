@@ -1,4 +1,4 @@
-package notification_test
+package inbox_test
 
 import (
 	"net/http"
@@ -45,6 +45,6 @@ func TestReading(t *testing.T) {
 	require.EqualValues(t, 2, count())
 	read(ids[4]) // older: changes nothing
 	require.EqualValues(t, 2, count())
-	b.Send(b.Ben, http.MethodPost, "/v1/notifications/read", map[string]any{"up_to": ids[0]}, http.StatusNoContent)
+	b.Send(b.Ben, http.MethodPost, "/v1/notifications/read", map[string]any{"up_to": ids[0]}, http.StatusUnprocessableEntity)
 	require.EqualValues(t, 2, count(), "another person's reading is not mine")
 }

@@ -13,7 +13,9 @@ import (
 	"atrium/modules/notifications/internal/alert"
 	"atrium/modules/notifications/internal/channel"
 	"atrium/modules/notifications/internal/delivery"
+	"atrium/modules/notifications/internal/inbox"
 	"atrium/modules/notifications/internal/notification"
+	"atrium/modules/notifications/internal/relevance"
 	"atrium/modules/notifications/internal/subscription"
 	"atrium/modules/orders"
 	"atrium/modules/posts"
@@ -65,10 +67,19 @@ func (p *Phones) Send(_ context.Context, message push.Message) error {
 	return nil
 }
 
-// receipts knows one order.
-type receipts struct{ order uuid.UUID }
+// Orders knows one order, which expires when a test says so.
+type Orders struct {
+	order   uuid.UUID
+	Overdue bool
+}
 
-func (r receipts) Receipt(_ context.Context, order uuid.UUID) (orders.Receipt, error) {
+// Expired satisfies orders.Reader.
+func (r *Orders) Expired(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	return map[uuid.UUID]bool{r.order: r.Overdue}, nil
+}
+
+// Receipt satisfies orders.Reader.
+func (r *Orders) Receipt(_ context.Context, order uuid.UUID) (orders.Receipt, error) {
 	if order != r.order {
 		return orders.Receipt{}, orders.ErrNotFound
 	}
@@ -90,6 +101,7 @@ type Module struct {
 	Delivery *delivery.Service
 	Alerts   *alert.Service
 	App      *apptest.App
+	Orders   *Orders
 
 	Ana, Ben, Post, Order uuid.UUID // Ana has the post, Ben the order
 
@@ -108,15 +120,16 @@ func New(t *testing.T) *Module {
 	}
 	m.Post = m.Posts.Add(m.Ana, "A room")
 	store := notification.NewStore(m.DB)
-	m.Channels = channel.NewStore(m.DB)
+	m.Channels, m.Orders = channel.NewStore(m.DB), &Orders{order: m.Order}
+	asked := relevance.NewService(relevance.Deps{Relationships: m.People, Activity: m.Posts, Posts: m.Posts, Catalogue: m.Shop, Orders: m.Orders})
 	m.Delivery = delivery.NewService(delivery.Deps{
-		DB: m.DB, Store: store, Channels: m.Channels, Outbox: m.Outbox, People: m.People, Graph: m.People, Orders: receipts{m.Order},
-		Catalogue: m.Shop, Push: m.Phones, Mail: m.Mails,
+		DB: m.DB, Store: store, Relevance: asked, Channels: m.Channels, Outbox: m.Outbox, People: m.People, Orders: m.Orders,
+		Push: m.Phones, Mail: m.Mails,
 	})
-	m.Alerts = alert.NewService(m.DB, m.Outbox, m.Posts, m.Delivery)
-	m.subscriptions = subscription.NewService(store, m.Channels, m.Delivery, m.Posts)
+	m.Alerts = alert.NewService(m.DB, m.Outbox, m.Posts, m.Shop, m.Delivery)
+	m.subscriptions = subscription.NewService(store, m.Channels, m.Delivery, m.Posts, m.People)
 	m.App = apptest.NewOn(t, m.DB,
-		notification.Routes(notification.NewHTTP(notification.NewService(store, m.People), page.NewSigner(make([]byte, 32)))),
+		inbox.Routes(inbox.NewHTTP(inbox.NewService(store, asked, m.People), page.NewSigner(make([]byte, 32)))),
 		channel.Routes(channel.NewHTTP(channel.NewService(m.DB, m.Channels))))
 	return m
 }
@@ -130,14 +143,58 @@ func (m *Module) Handlers() []tasks.Handler {
 func (m *Module) Publish(events ...outbox.Event) {
 	m.T.Helper()
 	for _, e := range events {
-		require.NoError(m.T, m.DB.InTx(m.T.Context(), func(ctx context.Context) error { return m.Outbox.Publish(ctx, e) }))
-		taskstest.Drain(m.T, m.DB, m.Handlers()...)
+		m.PublishOnly(e)
+		m.Drain()
 	}
 }
 
-// Liked is the event of a like of Ana's post.
+// PublishOnly publishes an event that nobody handles before the next Drain.
+func (m *Module) PublishOnly(e outbox.Event) {
+	m.T.Helper()
+	require.NoError(m.T, m.DB.InTx(m.T.Context(), func(ctx context.Context) error { return m.Outbox.Publish(ctx, e) }))
+}
+
+// Drain runs all that is due.
+func (m *Module) Drain() {
+	m.T.Helper()
+	taskstest.Drain(m.T, m.DB, m.Handlers()...)
+}
+
+// RunSubscribers runs the subscribers of all events that nobody handled, and leaves the pushes and mails that follow.
+func (m *Module) RunSubscribers() {
+	m.T.Helper()
+	taskstest.Drain(m.T, m.DB, append(subscription.Handlers(m.subscriptions), alert.Handlers(m.Alerts)...)...)
+}
+
+// Liked makes a person like Ana's post, and returns the event.
 func (m *Module) Liked(by uuid.UUID) posts.Liked {
+	m.Posts.Like(m.Post, by)
 	return posts.Liked{PostID: m.Post, AuthorID: m.Ana, UserID: by}
+}
+
+// Unliked takes that back, and returns the event.
+func (m *Module) Unliked(by uuid.UUID) posts.Unliked {
+	m.Posts.Unlike(m.Post, by)
+	return posts.Unliked{PostID: m.Post, AuthorID: m.Ana, UserID: by}
+}
+
+// Commented writes a comment below Ana's post, in reply to one of parent's (the nil id: to none), and returns the event.
+func (m *Module) Commented(by, parent uuid.UUID, mentioned ...uuid.UUID) posts.Commented {
+	id := uuid.Must(uuid.NewV7())
+	m.Posts.Comment(posts.Comment{ID: id, PostID: m.Post, AuthorID: by, PostAuthorID: m.Ana, ParentAuthorID: parent, Mentioned: mentioned})
+	return posts.Commented{CommentID: id, PostID: m.Post, AuthorID: m.Ana, UserID: by, ParentUserID: parent, Mentioned: mentioned}
+}
+
+// Mentioned makes Ana's post mention these people, and no others, and returns the event.
+func (m *Module) Mentioned(people ...uuid.UUID) posts.Edited {
+	m.Posts.Mention(m.Post, people...)
+	return posts.Edited{PostID: m.Post, AuthorID: m.Ana, Visibility: posts.Public, Mentioned: people}
+}
+
+// Unread is the number of a person's unread notifications, as the API answers it.
+func (m *Module) Unread(user uuid.UUID) int64 {
+	m.T.Helper()
+	return apptest.Read[struct{ Count int64 }](m.Get(user, "/v1/notifications/unread-count")).Count
 }
 
 // Notification is one as the API answers it.
@@ -147,6 +204,7 @@ type Notification struct {
 	Actors  []users.Ref
 	Subject Subject
 	Text    string
+	Read    bool
 }
 
 // Subject is what a notification is about, as the API answers it.

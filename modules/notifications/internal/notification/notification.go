@@ -2,6 +2,7 @@
 package notification
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ const (
 	UserMentioned      Type = "user.mentioned"
 	UserFollowed       Type = "user.followed"
 	FollowRequested    Type = "user.follow_requested"
+	FollowAccepted     Type = "user.follow_accepted"
 	OrderPaid          Type = "order.paid"
 	OrderShipped       Type = "order.shipped"
 	OrderDelivered     Type = "order.delivered"
@@ -47,7 +49,7 @@ const (
 )
 
 // Notification tells one person about one event. It is unique by recipient, type, subject, actor and cause, so the same event is
-// told once.
+// told once. It stays while both of its people are there; what has lost its cause is withdrawn.
 type Notification struct {
 	ID          uuid.UUID `gorm:"primaryKey"`
 	RecipientID uuid.UUID
@@ -55,10 +57,14 @@ type Notification struct {
 	SubjectType SubjectType
 	SubjectID   uuid.UUID
 	ActorID     uuid.UUID // the nil id where nobody acted
-	CauseID     uuid.UUID // the event, where a subject can have several of a type (parcels, refunds); else the nil id
+	CauseID     uuid.UUID // the event, where a subject can have several of a type (parcels, refunds, episodes); else the nil id
 	Facts       Facts     `gorm:"serializer:json"`
 	ReadAt      *time.Time
 	CreatedAt   time.Time
+	WithdrawnAt *time.Time           // in neither list nor count
+	ToldAt      *time.Time           // given to the channels; nil: to be told as soon as it is so
+	Deliveries  map[string]uuid.UUID `gorm:"serializer:json"` // by channel the task that tells
+	MailWaits   bool                 // for the mail at the end of the hour
 }
 
 // Facts are what the sentence needs beyond ids, as it was at the time of the event.
@@ -68,11 +74,63 @@ type Facts struct {
 	TrackingNumber string       `json:"tracking_number,omitempty"`
 	Amount         string       `json:"amount,omitempty"` // formatted
 	PostID         *uuid.UUID   `json:"post_id,omitempty"`
-	First          bool         `json:"first,omitempty"`   // the first of its kind on its subject
 	Product        string       `json:"product,omitempty"` // its name
 	Was            *money.Money `json:"was,omitempty"`     // what the product cost before
 	Price          *money.Money `json:"price,omitempty"`   // and costs now
 }
 
-// MailWorthy keeps mail rare: of the likes of one post only the first is mailed.
-func (n Notification) MailWorthy() bool { return n.Type != PostLiked || n.Facts.First }
+// MailChannel is the mail among a notification's deliveries.
+const MailChannel = "mail"
+
+// PushChannel is an installation among a notification's deliveries.
+func PushChannel(installation string) string { return "push:" + installation }
+
+// IsEpisode reports whether a notification is about something that can begin anew between two people: each time is news, though not
+// pushed and mailed each time.
+func (n Notification) IsEpisode() bool { return n.Type == FollowRequested || n.Type == FollowAccepted }
+
+// EpisodeID is the cause of what began at a moment.
+func EpisodeID(since time.Time) uuid.UUID {
+	return uuid.NewSHA1(uuid.Nil, []byte(since.UTC().Format(time.RFC3339Nano)))
+}
+
+// Post returns the post that a notification is about, itself or by a comment below it; the nil id: none.
+func (n Notification) Post() uuid.UUID {
+	switch {
+	case n.SubjectType == SubjectPost:
+		return n.SubjectID
+	case n.Facts.PostID != nil:
+		return *n.Facts.PostID
+	}
+	return uuid.Nil
+}
+
+// Scope names notifications by what they have in common; the nil id and an empty type leave a part open.
+type Scope struct {
+	Post    uuid.UUID    `json:"post,omitzero"` // about it or a comment below it
+	Subject uuid.UUID    `json:"subject,omitzero"`
+	Actor   uuid.UUID    `json:"actor,omitzero"`
+	Pair    [2]uuid.UUID `json:"pair,omitzero"` // what these two caused each other
+	Type    Type         `json:"type,omitempty"`
+	Kind    SubjectType  `json:"kind,omitempty"` // of the subject
+}
+
+// Actors returns the ids of the people who acted, each once.
+func Actors(all ...Notification) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(all))
+	for _, n := range all {
+		if n.ActorID != uuid.Nil && !slices.Contains(ids, n.ActorID) {
+			ids = append(ids, n.ActorID)
+		}
+	}
+	return ids
+}
+
+// IDs returns the ids of notifications, in their order.
+func IDs(all []Notification) []uuid.UUID {
+	ids := make([]uuid.UUID, len(all))
+	for i, n := range all {
+		ids[i] = n.ID
+	}
+	return ids
+}

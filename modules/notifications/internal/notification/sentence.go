@@ -25,6 +25,8 @@ func (n Notification) Sentence(actor users.Ref) string {
 		return who + " follows you now."
 	case FollowRequested:
 		return who + " asks to follow you."
+	case FollowAccepted:
+		return who + " accepted your request to follow them."
 	case OrderPaid:
 		return "Your order " + n.Facts.OrderNumber + " is paid. Thank you!"
 	case OrderShipped:

@@ -1,7 +1,6 @@
 package subscription_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"atrium/modules/auth"
 	"atrium/modules/notifications/internal/moduletest"
-	"atrium/modules/notifications/internal/notification"
 	"atrium/modules/orders"
 	"atrium/modules/posts"
 	"atrium/modules/users"
@@ -69,16 +67,18 @@ func TestNotify(t *testing.T) {
 		b.Publish(users.Locked{UserID: b.Ana, Reason: "erasure"}, b.Liked(b.Ben))
 		require.Empty(t, b.Phones.Sent)
 	})
-	t.Run("taking a like back withdraws it while unread, and only then", func(t *testing.T) {
+	t.Run("taking a like back withdraws it, read or not, and liking again brings it back as it was", func(t *testing.T) {
 		t.Parallel()
 		b := moduletest.New(t)
-		unliked := posts.Unliked{PostID: b.Post, AuthorID: b.Ana, UserID: b.Ben}
-		b.Publish(b.Liked(b.Ben), unliked)
+		b.Publish(b.Liked(b.Ben))
+		b.Publish(b.Unliked(b.Ben))
 		require.Empty(t, b.List(b.Ana))
 		b.Publish(b.Liked(b.Ben))
 		b.Send(b.Ana, http.MethodPost, "/v1/notifications/read", map[string]any{"up_to": b.List(b.Ana)[0].ID}, http.StatusNoContent)
-		b.Publish(unliked)
-		require.Len(t, b.List(b.Ana), 1)
+		b.Publish(b.Unliked(b.Ben))
+		require.Empty(t, b.List(b.Ana))
+		b.Publish(b.Liked(b.Ben))
+		require.True(t, b.List(b.Ana)[0].Read)
 	})
 	t.Run("nobody hears from themselves, from those they block or mute, or about what they cannot see", func(t *testing.T) {
 		t.Parallel()
@@ -88,7 +88,7 @@ func TestNotify(t *testing.T) {
 		b.People.Block(b.Ana, blocked)
 		b.Publish(b.Liked(b.Ana), b.Liked(muted), b.Liked(blocked))
 		b.Posts.Hide(b.Post, b.Ben)
-		b.Publish(posts.Published{PostID: b.Post, AuthorID: b.Ana, Visibility: "followers", Mentioned: []uuid.UUID{b.Ben}})
+		b.Publish(b.Mentioned(b.Ben))
 		require.Empty(t, b.List(b.Ana))
 		require.Empty(t, b.List(b.Ben))
 	})
@@ -96,8 +96,7 @@ func TestNotify(t *testing.T) {
 		t.Parallel()
 		b := moduletest.New(t)
 		parent := b.People.Add("parent")
-		b.Publish(posts.Commented{CommentID: uuid.New(), PostID: b.Post, AuthorID: b.Ana, UserID: b.Ben, ParentUserID: parent,
-			Mentioned: []uuid.UUID{b.Ana, parent, b.Ben}})
+		b.Publish(b.Commented(b.Ben, parent, b.Ana, parent, b.Ben))
 		require.Equal(t, "post.commented", b.List(b.Ana)[0].Type)
 		require.Equal(t, "comment.replied", b.List(parent)[0].Type)
 		require.Len(t, b.List(b.Ana), 1)
@@ -108,10 +107,8 @@ func TestNotify(t *testing.T) {
 		t.Parallel()
 		b := moduletest.New(t)
 		b.Phone(b.Ana, "phone", "t1")
-		require.NoError(t, b.DB.InTx(t.Context(), func(ctx context.Context) error {
-			return b.Delivery.Notify(ctx, notification.Notification{RecipientID: b.Ana, Type: notification.PostLiked,
-				SubjectType: notification.SubjectPost, SubjectID: b.Post, ActorID: b.Ben})
-		}))
+		b.PublishOnly(b.Liked(b.Ben))
+		b.RunSubscribers()
 		b.People.Block(b.Ana, b.Ben)
 		taskstest.Drain(t, b.DB, b.Handlers()...)
 		require.Empty(t, b.Phones.Sent)
@@ -122,8 +119,9 @@ func TestNotify(t *testing.T) {
 	t.Run("a deleted post takes its notifications and those of its comments along", func(t *testing.T) {
 		t.Parallel()
 		b := moduletest.New(t)
-		b.Publish(b.Liked(b.Ben), posts.Commented{CommentID: uuid.New(), PostID: b.Post, AuthorID: b.Ana, UserID: b.Ben})
+		b.Publish(b.Liked(b.Ben), b.Commented(b.Ben, uuid.Nil))
 		require.Len(t, b.List(b.Ana), 2)
+		b.Posts.Remove(b.Post)
 		b.Publish(posts.Deleted{PostID: b.Post, AuthorID: b.Ana})
 		require.Empty(t, b.List(b.Ana))
 	})
@@ -170,13 +168,12 @@ func TestEdits_TellWhomTheyNameOnce(t *testing.T) {
 	t.Parallel()
 	b := moduletest.New(t)
 	cleo := b.People.Add("cleo")
-	comment := uuid.New()
-	b.Publish(
-		posts.Published{PostID: b.Post, AuthorID: b.Ana, Mentioned: []uuid.UUID{b.Ben}},
-		posts.Edited{PostID: b.Post, AuthorID: b.Ana, Mentioned: []uuid.UUID{b.Ben, cleo}},
-		posts.Commented{CommentID: comment, PostID: b.Post, AuthorID: b.Ana, UserID: b.Ben},
-		posts.CommentEdited{CommentID: comment, PostID: b.Post, UserID: b.Ben, Mentioned: []uuid.UUID{b.Ana, cleo}},
-	)
+	b.Publish(b.Mentioned(b.Ben))
+	b.Publish(b.Mentioned(b.Ben, cleo))
+	commented := b.Commented(b.Ben, uuid.Nil)
+	b.Publish(commented)
+	b.Posts.Comment(posts.Comment{ID: commented.CommentID, PostID: b.Post, AuthorID: b.Ben, PostAuthorID: b.Ana, Mentioned: []uuid.UUID{b.Ana, cleo}})
+	b.Publish(posts.CommentEdited{CommentID: commented.CommentID, PostID: b.Post, UserID: b.Ben, Mentioned: []uuid.UUID{b.Ana, cleo}})
 	types := func(user uuid.UUID) (types []string) {
 		for _, n := range b.List(user) {
 			types = append(types, n.Type)

@@ -3,7 +3,7 @@ package subscription
 
 import (
 	"context"
-	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,36 +18,64 @@ import (
 	"atrium/platform/tasks"
 )
 
-// Service notifies people of events. What it tells is asked anew from the current state, so the order of events does not matter.
+// Service notifies people of events. An event says where to look: what is told is asked anew from the current state, so the order of
+// events does not matter.
 type Service struct {
-	store    *notification.Store
-	channels *channel.Store
-	delivery *delivery.Service
-	posts    posts.Reader
+	store         *notification.Store
+	channels      *channel.Store
+	delivery      *delivery.Service
+	activity      posts.Activity
+	relationships users.Relationships
 }
 
-// NewService asks the reader who may see a post.
-func NewService(store *notification.Store, channels *channel.Store, deliveries *delivery.Service, rooms posts.Reader) *Service {
-	return &Service{store: store, channels: channels, delivery: deliveries, posts: rooms}
+// NewService asks posts and users what is so now.
+func NewService(store *notification.Store, channels *channel.Store, deliveries *delivery.Service, activity posts.Activity,
+	relationships users.Relationships) *Service {
+	return &Service{store: store, channels: channels, delivery: deliveries, activity: activity, relationships: relationships}
 }
 
 // Handlers are the module's subscriptions to what people do; alert has those to what happens to products. No other file links
 // notifications to the modules that it listens to.
 func Handlers(s *Service) []tasks.Handler {
 	return []tasks.Handler{
-		tasks.Subscriber("notifications.post_published", s.postPublished),
+		tasks.Subscriber("notifications.post_published", func(ctx context.Context, _ uuid.UUID, e posts.Published) error {
+			return s.mentions(ctx, e.PostID, e.AuthorID)
+		}),
 		tasks.Subscriber("notifications.post_edited", s.postEdited),
-		tasks.Subscriber("notifications.post_deleted", s.postDeleted),
+		tasks.Subscriber("notifications.post_deleted", func(ctx context.Context, _ uuid.UUID, e posts.Deleted) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Post: e.PostID})
+		}),
+		tasks.Subscriber("notifications.post_restored", s.postRestored),
 		tasks.Subscriber("notifications.post_liked", s.postLiked),
-		tasks.Subscriber("notifications.post_unliked", s.postUnliked),
-		tasks.Subscriber("notifications.post_commented", s.postCommented),
-		tasks.Subscriber("notifications.comment_edited", s.commentEdited),
+		tasks.Subscriber("notifications.post_unliked", func(ctx context.Context, _ uuid.UUID, e posts.Unliked) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Type: notification.PostLiked, Subject: e.PostID, Actor: e.UserID})
+		}),
+		tasks.Subscriber("notifications.post_commented", func(ctx context.Context, _ uuid.UUID, e posts.Commented) error {
+			return s.comment(ctx, e.CommentID)
+		}),
+		tasks.Subscriber("notifications.comment_edited", func(ctx context.Context, _ uuid.UUID, e posts.CommentEdited) error {
+			return s.comment(ctx, e.CommentID)
+		}),
+		tasks.Subscriber("notifications.comment_deleted", func(ctx context.Context, _ uuid.UUID, e posts.CommentDeleted) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Subject: e.CommentID})
+		}),
 		tasks.Subscriber("notifications.user_followed", s.userFollowed),
-		tasks.Subscriber("notifications.user_unfollowed", s.userUnfollowed),
+		tasks.Subscriber("notifications.user_unfollowed", func(ctx context.Context, _ uuid.UUID, e users.Unfollowed) error {
+			return s.recheckFollows(ctx, e.Follower, e.Followee)
+		}),
 		tasks.Subscriber("notifications.follow_requested", s.followRequested),
-		tasks.Subscriber("notifications.user_blocked", s.userBlocked),
-		tasks.Subscriber("notifications.user_locked", func(ctx context.Context, _ uuid.UUID, e users.Locked) error {
-			return s.channels.RemoveDevices(ctx, e.UserID)
+		tasks.Subscriber("notifications.follow_request_ended", func(ctx context.Context, _ uuid.UUID, e users.FollowRequestEnded) error {
+			return s.recheckFollows(ctx, e.Follower, e.Followee)
+		}),
+		tasks.Subscriber("notifications.user_blocked", func(ctx context.Context, _ uuid.UUID, e users.Blocked) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Pair: [2]uuid.UUID{e.Blocker, e.Blocked}})
+		}),
+		tasks.Subscriber("notifications.user_unblocked", func(ctx context.Context, _ uuid.UUID, e users.Unblocked) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Pair: [2]uuid.UUID{e.Blocker, e.Unblocked}})
+		}),
+		tasks.Subscriber("notifications.user_locked", s.userLocked),
+		tasks.Subscriber("notifications.user_returned", func(ctx context.Context, _ uuid.UUID, e users.Returned) error {
+			return s.delivery.Recheck(ctx, notification.Scope{Actor: e.UserID})
 		}),
 		tasks.Subscriber("notifications.user_deleted", s.userDeleted, tasks.Lasting()),
 		tasks.Subscriber("notifications.signed_in", s.signedIn),
@@ -69,105 +97,140 @@ func Handlers(s *Service) []tasks.Handler {
 	}
 }
 
-func (s *Service) postPublished(ctx context.Context, _ uuid.UUID, e posts.Published) error {
-	about := notification.Notification{Type: notification.UserMentioned, SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.AuthorID}
-	return s.notifyVisible(ctx, e.Mentioned, about, e.PostID)
+// mentions notifies whom a post mentions now. Who was notified before is not notified again.
+func (s *Service) mentions(ctx context.Context, post, author uuid.UUID) error {
+	mentioned, err := s.activity.Mentions(ctx, []uuid.UUID{post})
+	if err != nil {
+		return err
+	}
+	about := notification.Notification{Type: notification.UserMentioned, SubjectType: notification.SubjectPost, SubjectID: post, ActorID: author}
+	return s.delivery.Notify(ctx, each(mentioned[post], about)...)
 }
 
-// postEdited notifies whom the post mentions now. Who was notified before is not notified again.
+// each addresses a notification to people.
+func each(people []uuid.UUID, about notification.Notification) []notification.Notification {
+	all := make([]notification.Notification, len(people))
+	for i, id := range people {
+		all[i] = about
+		all[i].RecipientID = id
+	}
+	return all
+}
+
+// postEdited notifies whom the post mentions now, and withdraws what those heard whom it mentions no longer.
 func (s *Service) postEdited(ctx context.Context, _ uuid.UUID, e posts.Edited) error {
-	about := notification.Notification{Type: notification.UserMentioned, SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.AuthorID}
-	return s.notifyVisible(ctx, e.Mentioned, about, e.PostID)
+	if err := s.mentions(ctx, e.PostID, e.AuthorID); err != nil {
+		return err
+	}
+	return s.delivery.Recheck(ctx, notification.Scope{Type: notification.UserMentioned, Subject: e.PostID})
 }
 
-func (s *Service) postDeleted(ctx context.Context, _ uuid.UUID, e posts.Deleted) error {
-	return s.store.RemoveAboutPost(ctx, e.PostID)
+func (s *Service) postRestored(ctx context.Context, _ uuid.UUID, e posts.Restored) error {
+	if err := s.mentions(ctx, e.PostID, e.AuthorID); err != nil {
+		return err
+	}
+	return s.delivery.Recheck(ctx, notification.Scope{Post: e.PostID})
 }
 
 func (s *Service) postLiked(ctx context.Context, _ uuid.UUID, e posts.Liked) error {
-	about := notification.Notification{Type: notification.PostLiked, SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.UserID}
-	return s.notifyVisible(ctx, []uuid.UUID{e.AuthorID}, about, e.PostID)
+	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.AuthorID, Type: notification.PostLiked,
+		SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.UserID})
 }
 
-func (s *Service) postUnliked(ctx context.Context, _ uuid.UUID, e posts.Unliked) error {
-	return s.store.WithdrawUnread(ctx, e.AuthorID, notification.PostLiked, e.PostID, e.UserID)
-}
-
-// postCommented notifies the one replied to, the post's author and the people mentioned, each once.
-func (s *Service) postCommented(ctx context.Context, _ uuid.UUID, e posts.Commented) error {
-	about := notification.Notification{SubjectType: notification.SubjectComment, SubjectID: e.CommentID, ActorID: e.UserID, Facts: notification.Facts{PostID: &e.PostID}}
-	told := map[uuid.UUID]bool{e.UserID: true, uuid.Nil: true}
-	for _, audience := range []struct {
-		kind   notification.Type
-		people []uuid.UUID
-	}{
-		{notification.CommentReplied, []uuid.UUID{e.ParentUserID}},
-		{notification.PostCommented, []uuid.UUID{e.AuthorID}},
-		{notification.UserMentioned, e.Mentioned},
-	} {
-		fresh := slices.DeleteFunc(slices.Clone(audience.people), func(id uuid.UUID) bool { return told[id] })
-		about.Type = audience.kind
-		if err := s.notifyVisible(ctx, fresh, about, e.PostID); err != nil {
-			return err
-		}
-		for _, id := range fresh {
-			told[id] = true
-		}
-	}
-	return nil
-}
-
-// commentEdited notifies whom the comment mentions now, unless they were notified of it in another way before.
-func (s *Service) commentEdited(ctx context.Context, _ uuid.UUID, e posts.CommentEdited) error {
-	fresh := make([]uuid.UUID, 0, len(e.Mentioned))
-	for _, id := range e.Mentioned {
-		told, err := s.store.Notified(ctx, id, e.CommentID)
-		if err != nil {
-			return err
-		}
-		if !told {
-			fresh = append(fresh, id)
-		}
-	}
-	about := notification.Notification{Type: notification.UserMentioned, SubjectType: notification.SubjectComment, SubjectID: e.CommentID, ActorID: e.UserID, Facts: notification.Facts{PostID: &e.PostID}}
-	return s.notifyVisible(ctx, fresh, about, e.PostID)
-}
-
-// notifyVisible notifies those of the people who may see the post now: it may have been deleted or its audience narrowed.
-func (s *Service) notifyVisible(ctx context.Context, people []uuid.UUID, about notification.Notification, post uuid.UUID) error {
-	for _, id := range people {
-		visible, err := s.posts.Visible(ctx, id, []uuid.UUID{post})
-		if err != nil {
-			return err
-		}
-		if _, ok := visible[post]; !ok {
-			continue
-		}
-		about.RecipientID = id
-		if err := s.delivery.Notify(ctx, about); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) userFollowed(ctx context.Context, _ uuid.UUID, e users.Followed) error {
-	if err := s.store.WithdrawUnread(ctx, e.Followee, notification.FollowRequested, e.Follower, e.Follower); err != nil {
+// comment notifies the one replied to, the post's author and the people mentioned, each once, of a comment as it is now, and
+// withdraws what those heard whom it mentions no longer.
+func (s *Service) comment(ctx context.Context, id uuid.UUID) error {
+	found, err := s.activity.Comments(ctx, []uuid.UUID{id})
+	if err != nil {
 		return err
 	}
-	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.Followee, Type: notification.UserFollowed, SubjectType: notification.SubjectUser, SubjectID: e.Follower, ActorID: e.Follower})
+	if c, there := found[id]; there {
+		if err := s.delivery.Notify(ctx, audience(c)...); err != nil {
+			return err
+		}
+	}
+	return s.delivery.Recheck(ctx, notification.Scope{Subject: id})
 }
 
-func (s *Service) userUnfollowed(ctx context.Context, _ uuid.UUID, e users.Unfollowed) error {
-	return s.store.WithdrawUnread(ctx, e.Followee, notification.UserFollowed, e.Follower, e.Follower)
+// audience are the notifications of a comment: one for each whom it concerns, whatever the number of reasons.
+func audience(c posts.Comment) []notification.Notification {
+	about := notification.Notification{SubjectType: notification.SubjectComment, SubjectID: c.ID, ActorID: c.AuthorID, Facts: notification.Facts{PostID: &c.PostID}}
+	var all []notification.Notification
+	concerned := map[uuid.UUID]bool{c.AuthorID: true, uuid.Nil: true}
+	add := func(kind notification.Type, people ...uuid.UUID) {
+		for _, id := range people {
+			if !concerned[id] {
+				concerned[id] = true
+				about.Type, about.RecipientID = kind, id
+				all = append(all, about)
+			}
+		}
+	}
+	add(notification.CommentReplied, c.ParentAuthorID)
+	add(notification.PostCommented, c.PostAuthorID)
+	add(notification.UserMentioned, c.Mentioned...)
+	return all
+}
+
+// userFollowed notifies the one who is followed; one who accepted it knows, and has it in the list alone. Who was accepted hears so.
+func (s *Service) userFollowed(ctx context.Context, _ uuid.UUID, e users.Followed) error {
+	followed := notification.Notification{RecipientID: e.Followee, Type: notification.UserFollowed, SubjectType: notification.SubjectUser, SubjectID: e.Follower, ActorID: e.Follower}
+	if !e.Accepted {
+		if err := s.delivery.Notify(ctx, followed); err != nil {
+			return err
+		}
+		return s.recheckFollows(ctx, e.Follower, e.Followee)
+	}
+	if err := s.delivery.NotifyInApp(ctx, followed); err != nil {
+		return err
+	}
+	r, err := s.relationship(ctx, e.Follower, e.Followee)
+	if err != nil {
+		return err
+	}
+	if err := s.notifyEpisode(ctx, notification.FollowAccepted, e.Follower, e.Followee, r.FollowingSince); err != nil {
+		return err
+	}
+	return s.recheckFollows(ctx, e.Follower, e.Followee)
 }
 
 func (s *Service) followRequested(ctx context.Context, _ uuid.UUID, e users.FollowRequested) error {
-	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.Followee, Type: notification.FollowRequested, SubjectType: notification.SubjectUser, SubjectID: e.Follower, ActorID: e.Follower})
+	r, err := s.relationship(ctx, e.Followee, e.Follower)
+	if err != nil {
+		return err
+	}
+	if err := s.notifyEpisode(ctx, notification.FollowRequested, e.Followee, e.Follower, r.AskedSince); err != nil {
+		return err
+	}
+	return s.recheckFollows(ctx, e.Follower, e.Followee)
 }
 
-func (s *Service) userBlocked(ctx context.Context, _ uuid.UUID, e users.Blocked) error {
-	return s.store.RemoveBetween(ctx, e.Blocker, e.Blocked)
+// notifyEpisode notifies a person of what has begun between them and another one at a moment (nil: it is over).
+func (s *Service) notifyEpisode(ctx context.Context, kind notification.Type, recipient, actor uuid.UUID, since *time.Time) error {
+	if since == nil {
+		return nil
+	}
+	return s.delivery.Notify(ctx, notification.Notification{RecipientID: recipient, Type: kind, SubjectType: notification.SubjectUser,
+		SubjectID: actor, ActorID: actor, CauseID: notification.EpisodeID(*since)})
+}
+
+func (s *Service) relationship(ctx context.Context, user, other uuid.UUID) (users.Relationship, error) {
+	pair := users.Pair{User: user, Other: other}
+	found, err := s.relationships.Relationships(ctx, []users.Pair{pair})
+	return found[pair], err
+}
+
+// recheckFollows asks what two people heard of following each other.
+func (s *Service) recheckFollows(ctx context.Context, a, b uuid.UUID) error {
+	return s.delivery.Recheck(ctx, notification.Scope{Pair: [2]uuid.UUID{a, b}, Kind: notification.SubjectUser})
+}
+
+// userLocked stops pushes to a locked account, and withdraws what it caused until it returns.
+func (s *Service) userLocked(ctx context.Context, _ uuid.UUID, e users.Locked) error {
+	if err := s.channels.RemoveDevices(ctx, e.UserID); err != nil {
+		return err
+	}
+	return s.delivery.Recheck(ctx, notification.Scope{Actor: e.UserID})
 }
 
 func (s *Service) userDeleted(ctx context.Context, _ uuid.UUID, e users.Deleted) error {
