@@ -94,6 +94,18 @@ func EpisodeID(since time.Time) uuid.UUID {
 	return uuid.NewSHA1(uuid.Nil, []byte(since.UTC().Format(time.RFC3339Nano)))
 }
 
+// IsEpisodeOf reports whether a notification is about what began at a moment (nil: it is over), not about an episode before. A build
+// before wrote no cause: then it is the one during which the notification was written.
+func (n Notification) IsEpisodeOf(since *time.Time) bool {
+	switch {
+	case since == nil:
+		return false
+	case n.CauseID == uuid.Nil:
+		return !since.After(n.CreatedAt)
+	}
+	return n.CauseID == EpisodeID(*since)
+}
+
 // Post returns the post that a notification is about, itself or by a comment below it; the nil id: none.
 func (n Notification) Post() uuid.UUID {
 	switch {

@@ -181,10 +181,10 @@ func (c causes) done(n notification.Notification, r users.Relationship) bool {
 		return slices.Contains(c.mentions[n.SubjectID], n.RecipientID) || slices.Contains(comment.Mentioned, n.RecipientID)
 	case notification.UserFollowed:
 		return r.FollowedSince != nil
-	case notification.FollowRequested: // this one, not the one before
-		return r.AskedSince != nil && !r.AskedSince.After(n.CreatedAt)
+	case notification.FollowRequested:
+		return n.IsEpisodeOf(r.AskedSince)
 	case notification.FollowAccepted:
-		return r.FollowingSince != nil && !r.FollowingSince.After(n.CreatedAt)
+		return n.IsEpisodeOf(r.FollowingSince)
 	default:
 		return true
 	}

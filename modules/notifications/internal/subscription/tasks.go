@@ -117,19 +117,19 @@ func each(people []uuid.UUID, about notification.Notification) []notification.No
 	return all
 }
 
-// postEdited notifies whom the post mentions now, and withdraws what those heard whom it mentions no longer.
+// postEdited withdraws what those heard whom the post mentions no longer, and notifies whom it mentions now.
 func (s *Service) postEdited(ctx context.Context, _ uuid.UUID, e posts.Edited) error {
-	if err := s.mentions(ctx, e.PostID, e.AuthorID); err != nil {
+	if err := s.delivery.Recheck(ctx, notification.Scope{Type: notification.UserMentioned, Subject: e.PostID}); err != nil {
 		return err
 	}
-	return s.delivery.Recheck(ctx, notification.Scope{Type: notification.UserMentioned, Subject: e.PostID})
+	return s.mentions(ctx, e.PostID, e.AuthorID)
 }
 
 func (s *Service) postRestored(ctx context.Context, _ uuid.UUID, e posts.Restored) error {
-	if err := s.mentions(ctx, e.PostID, e.AuthorID); err != nil {
+	if err := s.delivery.Recheck(ctx, notification.Scope{Post: e.PostID}); err != nil {
 		return err
 	}
-	return s.delivery.Recheck(ctx, notification.Scope{Post: e.PostID})
+	return s.mentions(ctx, e.PostID, e.AuthorID)
 }
 
 func (s *Service) postLiked(ctx context.Context, _ uuid.UUID, e posts.Liked) error {
@@ -137,19 +137,21 @@ func (s *Service) postLiked(ctx context.Context, _ uuid.UUID, e posts.Liked) err
 		SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.UserID})
 }
 
-// comment notifies the one replied to, the post's author and the people mentioned, each once, of a comment as it is now, and
-// withdraws what those heard whom it mentions no longer.
+// comment withdraws what those heard whom a comment does not concern any more, and notifies the one replied to, the post's author and
+// the people mentioned, each once, of the comment as it is now.
 func (s *Service) comment(ctx context.Context, id uuid.UUID) error {
+	if err := s.delivery.Recheck(ctx, notification.Scope{Subject: id}); err != nil {
+		return err
+	}
 	found, err := s.activity.Comments(ctx, []uuid.UUID{id})
 	if err != nil {
 		return err
 	}
-	if c, there := found[id]; there {
-		if err := s.delivery.Notify(ctx, audience(c)...); err != nil {
-			return err
-		}
+	c, there := found[id]
+	if !there {
+		return nil
 	}
-	return s.delivery.Recheck(ctx, notification.Scope{Subject: id})
+	return s.delivery.Notify(ctx, audience(c)...)
 }
 
 // audience are the notifications of a comment: one for each whom it concerns, whatever the number of reasons.
@@ -174,12 +176,12 @@ func audience(c posts.Comment) []notification.Notification {
 
 // userFollowed notifies the one who is followed; one who accepted it knows, and has it in the list alone. Who was accepted hears so.
 func (s *Service) userFollowed(ctx context.Context, _ uuid.UUID, e users.Followed) error {
+	if err := s.recheckFollows(ctx, e.Follower, e.Followee); err != nil {
+		return err
+	}
 	followed := notification.Notification{RecipientID: e.Followee, Type: notification.UserFollowed, SubjectType: notification.SubjectUser, SubjectID: e.Follower, ActorID: e.Follower}
 	if !e.Accepted {
-		if err := s.delivery.Notify(ctx, followed); err != nil {
-			return err
-		}
-		return s.recheckFollows(ctx, e.Follower, e.Followee)
+		return s.delivery.Notify(ctx, followed)
 	}
 	if err := s.delivery.NotifyInApp(ctx, followed); err != nil {
 		return err
@@ -188,21 +190,18 @@ func (s *Service) userFollowed(ctx context.Context, _ uuid.UUID, e users.Followe
 	if err != nil {
 		return err
 	}
-	if err := s.notifyEpisode(ctx, notification.FollowAccepted, e.Follower, e.Followee, r.FollowingSince); err != nil {
-		return err
-	}
-	return s.recheckFollows(ctx, e.Follower, e.Followee)
+	return s.notifyEpisode(ctx, notification.FollowAccepted, e.Follower, e.Followee, r.FollowingSince)
 }
 
 func (s *Service) followRequested(ctx context.Context, _ uuid.UUID, e users.FollowRequested) error {
+	if err := s.recheckFollows(ctx, e.Follower, e.Followee); err != nil {
+		return err
+	}
 	r, err := s.relationship(ctx, e.Followee, e.Follower)
 	if err != nil {
 		return err
 	}
-	if err := s.notifyEpisode(ctx, notification.FollowRequested, e.Followee, e.Follower, r.AskedSince); err != nil {
-		return err
-	}
-	return s.recheckFollows(ctx, e.Follower, e.Followee)
+	return s.notifyEpisode(ctx, notification.FollowRequested, e.Followee, e.Follower, r.AskedSince)
 }
 
 // notifyEpisode notifies a person of what has begun between them and another one at a moment (nil: it is over).
