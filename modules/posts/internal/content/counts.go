@@ -18,7 +18,7 @@ type Counts struct {
 
 // NewCounts returns counts from the store, through a cache.
 func NewCounts(store *Store, c *cache.Cache) *Counts {
-	return &Counts{store: store, counts: cache.NewSpace[uuid.UUID, posts.ByVisibility](c, "posts.counts", cache.PermissionTTL, cache.PermissionTTL, localEntries)}
+	return &Counts{store: store, counts: cache.NewSpace[uuid.UUID, posts.ByVisibility](c, "posts.counts", cache.PermissionTTL, cache.PermissionTTL, 8*cache.MB)}
 }
 
 // Drop forgets the author's counts after the transaction in ctx. Call it where a post comes, goes, or is for others from now on.
