@@ -50,7 +50,10 @@ func (s *Store) EndMail(ctx context.Context, recipient, post, task uuid.UUID, se
 	err = s.db.Conn(ctx).Exec(`UPDATE notification_mails SET task_id = ?, mailed_at = CASE WHEN ? THEN now() ELSE mailed_at END
 		WHERE recipient_id = ? AND post_id = ?`, task, sent, recipient, post).Error
 	if err == nil {
-		err = s.db.Conn(ctx).Exec(`UPDATE notifications SET mail_waits = false WHERE id = ANY(?)`, database.Array(done)).Error
+		// What was left untold meanwhile is mailed when it is told.
+		err = s.db.Conn(ctx).Exec(`UPDATE notifications SET mail_waits = false,
+			deliveries = CASE WHEN told_at IS NULL THEN deliveries ELSE jsonb_build_object(?::text, ?::text) || deliveries END
+			WHERE id = ANY(?)`, MailChannel, task.String(), database.Array(done)).Error
 	}
 	if err == nil {
 		err = s.db.Conn(ctx).Raw(`UPDATE notification_mails m SET digest_at = CASE WHEN EXISTS (SELECT 1 FROM notifications

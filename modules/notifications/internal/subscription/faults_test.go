@@ -374,6 +374,10 @@ func TestFault_N9_MailsOfOnePostAreCoalesced(t *testing.T) {
 	require.Contains(t, b.Mails.Sent[1].Text, "Ben commented on your room. (8×)\nCleo commented on your room.\nCleo likes your room.\n")
 	require.Contains(t, b.Mails.Sent[1].HTML, "<p>Cleo likes your room.</p>")
 
+	var unmailed int64
+	require.NoError(t, b.DB.Conn(t.Context()).Raw(`SELECT count(*) FROM notifications WHERE deliveries->>'mail' IS NULL`).Scan(&unmailed).Error)
+	require.EqualValues(t, 1, unmailed, "the deleted comment's")
+
 	b.Publish(b.Commented(b.Ben, uuid.Nil))
 	require.Len(t, b.Mails.Sent, 2, "an hour since the last mail")
 	hour()
