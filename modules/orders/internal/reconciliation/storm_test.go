@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -53,9 +54,10 @@ func storm(t *testing.T, s *books, luck *rand.Rand, crowd int) {
 		own := rand.New(rand.NewPCG(luck.Uint64(), 0))
 		staff.Go(func() { s.dieAgainAndAgain(done, own) })
 	}
-	for range crowd {
+	orders := make([]moduletest.Placed, crowd)
+	for i := range crowd {
 		own := rand.New(rand.NewPCG(luck.Uint64(), 0))
-		buyers.Go(func() { s.buyAndRegret(lamp, own) })
+		buyers.Go(func() { orders[i] = s.buyAndRegret(lamp, own) })
 	}
 	buyers.Wait()
 	stop()
@@ -64,6 +66,10 @@ func storm(t *testing.T, s *books, luck *rand.Rand, crowd int) {
 	s.balance(lamp)
 	_, reserved, _ := s.Shop.Level(lamp)
 	require.Zero(t, reserved, "nothing is left set aside")
+	orders = slices.DeleteFunc(orders, func(o moduletest.Placed) bool { return o.ID == "" })
+	s.settleDisputes(orders, luck.IntN(2) == 0)
+	s.comesToAnEnd(orders)
+	s.balance(lamp)
 }
 
 // dieAgainAndAgain is a worker that is killed at random, in the middle of whatever it does, and starts anew.
@@ -107,14 +113,13 @@ func (s *books) timePasses(expire bool) {
 }
 
 // buyAndRegret is one buyer with everything that may happen to the order, in any order.
-func (s *books) buyAndRegret(lamp uuid.UUID, luck *rand.Rand) {
+func (s *books) buyAndRegret(lamp uuid.UUID, luck *rand.Rand) (o moduletest.Placed) {
 	b := s.NewBuyer()
 	answer := b.Checkout(b.Put(lamp, 1+luck.IntN(9))["version"])
 	if answer.Status != 201 {
 		require.Equal(s.T, "orders.insufficient_stock", answer.Code())
-		return
+		return o
 	}
-	var o moduletest.Placed
 	answer.Decode(&o)
 	admin := "/v1/admin/orders/" + o.ID
 	happenings := []func(){
@@ -128,12 +133,23 @@ func (s *books) buyAndRegret(lamp uuid.UUID, luck *rand.Rand) {
 		func() {
 			s.Send(s.Admin, "POST", admin+"/refund", object{"amount": money.Of(1+luck.Int64N(4000), "EUR"), "reason": "storm"})
 		},
-		func() { s.Send(s.Admin, "POST", admin+"/ship", object{"carrier": "DHL", "tracking_number": "1"}) },
+		func() { s.ship(o, object{"confirm_dispute": luck.IntN(2) == 0}) },
+		func() { s.ship(o, object{"lines": piece(o, 1)}) },
+		func() { s.Send(s.Admin, "POST", admin+"/deliver", nil) },
+		func() { s.Send(s.Admin, "POST", admin+"/refund", object{"lines": piece(o, 1), "reason": "storm"}) },
+		func() { s.Send(s.Admin, "POST", admin+"/cancel", object{"reason": "storm"}) },
+		func() { b.Do("POST", "/v1/orders/"+o.ID+"/returns", object{"lines": piece(o, 1), "reason": "storm"}) },
+		func() { s.returned(o, "approve", object{}) },
+		func() { s.returned(o, "receive", object{"restock": luck.IntN(2) == 0}) },
+		func() { s.ByHand(o.Payment.IntentID, "refund", object{"amount": 1 + luck.Int64N(3000)}) },
+		func() { s.ByHand(o.Payment.IntentID, "dispute", object{}) },
+		func() { s.ByHand(o.Payment.IntentID, "dispute/close", object{"won": luck.IntN(2) == 0}) },
 	}
 	luck.Shuffle(len(happenings), func(i, j int) { happenings[i], happenings[j] = happenings[j], happenings[i] })
 	for _, happen := range happenings[:1+luck.IntN(len(happenings))] {
 		happen()
 	}
+	return o
 }
 
 // calm lets everything come to its end: all reservations end, all work is done.
@@ -169,7 +185,7 @@ func (s *books) balance(variant uuid.UUID) {
 	require.EqualValues(s.T, stocked, onHand+sold)
 	require.EqualValues(s.T, reserved, s.Number(`SELECT coalesce(sum(quantity - withdrawn), 0) FROM order_items JOIN orders o ON o.id = order_id
 		WHERE o.stock = 'reserved' AND variant_id = ?`, variant))
-	require.EqualValues(s.T, sold, s.Number(`SELECT coalesce(sum(quantity - withdrawn), 0) FROM order_items JOIN orders o ON o.id = order_id
+	require.EqualValues(s.T, sold, s.Number(`SELECT coalesce(sum(quantity - withdrawn - restocked), 0) FROM order_items JOIN orders o ON o.id = order_id
 		WHERE o.stock = 'sold' AND variant_id = ?`, variant))
 	require.EqualValues(s.T, s.Number(`SELECT coalesce(sum(captured - refunded), 0) FROM payments`),
 		s.Number(`SELECT coalesce(sum(o.total - coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.order_id = o.id AND r.status <> 'failed'), 0)), 0)
