@@ -187,6 +187,12 @@ func (s *Bundle) Post(path string, body any) {
 // API calls the stand-in as the account itself would.
 func (s *Bundle) API(path, form string) {
 	s.T.Helper()
+	require.Less(s.T, s.TryAPI(path, form), 300, path)
+}
+
+// TryAPI is API for what may be refused, and returns the status.
+func (s *Bundle) TryAPI(path, form string) int {
+	s.T.Helper()
 	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodPost, s.Stripe+path, strings.NewReader(form))
 	require.NoError(s.T, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -194,7 +200,7 @@ func (s *Bundle) API(path, form string) {
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(s.T, err)
 	defer func() { _ = resp.Body.Close() }()
-	require.Less(s.T, resp.StatusCode, 300, path)
+	return resp.StatusCode
 }
 
 func (s *Bundle) Succeed(intent string) { s.Post("/test/payment_intents/"+intent+"/succeed", object{}) }

@@ -1,6 +1,7 @@
 package reconciliation_test
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -145,6 +146,18 @@ func playOrders(rt *rapid.T, s *books) {
 			o, _ := some(rt)
 			s.ByHand(o.Payment.IntentID, "dispute/close", object{"won": false})
 		},
+		"change the amount at the provider": func(rt *rapid.T) {
+			o, _ := some(rt)
+			s.TryAPI("/v1/payment_intents/"+o.Payment.IntentID, "amount="+strconv.Itoa(rapid.IntRange(100, 9000).Draw(rt, "amount")))
+		},
+		"accept a review": func(rt *rapid.T) {
+			o, _ := some(rt)
+			s.Send(s.Admin, "POST", admin(o, "review"), object{"decision": "accept", "reason": "model"})
+		},
+		"refund a review": func(rt *rapid.T) {
+			o, _ := some(rt)
+			s.Send(s.Admin, "POST", admin(o, "review"), object{"decision": "refund", "reason": "model"})
+		},
 		"reconcile": func(*rapid.T) { require.NoError(s.T, s.Reconciliation.Reconcile(s.T.Context())) },
 		"expire": func(*rapid.T) {
 			s.EndReservations()
@@ -166,11 +179,11 @@ func playOrders(rt *rapid.T, s *books) {
 	s.EndReservations()
 	s.finish()
 	s.balance(lamp)
-	_, reserved, _ := s.Shop.Level(lamp)
-	require.Zero(s.T, reserved, "nothing is left set aside")
 	s.settleDisputes(open, rapid.Bool().Draw(rt, "disputes are won"))
 	s.comesToAnEnd(open)
 	s.balance(lamp)
+	_, reserved, _ := s.Shop.Level(lamp)
+	require.Zero(s.T, reserved, "nothing is left set aside")
 }
 
 // admin is the address of what admins do with an order.
