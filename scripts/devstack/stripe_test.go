@@ -198,7 +198,9 @@ func TestDisputesAndWhatIsDoneByHand(t *testing.T) {
 	require.Equal(t, 200, b.test(t, "payment_intents/"+first+"/dispute/close", map[string]any{"won": false}))
 	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/dispute", nil), "nothing is left")
 	require.Equal(t, 409, b.test(t, "payment_intents/"+first+"/refund", nil))
-	eventually(t, "the events arrive", func() bool { return b.hook.count("charge.dispute.created") == 2 && b.hook.count("charge.dispute.closed") == 2 })
+	eventually(t, "the events arrive", func() bool {
+		return b.hook.count("charge.dispute.created") == 2 && b.hook.count("charge.dispute.closed") == 2
+	})
 	lost, err := b.client.V1Disputes.Retrieve(t.Context(), found[0].ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, stripego.DisputeStatusWon, lost.Status)
