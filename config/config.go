@@ -19,8 +19,8 @@ import (
 	"atrium/modules/products"
 	"atrium/modules/uploads"
 	"atrium/modules/users"
-	"atrium/platform/arrivals"
 	"atrium/platform/blob"
+	"atrium/platform/bucketevents"
 	"atrium/platform/database"
 	"atrium/platform/download"
 	"atrium/platform/httpserver"
@@ -37,22 +37,22 @@ import (
 
 // Config is the whole configuration. Each module's section is the module's own Config type.
 type Config struct {
-	Modules   Modules           `koanf:"modules"`
-	HTTP      httpserver.Config `koanf:"http"`
-	Database  database.Config   `koanf:"database"`
-	Redis     Redis             `koanf:"redis"`
-	Keys      keys.Config       `koanf:"keys"`
-	Outbox    outbox.Config     `koanf:"outbox"`
-	Tasks     tasks.Config      `koanf:"tasks"`
-	S3        blob.Config       `koanf:"s3"`
-	CDN       blob.CDNConfig    `koanf:"cdn"`
-	SQS       arrivals.Config   `koanf:"sqs"`
-	Download  download.Config   `koanf:"download"`
-	Mail      mail.Config       `koanf:"mail"`
-	Push      push.Config       `koanf:"push"`
-	Payment   payment.Config    `koanf:"payment"`
-	Log       logging.Config    `koanf:"log"`
-	Telemetry telemetry.Config  `koanf:"telemetry"`
+	Modules   Modules             `koanf:"modules"`
+	HTTP      httpserver.Config   `koanf:"http"`
+	Database  database.Config     `koanf:"database"`
+	Redis     Redis               `koanf:"redis"`
+	Keys      keys.Config         `koanf:"keys"`
+	Outbox    outbox.Config       `koanf:"outbox"`
+	Tasks     tasks.Config        `koanf:"tasks"`
+	S3        blob.Config         `koanf:"s3"`
+	CDN       blob.CDNConfig      `koanf:"cdn"`
+	SQS       bucketevents.Config `koanf:"sqs"`
+	Download  download.Config     `koanf:"download"`
+	Mail      mail.Config         `koanf:"mail"`
+	Push      push.Config         `koanf:"push"`
+	Payment   payment.Config      `koanf:"payment"`
+	Log       logging.Config      `koanf:"log"`
+	Telemetry telemetry.Config    `koanf:"telemetry"`
 
 	Auth     auth.Config     `koanf:"auth"`
 	Users    users.Config    `koanf:"users"`

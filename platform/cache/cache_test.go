@@ -21,8 +21,8 @@ import (
 	"atrium/platform/stacktest"
 )
 
-// patience replaces opTimeout where Redis is well, so that a busy machine does not look like a Redis that is down.
-const patience = 5 * time.Second
+// testTimeout replaces opTimeout where Redis is well, so that a busy machine does not look like a Redis that is down.
+const testTimeout = 5 * time.Second
 
 type person struct {
 	Name string `json:"name"`
@@ -65,7 +65,7 @@ func (f *fleet) mutedInstance(addr string) *Space[uuid.UUID, person] {
 	rdb := redis.NewClient(&opts)
 	f.t.Cleanup(func() { _ = rdb.Close() })
 	c := New(rdb, zap.NewNop())
-	c.remote.timeout = patience
+	c.remote.timeout = testTimeout
 	return NewSpace[uuid.UUID, person](c, f.space, time.Minute, time.Minute, MB)
 }
 

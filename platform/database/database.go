@@ -40,12 +40,12 @@ func (c Config) direct() secret.Text {
 
 // DB is the database. Safe for concurrent use.
 type DB struct {
-	cfg       Config
-	log       *zap.Logger
-	pool      *sql.DB
-	probe     *sql.DB // one connection, for Ping
-	gorm      *gorm.DB
-	rehearsal *rehearsal // only in a DB made by Rehearse
+	cfg     Config
+	log     *zap.Logger
+	pool    *sql.DB
+	probe   *sql.DB // one connection, for Ping
+	gorm    *gorm.DB
+	sandbox *sandbox // only in a DB made by Sandbox
 }
 
 // Option changes how Open sets the database up.
@@ -85,10 +85,10 @@ func Open(cfg Config, opts ...Option) (*DB, error) {
 	return &DB{cfg: cfg, log: set.log, pool: pool, probe: probe, gorm: g}, nil
 }
 
-// Close ends the pool and everything that waits for a connection. Closing a rehearsal rolls it back instead.
+// Close ends the pool and everything that waits for a connection. Closing a sandbox rolls it back instead.
 func (db *DB) Close() error {
-	if db.rehearsal != nil {
-		return db.rehearsal.end()
+	if db.sandbox != nil {
+		return db.sandbox.end()
 	}
 	return errors.Join(db.pool.Close(), db.probe.Close())
 }
@@ -133,7 +133,7 @@ func openPool(url secret.Text, cfg Config, set options) (*sql.DB, error) {
 	conn.Tracer = set.tracer
 	conn.RuntimeParams["statement_timeout"] = milliseconds(cfg.StatementTimeout)
 	conn.RuntimeParams["lock_timeout"] = milliseconds(cfg.LockTimeout)
-	// Twice a statement's patience: enough for work between two statements, too little to hold locks for long.
+	// Twice the time of a statement: enough for work between two statements, too little to hold locks for long.
 	conn.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(max(2*cfg.StatementTimeout, 10*time.Second))
 	pool := stdlib.OpenDB(*conn, stdlib.OptionAfterConnect(readTimesInUTC))
 	pool.SetMaxOpenConns(cfg.MaxConnections)

@@ -123,7 +123,7 @@ func TestErrors_NameTheOperation(t *testing.T) {
 
 func TestErrors_OfConstraints(t *testing.T) {
 	t.Parallel()
-	for kind, open := range map[string]func(testing.TB) *database.DB{"pool": dbtest.Clone, "rehearsal": dbtest.Tx} {
+	for kind, open := range map[string]func(testing.TB) *database.DB{"pool": dbtest.Clone, "sandbox": dbtest.Tx} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)

@@ -31,9 +31,9 @@ func (db *DB) Listen(ctx context.Context, channel string, fn func(payload string
 }
 
 // Notify sends a notification to all who listen on channel: at once and outside any transaction, since NOTIFY inside one
-// makes commits wait for each other. A rehearsal notifies nobody, as nobody could see what it did.
+// makes commits wait for each other. A sandbox notifies nobody, as nobody could see what it did.
 func (db *DB) Notify(ctx context.Context, channel, payload string) error {
-	if db.rehearsal != nil {
+	if db.sandbox != nil {
 		return nil
 	}
 	if _, err := db.pool.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, payload); err != nil {

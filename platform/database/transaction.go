@@ -126,8 +126,8 @@ func (db *DB) runOutermost(ctx context.Context, fn func(ctx context.Context) err
 }
 
 func (db *DB) begin(ctx context.Context) (*transaction, error) {
-	if db.rehearsal != nil {
-		return db.rehearsal.begin(ctx)
+	if db.sandbox != nil {
+		return db.sandbox.begin(ctx)
 	}
 	pool := boundedPool{db.pool, db.cfg.AcquireTimeout}
 	sqlTx, release, err := pool.begin(ctx)

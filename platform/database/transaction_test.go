@@ -17,7 +17,7 @@ import (
 
 var errStep = errors.New("step failed")
 
-// setup makes a database with one small table, on a real pool and as a rehearsal: both must behave alike.
+// setup makes a database with one small table, on a real pool and as a sandbox: both must behave alike.
 func setup(t *testing.T, db *database.DB) *database.DB {
 	t.Helper()
 	require.NoError(t, db.Conn(t.Context()).Exec("CREATE TABLE notes (id int PRIMARY KEY, text text)").Error)
@@ -36,7 +36,7 @@ func count(t *testing.T, db *database.DB) (n int) {
 
 func TestInTx(t *testing.T) {
 	t.Parallel()
-	for kind, open := range map[string]func(testing.TB) *database.DB{"pool": dbtest.Clone, "rehearsal": dbtest.Tx} {
+	for kind, open := range map[string]func(testing.TB) *database.DB{"pool": dbtest.Clone, "sandbox": dbtest.Tx} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			db := setup(t, open(t))

@@ -17,21 +17,21 @@ import (
 	"atrium/platform/secret"
 )
 
-// patience bounds each step of the set-up.
-const patience = 2 * time.Minute
+// setupTimeout bounds each step of the set-up.
+const setupTimeout = 2 * time.Minute
 
-// Tx returns a database of its own on which everything is rolled back when the test ends (see database.Rehearse): fast, and
+// Tx returns a database of its own on which everything is rolled back when the test ends (see database.Sandbox): fast, and
 // for one goroutine at a time. PostgreSQL's now() stands still in it.
 func Tx(t testing.TB) *database.DB {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	s := connected(ctx, t)
 	slot, err := s.take(ctx)
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
-	db, err := slot.Rehearse(context.Background())
+	db, err := slot.Sandbox(context.Background())
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
@@ -53,7 +53,7 @@ func Clone(t testing.TB) *database.DB {
 // Config makes what Clone makes, for code that opens the database itself.
 func Config(t testing.TB) database.Config {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	s := connected(ctx, t)
 	name := cloneName()
@@ -61,7 +61,7 @@ func Config(t testing.TB) database.Config {
 		t.Fatalf("dbtest: %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 		defer cancel()
 		if _, err := s.admin.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
 			t.Errorf("dbtest: drop the clone: %v", err)

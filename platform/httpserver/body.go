@@ -22,12 +22,12 @@ import (
 )
 
 const (
-	// bodyPatience is how long a client may take to send a body that is read.
-	bodyPatience = 30 * time.Second
-	// unreadPatience is how long it may take to send one that nobody reads, before the answer leaves and the connection ends.
-	unreadPatience = time.Second
-	// drainPatience is how long it may take to send the rest once the server stops.
-	drainPatience = 5 * time.Second
+	// bodyTimeout is how long a client may take to send a body that is read.
+	bodyTimeout = 30 * time.Second
+	// unreadTimeout is how long it may take to send one that nobody reads, before the answer leaves and the connection ends.
+	unreadTimeout = time.Second
+	// drainTimeout is how long it may take to send the rest once the server stops.
+	drainTimeout = 5 * time.Second
 )
 
 // incoming is a body on its way from the connection. It always has a deadline: net/http waits for the rest of a body before it
@@ -50,14 +50,14 @@ func (in *incoming) Read(p []byte) (int, error) {
 // leave is called when the request has been handled: nobody reads what of its body is still to come.
 func (in *incoming) leave() {
 	if in.bodies.remove(in) {
-		in.within(unreadPatience)
+		in.within(unreadTimeout)
 	}
 }
 
-func (in *incoming) within(patience time.Duration) {
+func (in *incoming) within(timeout time.Duration) {
 	deadline := time.Time{}
-	if patience > 0 {
-		deadline = time.Now().Add(patience)
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
 	}
 	_ = in.control.SetReadDeadline(deadline) // a test's recorder has none
 }
@@ -66,7 +66,7 @@ func (in *incoming) within(patience time.Duration) {
 type bodies struct {
 	mu       sync.Mutex
 	incoming map[*incoming]bool
-	patience time.Duration // with bodies that are read
+	timeout  time.Duration // with bodies that are read
 }
 
 // watch gives the request's body a deadline until somebody reads it.
@@ -75,7 +75,7 @@ func (b *bodies) watch(c *gin.Context) *incoming {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.incoming[in] = true
-	in.within(unreadPatience)
+	in.within(unreadTimeout)
 	c.Request.Body = in
 	return in
 }
@@ -84,16 +84,16 @@ func (b *bodies) watch(c *gin.Context) *incoming {
 func (b *bodies) await(in *incoming) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	in.within(b.patience)
+	in.within(b.timeout)
 }
 
 // hurry shortens the time of all bodies, those to come too: the server stops.
-func (b *bodies) hurry(patience time.Duration) {
+func (b *bodies) hurry(timeout time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.patience = patience
+	b.timeout = timeout
 	for in := range b.incoming {
-		in.within(patience)
+		in.within(timeout)
 	}
 }
 

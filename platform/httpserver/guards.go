@@ -27,8 +27,8 @@ var (
 	errTooMany      = fault.New(fault.KindTooMany, "request.rate_limited", "Too many requests. Wait a little.")
 )
 
-// writePatience is what a client gets on top of the route's time to read the answer.
-const writePatience = 30 * time.Second
+// writeTimeout is what a client gets on top of the route's time to read the answer.
+const writeTimeout = 30 * time.Second
 
 // bounds limits what a request may take: the size of its body, the time to send it, and the time until the answer, which
 // the context carries down to SQL.

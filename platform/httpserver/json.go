@@ -65,19 +65,19 @@ var jsonFormat = huma.Format{Marshal: encode, Unmarshal: decode}
 
 // wire is a value that carries its JSON, such as page.List: raw is the JSON of a value of exactly the type, until it was sent.
 type wire interface {
-	Wire() (raw []byte, of reflect.Type)
-	Sent()
+	JSON() (raw []byte, of reflect.Type)
+	Release()
 }
 
 // encode writes a value as JSON: as it carries it, else by its fields.
 func encode(w io.Writer, v any) error {
 	if carrier, ok := v.(wire); ok {
-		if raw, of := carrier.Wire(); raw != nil && of == reflect.TypeOf(v) {
+		if raw, of := carrier.JSON(); raw != nil && of == reflect.TypeOf(v) {
 			if answer, ok := w.(http.ResponseWriter); ok {
 				answer.Header().Set("Content-Length", strconv.Itoa(len(raw))) // one piece instead of chunks
 			}
 			_, err := w.Write(raw)
-			carrier.Sent()
+			carrier.Release()
 			return err
 		}
 	}

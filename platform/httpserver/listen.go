@@ -144,7 +144,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		background.Pause(ctx, s.cfg.DrainDelay)
 	}
 	s.stop.Do(func() { close(s.draining) })
-	s.bodies.hurry(min(drainPatience, s.cfg.DrainTimeout/2))
+	s.bodies.hurry(min(drainTimeout, s.cfg.DrainTimeout/2))
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainTimeout)
 	defer cancel()
 	err := s.public.close(ctx)
@@ -176,7 +176,7 @@ func (s *Server) privateHandler() http.Handler {
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 { // which nobody reads
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadPatience))
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadTimeout))
 		}
 		mux.ServeHTTP(w, r)
 	})

@@ -137,11 +137,11 @@ func (s *Server) notFound(c *gin.Context) { s.refuse(c, errNotFound) }
 // methodNotAllowed answers 405; gin has set Allow.
 func (s *Server) methodNotAllowed(c *gin.Context) { s.refuse(c, errMethod) }
 
-// setWriteDeadline bounds how long a slow reader may hold the connection: writePatience longer than the handler may take.
+// setWriteDeadline bounds how long a slow reader may hold the connection: writeTimeout longer than the handler may take.
 func setWriteDeadline(c *gin.Context, from time.Time, timeout time.Duration) {
 	deadline := time.Time{}
 	if timeout > 0 {
-		deadline = from.Add(timeout + writePatience)
+		deadline = from.Add(timeout + writeTimeout)
 	}
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(deadline) // a test's recorder has none
 }

@@ -74,7 +74,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Metrics == nil {
 		deps.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg, deps: deps, engine: gin.New(), draining: make(chan struct{}), bodies: bodies{incoming: map[*incoming]bool{}, patience: bodyPatience}}
+	s := &Server{cfg: cfg, deps: deps, engine: gin.New(), draining: make(chan struct{}), bodies: bodies{incoming: map[*incoming]bool{}, timeout: bodyTimeout}}
 	s.refusals = s.counter(cfg.limit(Route{Method: http.MethodGet}))
 	s.metrics = newMetrics(deps.Metrics)
 	for _, cidr := range cfg.TrustedProxies {

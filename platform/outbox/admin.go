@@ -121,7 +121,7 @@ func (o *Outbox) Replay(ctx context.Context, id uuid.UUID) error {
 		if err := o.db.Conn(ctx).Exec(`UPDATE outbox SET due_at = now(), attempts = 0 WHERE id = ?`, id).Error; err != nil {
 			return err
 		}
-		o.db.AfterCommit(ctx, func(context.Context) { o.bell.ring() })
+		o.db.AfterCommit(ctx, func(context.Context) { o.waker.wake() })
 		return nil
 	})
 	return err
@@ -133,7 +133,7 @@ const replayBatch = 500
 // ReplayAll is Replay for everything of one kind that was given up: of an event or a task by its name, or of a subscriber by its. It
 // works in batches and returns how many receipts there were.
 func (o *Outbox) ReplayAll(ctx context.Context, name string) (total int64, err error) {
-	defer o.bell.ring()
+	defer o.waker.wake()
 	for {
 		var revived int64
 		err := o.db.Conn(ctx).Raw(`

@@ -31,12 +31,12 @@ type Task interface{ TaskName() string }
 
 // Outbox writes rows; the Relay moves them on. Safe for concurrent use.
 type Outbox struct {
-	db   *database.DB
-	bell *bell
+	db    *database.DB
+	waker *waker
 }
 
 // New makes an Outbox on the database.
-func New(db *database.DB) *Outbox { return &Outbox{db: db, bell: newBell(db)} }
+func New(db *database.DB) *Outbox { return &Outbox{db: db, waker: newWaker(db)} }
 
 // Publish writes an event into the transaction open in ctx; without one it returns an error.
 func (o *Outbox) Publish(ctx context.Context, e Event) error {
@@ -116,7 +116,7 @@ func (o *Outbox) write(ctx context.Context, kind string, all []named, opts []Opt
 	if err != nil {
 		return fmt.Errorf("outbox: write %s: %w", all[0].name, err)
 	}
-	o.db.AfterCommit(ctx, func(context.Context) { o.bell.ring() })
+	o.db.AfterCommit(ctx, func(context.Context) { o.waker.wake() })
 	return nil
 }
 

@@ -56,7 +56,6 @@ type Relay struct {
 	cfg Config
 }
 
-// NewRelay makes a relay.
 func NewRelay(db *database.DB, to Receivers, log *zap.Logger, cfg Config) *Relay {
 	return &Relay{db: db, to: to, log: log, cfg: cfg}
 }

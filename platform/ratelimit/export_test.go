@@ -12,5 +12,5 @@ func NewPatient(rdb redis.UniversalClient) *Limiter {
 	return newLimiter(rdb, zap.NewNop(), 30*time.Second, idle)
 }
 
-// Forgetful is a limiter without Redis that soon forgets who does nothing.
-func Forgetful(idle time.Duration) *Limiter { return newLimiter(nil, zap.NewNop(), patience, idle) }
+// Local is a limiter without Redis that soon forgets who does nothing.
+func Local(idle time.Duration) *Limiter { return newLimiter(nil, zap.NewNop(), redisTimeout, idle) }

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// patience is how long a request waits for Redis.
-	patience = 50 * time.Millisecond
+	// redisTimeout is how long a request waits for Redis.
+	redisTimeout = 50 * time.Millisecond
 	// silence is how long Redis must have answered nobody before a request that waited in vain counts as its failure: else this
 	// machine is busy.
 	silence = time.Second
@@ -58,7 +58,7 @@ type Decision struct {
 // Limiter is safe for concurrent use.
 type Limiter struct {
 	shared   *redis_rate.Limiter // nil: without Redis
-	patience time.Duration
+	timeout  time.Duration
 	idle     time.Duration
 	breaker  circuitbreaker.CircuitBreaker[any]
 	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
@@ -67,14 +67,14 @@ type Limiter struct {
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
 func New(rdb redis.UniversalClient, log *zap.Logger) *Limiter {
-	return newLimiter(rdb, log, patience, idle)
+	return newLimiter(rdb, log, redisTimeout, idle)
 }
 
-func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience, idle time.Duration) *Limiter {
+func newLimiter(rdb redis.UniversalClient, log *zap.Logger, timeout, idle time.Duration) *Limiter {
 	l := &Limiter{
-		patience: patience,
-		idle:     idle,
-		local:    cache.NewLocal("ratelimit", localBytes, func(string, *rate.Limiter) time.Duration { return idle }),
+		timeout: timeout,
+		idle:    idle,
+		local:   cache.NewLocal("ratelimit", localBytes, func(string, *rate.Limiter) time.Duration { return idle }),
 	}
 	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
 		OnOpen(func(circuitbreaker.StateChangedEvent) {
@@ -83,7 +83,7 @@ func newLimiter(rdb redis.UniversalClient, log *zap.Logger, patience, idle time.
 		OnClose(func(circuitbreaker.StateChangedEvent) { log.Info("rate limits are counted in Redis again") }).
 		Build()
 	if rdb != nil {
-		l.shared = redis_rate.NewLimiter(hasty(rdb, patience))
+		l.shared = redis_rate.NewLimiter(withTimeout(rdb, timeout))
 	}
 	return l
 }
@@ -117,7 +117,7 @@ func (l *Limiter) Forget(ctx context.Context, class Class, key string) {
 	if l.shared == nil || !l.breaker.TryAcquirePermit() {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, l.patience)
+	bounded, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	l.record(ctx, l.shared.Reset(bounded, class.Name+":"+key))
 }
@@ -142,7 +142,7 @@ func isTimeout(err error) bool {
 }
 
 func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) (Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	limit := redis_rate.Limit{Rate: class.Rate, Period: class.Period, Burst: class.Burst}
 	result, err := l.shared.AllowN(ctx, class.Name+":"+key, limit, n)
@@ -184,10 +184,10 @@ func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decisi
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// hasty returns the client with its own short timeout, where the client can do that; the context bounds the rest.
-func hasty(rdb redis.UniversalClient, patience time.Duration) redis.UniversalClient {
+// withTimeout returns the client with its own short timeout, where the client can do that; the context bounds the rest.
+func withTimeout(rdb redis.UniversalClient, timeout time.Duration) redis.UniversalClient {
 	if client, ok := rdb.(*redis.Client); ok {
-		return client.WithTimeout(patience)
+		return client.WithTimeout(timeout)
 	}
 	return rdb
 }

@@ -127,7 +127,7 @@ func wantLimitedAndQuick(t *testing.T, limiter *ratelimit.Limiter) {
 
 func TestLimiter_WhoNeverRestsDoesNotBeginAnew(t *testing.T) {
 	t.Parallel()
-	limiter := ratelimit.Forgetful(300 * time.Millisecond)
+	limiter := ratelimit.Local(300 * time.Millisecond)
 	require.EqualValues(t, 5, allowed(t, []*ratelimit.Limiter{limiter}, "busy", 20))
 	require.Never(t, func() bool { return allowed(t, []*ratelimit.Limiter{limiter}, "busy", 1) > 0 }, time.Second, 5*time.Millisecond)
 }

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	leaseFor = 30 * time.Second // a killed test's database is free again after that
-	patience = time.Minute      // how long to wait for a free database
+	leaseFor    = 30 * time.Second // a killed test's database is free again after that
+	waitTimeout = time.Minute      // how long to wait for a free database
 )
 
 // Open returns a client on a clean database that only this test has. It is flushed and given back when the test ends.
@@ -64,7 +64,7 @@ func URL(t testing.TB) string {
 // lease takes a database that nobody has and keeps it until the test ends.
 func lease(t testing.TB, leases *redis.Client) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
 	total, err := databases(ctx, leases)
 	if err != nil {

@@ -34,7 +34,7 @@ type Runner struct {
 	client    *asynq.Client
 	inspector *asynq.Inspector
 	servers   []*asynq.Server
-	running   sync.WaitGroup // handlers, which asynq leaves alone when its patience ends
+	running   sync.WaitGroup // handlers, which asynq leaves alone when its time to stop is over
 	log       *zap.Logger
 }
 

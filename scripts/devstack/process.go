@@ -39,21 +39,21 @@ func (p *process) waitFor(d time.Duration) bool {
 }
 
 // stop asks with each signal in turn and kills at last. The group is gone after it.
-func (p *process) stop(patience time.Duration, asks ...syscall.Signal) {
+func (p *process) stop(grace time.Duration, asks ...syscall.Signal) {
 	for _, sig := range asks {
 		p.signal(sig)
-		if p.waitFor(patience) {
+		if p.waitFor(grace) {
 			break
 		}
 	}
 	p.signal(syscall.SIGKILL)
-	p.waitFor(patience)
+	p.waitFor(grace)
 	p.guard.forget(p.cmd.Process.Pid)
 }
 
 // endGroup ends what a program left running in its group when it ended itself.
-func (p *process) endGroup(patience time.Duration) {
-	endGroup(p.cmd.Process.Pid, syscall.SIGTERM, patience)
+func (p *process) endGroup(grace time.Duration) {
+	endGroup(p.cmd.Process.Pid, syscall.SIGTERM, grace)
 	p.guard.forget(p.cmd.Process.Pid)
 }
 
@@ -66,11 +66,11 @@ func (p *process) exitCode() int {
 }
 
 // endGroup sends sig to a whole group, waits for it to be empty, then kills it.
-func endGroup(pgid int, sig syscall.Signal, patience time.Duration) {
+func endGroup(pgid int, sig syscall.Signal, grace time.Duration) {
 	if errors.Is(syscall.Kill(-pgid, sig), syscall.ESRCH) {
 		return
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(grace)
 	for time.Now().Before(deadline) {
 		if errors.Is(syscall.Kill(-pgid, 0), syscall.ESRCH) {
 			return

@@ -12,14 +12,14 @@ import (
 	"atrium/modules/uploads/internal/processing"
 	"atrium/modules/uploads/internal/queue"
 	"atrium/modules/uploads/internal/upload"
-	"atrium/platform/arrivals"
+	"atrium/platform/bucketevents"
 	"atrium/platform/download"
 	"atrium/platform/plug"
 )
 
 // Module is uploads switched on.
 var Module = fx.Module("uploads",
-	plug.Private(arrivals.New, download.New),
+	plug.Private(bucketevents.New, download.New),
 	plug.Private(upload.NewStore),
 	plug.Private(queue.NewStore, queue.NewService),
 	plug.Private(importer.NewStore, importer.NewService),

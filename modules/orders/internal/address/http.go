@@ -18,7 +18,6 @@ type HTTP struct {
 	cursors *page.Signer
 }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(book *Service, cursors *page.Signer) *HTTP {
 	return &HTTP{book: book, cursors: cursors}
 }

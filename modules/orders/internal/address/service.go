@@ -17,7 +17,6 @@ type Service struct {
 	store *Store
 }
 
-// NewService makes a Service.
 func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
 
 // Page reads a person's addresses, newest first, below the id given (the nil id: from the top).

@@ -11,7 +11,6 @@ import (
 // Store is the only file of the package that speaks to the database.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // Lock keeps everybody else from changing the person's address book until the transaction ends.

@@ -15,7 +15,6 @@ import (
 // HTTP is the cart's routes.
 type HTTP struct{ carts *Service }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(carts *Service) *HTTP { return &HTTP{carts: carts} }
 
 // Routes plugs in the routes.

@@ -20,7 +20,6 @@ type Service struct {
 	currency  string
 }
 
-// NewService makes a Service.
 func NewService(db *database.DB, store *Store, catalogue products.Catalogue, cfg orders.Config) *Service {
 	return &Service{db: db, store: store, catalogue: catalogue, currency: cfg.Currency}
 }

@@ -87,7 +87,6 @@ type Service struct {
 	store *Store
 }
 
-// NewService makes a Service.
 func NewService(db *database.DB, store *Store) *Service { return &Service{db: db, store: store} }
 
 // Use counts one use of a coupon for an order, in the transaction open in ctx, and returns what it takes off the subtotal. An

@@ -20,7 +20,6 @@ type HTTP struct {
 	cursors *page.Signer
 }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(coupons *Service, cursors *page.Signer) *HTTP {
 	return &HTTP{coupons: coupons, cursors: cursors}
 }

@@ -12,7 +12,6 @@ import (
 // Store is the only file of the package that speaks to the database.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
 var constraints = database.Constraints{"coupons_code_key": errTaken, "coupons_kind": errKind, "coupons_uses": errLimit}

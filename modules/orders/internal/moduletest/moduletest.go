@@ -334,7 +334,6 @@ type Buyer struct {
 	Address string // its id
 }
 
-// NewBuyer makes a Buyer.
 func (s *Bundle) NewBuyer() *Buyer {
 	s.T.Helper()
 	b := &Buyer{Bundle: s, ID: uuid.Must(uuid.NewV7())}

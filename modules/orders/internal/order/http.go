@@ -23,7 +23,6 @@ type HTTP struct {
 	cursors *page.Signer
 }
 
-// NewHTTP makes an HTTP.
 func NewHTTP(s *Service, cursors *page.Signer) *HTTP { return &HTTP{s, cursors} }
 
 // Routes plugs in the routes.

@@ -18,7 +18,6 @@ type Service struct {
 	stock products.Stock
 }
 
-// NewService makes a Service.
 func NewService(db *database.DB, store *Store, stock products.Stock) *Service {
 	return &Service{db, store, stock}
 }

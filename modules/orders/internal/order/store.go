@@ -16,7 +16,6 @@ import (
 // Store reads and writes orders, their lines, their payments and their history.
 type Store struct{ db *database.DB }
 
-// NewStore makes a Store.
 func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
 var constraints = database.Constraints{

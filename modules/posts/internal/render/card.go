@@ -117,7 +117,7 @@ func (p *Post) appendTo(text []byte) []byte {
 
 // Page adds its JSON to a page of posts that Cards returned, so that it is not encoded again.
 func Page(list page.List[Post]) page.List[Post] {
-	return list.Written(func(text []byte) []byte {
+	return list.WithJSON(func(text []byte) []byte {
 		size := 100
 		for _, p := range list.Items {
 			size += len(p.card.head) + len(p.card.tail) + 50

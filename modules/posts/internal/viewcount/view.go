@@ -17,14 +17,14 @@ import (
 // down when Redis was lost is missing from it: it is for curiosity, not for books.
 type Counter struct {
 	store *Store
-	seen  *cache.Uniques
+	seen  *cache.DistinctCounter
 }
 
 // kept is how long a day's people can still be told apart: longer than it takes to write them down.
 const kept = 48 * time.Hour
 
 func NewCounter(store *Store, c *cache.Cache) *Counter {
-	return &Counter{store: store, seen: cache.NewUniques(c, "posts.views", kept)}
+	return &Counter{store: store, seen: cache.NewDistinctCounter(c, "posts.views", kept)}
 }
 
 // Schedules writes down what was counted.

@@ -15,8 +15,8 @@ import (
 	"atrium/modules/uploads/internal/moduletest"
 	"atrium/modules/uploads/internal/upload"
 	"atrium/platform/apptest"
-	"atrium/platform/arrivals"
 	"atrium/platform/blob"
+	"atrium/platform/bucketevents"
 	"atrium/platform/stacktest"
 	"atrium/platform/tasks/taskstest"
 )
@@ -107,17 +107,17 @@ func TestS3SaysThatAFileArrived(t *testing.T) {
 }
 
 // stackQueue is where the stack's bucket tells of its objects. No other test listens.
-func stackQueue(t *testing.T) *arrivals.Queue {
+func stackQueue(t *testing.T) *bucketevents.Queue {
 	t.Helper()
-	queue, err := arrivals.New(
-		arrivals.Config{Endpoint: stacktest.Env(t, "ATRIUM_SQS_ENDPOINT"), QueueURL: stacktest.Env(t, "ATRIUM_SQS_QUEUE_URL")},
+	queue, err := bucketevents.New(
+		bucketevents.Config{Endpoint: stacktest.Env(t, "ATRIUM_SQS_ENDPOINT"), QueueURL: stacktest.Env(t, "ATRIUM_SQS_QUEUE_URL")},
 		blob.Config{Region: "eu-central-1", Bucket: stacktest.Env(t, "ATRIUM_S3_BUCKET"), AccessKeyID: "a", SecretAccessKey: "b"})
 	require.NoError(t, err)
 	return queue
 }
 
-// arrival hands the next event about a file of the owner to the service, and returns the file's key.
-func arrival(b *moduletest.Bundle, queue *arrivals.Queue) (key string) {
+// nextEvent hands the next event about a file of the owner to the service, and returns the file's key.
+func nextEvent(b *moduletest.Bundle, queue *bucketevents.Queue) (key string) {
 	b.T.Helper()
 	for key == "" {
 		require.NoError(b.T, queue.Poll(b.T.Context(), func(ctx context.Context, k string) error {
@@ -139,7 +139,7 @@ func TestS3sOwnEventCompletesAnUpload(t *testing.T) {
 	content := moduletest.Picture(t, 100, 80)
 	created := b.Create("image/jpeg", content)
 	require.Equal(t, http.StatusOK, b.Put(created, content))
-	key := arrival(b, queue)
+	key := nextEvent(b, queue)
 	require.Equal(t, string(upload.Processing), b.Find(created.ID).Status)
 	require.NoError(t, b.Intake.Arrived(t.Context(), key), "a duplicate while it is in work")
 	b.Complete(created.ID).Want(http.StatusAccepted)
@@ -148,7 +148,7 @@ func TestS3sOwnEventCompletesAnUpload(t *testing.T) {
 	require.Len(t, taskstest.Tasks[upload.MakeVariants](t, b.DB), 1)
 
 	require.Equal(t, http.StatusOK, b.Put(created, content), "quarantine is empty again")
-	require.Equal(t, key, arrival(b, queue))
+	require.Equal(t, key, nextEvent(b, queue))
 	_, err := b.Blobs.Head(t.Context(), key)
 	require.ErrorIs(t, err, blob.ErrNotFound, "and stays empty")
 	require.Equal(t, string(upload.Ready), b.Find(created.ID).Status)

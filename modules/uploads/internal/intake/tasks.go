@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
-	"atrium/platform/arrivals"
+	"atrium/platform/bucketevents"
 	"atrium/platform/tasks"
 )
 
 // Schedules listens for files that S3 reports. Without a queue only clients say that a file is there.
-func Schedules(s *Service, queue *arrivals.Queue) []tasks.Schedule {
+func Schedules(s *Service, queue *bucketevents.Queue) []tasks.Schedule {
 	if !queue.Open() {
 		return nil
 	}
@@ -20,7 +20,7 @@ func Schedules(s *Service, queue *arrivals.Queue) []tasks.Schedule {
 }
 
 // listen completes uploads whose files S3 reports, until the queue fails or ctx ends: a poll waits for the next events.
-func listen(ctx context.Context, queue *arrivals.Queue, s *Service) error {
+func listen(ctx context.Context, queue *bucketevents.Queue, s *Service) error {
 	for {
 		err := queue.Poll(ctx, s.Arrived)
 		if ctx.Err() != nil {

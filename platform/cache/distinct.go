@@ -8,9 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Uniques counts different members of sets, each by a HyperLogLog in Redis: 12 kB at most, off by about 1 %, and nobody can read from
+// DistinctCounter counts the different members of sets, each by a HyperLogLog in Redis: 12 kB at most, off by about 1 %, and nobody can read from
 // it who was counted. What is added is sent once a second, and without Redis it is lost: it is for figures, not for facts.
-type Uniques struct {
+type DistinctCounter struct {
 	cache *Cache
 	name  string
 	keep  time.Duration
@@ -30,13 +30,13 @@ const (
 	drainedAtOnce = 500
 )
 
-// NewUniques opens sets called name; each is kept for the time given after the last addition.
-func NewUniques(c *Cache, name string, keep time.Duration) *Uniques {
-	return &Uniques{cache: c, name: name, keep: keep, waiting: map[string][]any{}}
+// NewDistinctCounter opens sets called name; each is kept for the time given after the last addition.
+func NewDistinctCounter(c *Cache, name string, keep time.Duration) *DistinctCounter {
+	return &DistinctCounter{cache: c, name: name, keep: keep, waiting: map[string][]any{}}
 }
 
 // Add adds a member to a set, in a second. It never waits.
-func (u *Uniques) Add(set, member string) {
+func (u *DistinctCounter) Add(set, member string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.size >= mostWaiting || !u.cache.remote.usable() {
@@ -50,7 +50,7 @@ func (u *Uniques) Add(set, member string) {
 }
 
 // Flush sends what was added until now.
-func (u *Uniques) Flush(ctx context.Context) {
+func (u *DistinctCounter) Flush(ctx context.Context) {
 	u.sending.Lock()
 	defer u.sending.Unlock()
 	u.mu.Lock()
@@ -80,7 +80,7 @@ return 0`)
 
 // Drain hands write how many members each of the sets has that grew, in steps, and forgets that they did once write has succeeded. It must
 // not run twice at a time. Without Redis there is nothing to write.
-func (u *Uniques) Drain(ctx context.Context, write func(ctx context.Context, counts map[string]int64) error) error {
+func (u *DistinctCounter) Drain(ctx context.Context, write func(ctx context.Context, counts map[string]int64) error) error {
 	grown, draining := u.name+".grown", u.name+".draining"
 	ask(ctx, u.cache.remote, func(ctx context.Context) (int, error) {
 		return setAside.Run(ctx, client(u.cache.remote), []string{grown, draining}).Int()
@@ -109,7 +109,7 @@ func (u *Uniques) Drain(ctx context.Context, write func(ctx context.Context, cou
 	}
 }
 
-func (u *Uniques) count(ctx context.Context, sets []string) (map[string]int64, bool) {
+func (u *DistinctCounter) count(ctx context.Context, sets []string) (map[string]int64, bool) {
 	return ask(ctx, u.cache.remote, func(ctx context.Context) (map[string]int64, error) {
 		answers := make([]*redis.IntCmd, len(sets))
 		_, err := client(u.cache.remote).Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -13,9 +13,9 @@ func TestWritten_IsSentOnce(t *testing.T) {
 	t.Parallel()
 	list := page.List[int]{Items: []int{1}}.Written(func(buffer []byte) []byte { return append(buffer, `{"items":[1]}`...) })
 	same := list
-	raw, _ := list.Wire()
+	raw, _ := list.JSON()
 	require.JSONEq(t, `{"items":[1]}`, string(raw))
-	list.Sent()
-	raw, _ = same.Wire()
+	list.Release()
+	raw, _ = same.JSON()
 	require.Nil(t, raw, "copies share the buffer, and its end")
 }

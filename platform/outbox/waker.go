@@ -14,17 +14,17 @@ const channel = "atrium_outbox"
 // atMostEvery is the pace of one process's wake-ups: a burst of commits rings once.
 const atMostEvery = 10 * time.Millisecond
 
-// bell wakes the relays after a commit. It rings in the background and outside the transaction, since NOTIFY inside one
+// waker wakes the relays after a commit. It does so in the background and outside the transaction, since NOTIFY inside one
 // takes a lock that all commits of the database share. A ring that gets lost costs at most one sweep.
-type bell struct {
+type waker struct {
 	notify func()
 	mu     sync.Mutex
 	last   time.Time
 	set    bool // a ring is on its way
 }
 
-func newBell(db *database.DB) *bell {
-	return &bell{notify: func() {
+func newWaker(db *database.DB) *waker {
+	return &waker{notify: func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = db.Notify(ctx, channel, "")
@@ -32,7 +32,7 @@ func newBell(db *database.DB) *bell {
 }
 
 // ring wakes the relays soon and returns at once.
-func (b *bell) ring() {
+func (w *waker) wake() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.set {

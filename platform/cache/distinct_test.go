@@ -16,7 +16,7 @@ import (
 func TestUniques(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Open(t)
-	u := NewUniques(New(rdb, zap.NewNop()), "test.uniques", time.Hour)
+	u := NewDistinctCounter(New(rdb, zap.NewNop()), "test.uniques", time.Hour)
 	drain := func() map[string]int64 {
 		t.Helper()
 		u.Flush(t.Context())
@@ -63,7 +63,7 @@ func TestUniques(t *testing.T) {
 
 func TestUniques_WithoutRedis(t *testing.T) {
 	t.Parallel()
-	u := NewUniques(New(nil, zap.NewNop()), "test.uniques", time.Hour)
+	u := NewDistinctCounter(New(nil, zap.NewNop()), "test.uniques", time.Hour)
 	u.Add("a", "one")
 	u.Flush(t.Context())
 	require.NoError(t, u.Drain(t.Context(), func(context.Context, map[string]int64) error { return errors.New("there is nothing to write") }))

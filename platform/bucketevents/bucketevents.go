@@ -1,5 +1,5 @@
-// Package arrivals hears from S3, through SQS, which files have come into the bucket.
-package arrivals
+// Package bucketevents hears from S3, through SQS, which files have come into the bucket.
+package bucketevents
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func New(cfg Config, bucket blob.Config) (*Queue, error) {
 	}
 	awsCfg, err := awsconfig.LoadDefaultConfig(context.Background(), loaders...)
 	if err != nil {
-		return nil, fmt.Errorf("arrivals: configuration: %w", err)
+		return nil, fmt.Errorf("bucketevents: configuration: %w", err)
 	}
 	client := sqs.NewFromConfig(awsCfg, func(o *sqs.Options) {
 		if cfg.Endpoint != "" {
@@ -67,7 +67,7 @@ func (q *Queue) Poll(ctx context.Context, fn func(ctx context.Context, key strin
 		QueueUrl: &q.url, MaxNumberOfMessages: batch, WaitTimeSeconds: wait,
 	})
 	if err != nil {
-		return fmt.Errorf("arrivals: receive: %w", err)
+		return fmt.Errorf("bucketevents: receive: %w", err)
 	}
 	var failures []error
 	var done []types.DeleteMessageBatchRequestEntry
@@ -80,7 +80,7 @@ func (q *Queue) Poll(ctx context.Context, fn func(ctx context.Context, key strin
 	}
 	if len(done) > 0 {
 		if _, err := q.client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &q.url, Entries: done}); err != nil {
-			failures = append(failures, fmt.Errorf("arrivals: delete: %w", err))
+			failures = append(failures, fmt.Errorf("bucketevents: delete: %w", err))
 		}
 	}
 	return errors.Join(failures...)
