@@ -67,7 +67,7 @@ var platform = fx.Options(
 		},
 	),
 	plug.Collected, plug.Schedules(retention),
-	fx.Invoke(mount, mountDashboard, watch),
+	fx.Invoke(mount, mountDashboard, addChecks, addMetrics),
 )
 
 // parts are what serving starts.

@@ -19,8 +19,8 @@ import (
 
 func latestMigration() int64 { return migrations.Latest() }
 
-// watch tells operators how things are: /readyz and /metrics. Only PostgreSQL and its schema make a process unavailable.
-func watch(registry *health.Registry, t *telemetry.Telemetry, db *database.DB, rdb redis.UniversalClient, files *blob.Store, box *outbox.Outbox) {
+// addChecks tells /readyz what to look at. Only PostgreSQL and its schema make a process unavailable.
+func addChecks(registry *health.Registry, db *database.DB, rdb redis.UniversalClient, files *blob.Store, box *outbox.Outbox) {
 	registry.Add(health.Check{Name: "postgres", Required: true, Run: db.Ping})
 	registry.Add(health.Check{Name: "schema", Required: true, Run: func(ctx context.Context) error {
 		return database.CheckSchema(ctx, db, latestMigration())
@@ -34,6 +34,10 @@ func watch(registry *health.Registry, t *telemetry.Telemetry, db *database.DB, r
 		}
 		return behind(backlog)
 	}})
+}
+
+// addMetrics adds the pool and the outbox to /metrics.
+func addMetrics(t *telemetry.Telemetry, db *database.DB, box *outbox.Outbox) {
 	t.Metrics.MustRegister(collectors.NewDBStatsCollector(db.Pool(), "atrium"), backlogCollector{box})
 }
 
