@@ -95,8 +95,8 @@ func TestSearch_PropertyItFindsWhatComparingEveryPhotoFinds(t *testing.T) {
 	}
 }
 
-// The planner takes a cell for far more common than it is. Left to itself, it reads the table once for each of hundreds of cells, or keeps
-// all of it and compares every palette with every cell: 190 to 460 ms for 400 photos.
+// A prepared statement is planned for ten cells, whatever their number: for few palettes the planner preferred reading all of them to ten
+// looks into the index, and compared each with hundreds of cells, 190 to 460 ms for 400 photos.
 func TestFault_S6_NoPaletteIsReadForEachCell(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(15, 16))

@@ -73,8 +73,7 @@ func (s *Store) byIndex(ctx context.Context, only bool) error {
 }
 
 // lookUpSQL returns the statement of lookUp. For one colour each cell is a look of its own into the index: one look for all would compare
-// every entry with every cell. OFFSET keeps these looks apart: without it, the planner, which takes a cell for far more common than it is,
-// reads the table once, keeps all of it, and compares every palette with every cell.
+// every entry with every cell.
 func lookUpSQL(cells []int32, others [][]int32, q Query) (statement string, values []any) {
 	conditions := ""
 	if q.Room != "" {
@@ -87,8 +86,7 @@ func lookUpSQL(cells []int32, others [][]int32, q Query) (statement string, valu
 	case len(cells) == 0 || len(cells) > mostCells && len(others) == 0:
 		statement = `SELECT post_id, tones FROM post_palettes p WHERE true` + conditions
 	case len(others) == 0:
-		statement = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) CROSS JOIN LATERAL (
-			SELECT post_id, tones FROM post_palettes WHERE cells @> ARRAY[c.cell]` + conditions + ` OFFSET 0) p WHERE true`
+		statement = `SELECT p.post_id, p.tones FROM unnest(CAST(? AS int[])) AS c (cell) JOIN post_palettes p ON p.cells @> ARRAY[c.cell] WHERE true` + conditions
 		values = append([]any{database.Array(cells)}, values...)
 	default: // the index finds what has both: nothing is read of what has only one
 		statement = `SELECT post_id, tones FROM post_palettes p WHERE true` + conditions
