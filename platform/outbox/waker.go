@@ -11,16 +11,16 @@ import (
 // channel is where relays listen.
 const channel = "atrium_outbox"
 
-// atMostEvery is the pace of one process's wake-ups: a burst of commits rings once.
+// atMostEvery is the pace of one process's wake-ups: a burst of commits wakes once.
 const atMostEvery = 10 * time.Millisecond
 
 // waker wakes the relays after a commit. It does so in the background and outside the transaction, since NOTIFY inside one
-// takes a lock that all commits of the database share. A ring that gets lost costs at most one sweep.
+// takes a lock that all commits of the database share. A wake-up that gets lost costs at most one sweep.
 type waker struct {
 	notify func()
 	mu     sync.Mutex
 	last   time.Time
-	set    bool // a ring is on its way
+	set    bool // a wake-up is on its way
 }
 
 func newWaker(db *database.DB) *waker {
@@ -31,18 +31,18 @@ func newWaker(db *database.DB) *waker {
 	}}
 }
 
-// ring wakes the relays soon and returns at once.
+// wake wakes the relays soon and returns at once.
 func (w *waker) wake() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.set {
 		return
 	}
-	b.set = true
-	time.AfterFunc(time.Until(b.last.Add(atMostEvery)), func() {
-		b.mu.Lock()
-		b.set, b.last = false, time.Now()
-		b.mu.Unlock()
-		b.notify()
+	w.set = true
+	time.AfterFunc(time.Until(w.last.Add(atMostEvery)), func() {
+		w.mu.Lock()
+		w.set, w.last = false, time.Now()
+		w.mu.Unlock()
+		w.notify()
 	})
 }
