@@ -11,7 +11,7 @@ import (
 // A buffer belongs to one list until it was sent; then it is another's, and this list is written by its fields.
 func TestWritten_IsSentOnce(t *testing.T) {
 	t.Parallel()
-	list := page.List[int]{Items: []int{1}}.Written(func(buffer []byte) []byte { return append(buffer, `{"items":[1]}`...) })
+	list := page.List[int]{Items: []int{1}}.WithJSON(func(buffer []byte) []byte { return append(buffer, `{"items":[1]}`...) })
 	same := list
 	raw, _ := list.JSON()
 	require.JSONEq(t, `{"items":[1]}`, string(raw))
