@@ -15,19 +15,20 @@ import (
 
 func (c *cli) admin() *cobra.Command {
 	command := &cobra.Command{Use: "admin", Short: "Look after the people who run Atrium"}
-	command.AddCommand(&cobra.Command{Use: "grant email=ADDRESS | user=ID", Short: "Make a person an admin", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return with(c, func(people users.Admin) error {
-			id, err := findPerson(cmd.Context(), people, args[0])
-			if err != nil {
-				return err
-			}
-			if err := people.Grant(cmd.Context(), id, identity.RoleAdmin); err != nil {
-				return err
-			}
-			fmt.Fprintf(c.out, "%s is an admin now; it counts from the next sign-in or token refresh\n", id)
-			return nil
-		})
-	}})
+	command.AddCommand(&cobra.Command{Use: "grant email=ADDRESS | user=ID", Short: "Make a person an admin", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(c, func(people users.Admin) error {
+				id, err := findPerson(cmd.Context(), people, args[0])
+				if err != nil {
+					return err
+				}
+				if err := people.Grant(cmd.Context(), id, identity.RoleAdmin); err != nil {
+					return err
+				}
+				fmt.Fprintf(c.out, "%s is an admin now; it counts from the next sign-in or token refresh\n", id)
+				return nil
+			})
+		}})
 	return command
 }
 

@@ -150,27 +150,29 @@ func (c *cli) openAPI() *cobra.Command {
 func (c *cli) outbox() *cobra.Command {
 	command := &cobra.Command{Use: "outbox", Short: "Look after events and tasks that are not finished"}
 	var filter outbox.Filter
-	list := &cobra.Command{Use: "list", Short: "List unfinished rows, newest first; of payloads only the ids", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return with(c, func(box *outbox.Outbox) error {
-			entries, err := box.List(cmd.Context(), filter)
-			if err != nil {
-				return err
-			}
-			for _, e := range entries {
-				line, err := json.Marshal(e)
+	list := &cobra.Command{Use: "list", Short: "List unfinished rows, newest first; of payloads only the ids", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(c, func(box *outbox.Outbox) error {
+				entries, err := box.List(cmd.Context(), filter)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(c.out, string(line))
-			}
-			return nil
-		})
-	}}
+				for _, e := range entries {
+					line, err := json.Marshal(e)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintln(c.out, string(line))
+				}
+				return nil
+			})
+		}}
 	list.Flags().BoolVar(&filter.Dead, "dead", false, "only rows that a subscriber has given up")
 	list.Flags().StringVar(&filter.Name, "name", "", "only this event or task")
 	list.Flags().IntVar(&filter.Limit, "limit", 50, "at most so many")
 	var kind string
-	replay := &cobra.Command{Use: "replay ID | --all NAME", Short: "Hand on again what was given up: a row, or all of an event, a task or a subscriber", Args: cobra.MaximumNArgs(1),
+	replay := &cobra.Command{Use: "replay ID | --all NAME",
+		Short: "Hand on again what was given up: a row, or all of an event, a task or a subscriber", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return with(c, func(box *outbox.Outbox) error { return replayGivenUp(cmd.Context(), c.out, box, args, kind) })
 		}}

@@ -59,9 +59,10 @@ func behind(b outbox.Backlog) error {
 
 var (
 	backlogParked = prometheus.NewDesc("atrium_outbox_parked", "Rows that wait for a handler that no living worker has, up to 100,000.", []string{"handler"}, nil)
-	parkedAge     = prometheus.NewDesc("atrium_outbox_parked_seconds", "Age of the oldest row that waits for a handler that no living worker has.", []string{"handler"}, nil)
-	backlogDead   = prometheus.NewDesc("atrium_outbox_dead_letters", "Deliveries that a subscriber has given up.", nil, nil)
-	backlogAge    = prometheus.NewDesc("atrium_outbox_lag_seconds", "Age of the oldest row that waits.", nil, nil)
+	parkedAge     = prometheus.NewDesc("atrium_outbox_parked_seconds", "Age of the oldest row that waits for a handler that no living worker has.",
+		[]string{"handler"}, nil)
+	backlogDead = prometheus.NewDesc("atrium_outbox_dead_letters", "Deliveries that a subscriber has given up.", nil, nil)
+	backlogAge  = prometheus.NewDesc("atrium_outbox_lag_seconds", "Age of the oldest row that waits.", nil, nil)
 )
 
 // backlogCollector asks the outbox at each scrape.

@@ -46,30 +46,32 @@ func (c *cli) rotateKeys() *cobra.Command {
 }
 
 func (c *cli) withdrawKeys() *cobra.Command {
-	return &cobra.Command{Use: "withdraw KID...", Short: "Make signing keys worthless at once, because somebody else may have them", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return with(c, func(operator auth.Operator) error {
-			for _, kid := range args {
-				if err := operator.WithdrawKey(cmd.Context(), kid); err != nil {
-					return fmt.Errorf("%s: %w", kid, err)
+	return &cobra.Command{Use: "withdraw KID...", Short: "Make signing keys worthless at once, because somebody else may have them",
+		Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+			return with(c, func(operator auth.Operator) error {
+				for _, kid := range args {
+					if err := operator.WithdrawKey(cmd.Context(), kid); err != nil {
+						return fmt.Errorf("%s: %w", kid, err)
+					}
+					fmt.Fprintf(c.out, "within 5 seconds no access token of the key %s opens anything; apps get a new one by refreshing\n", kid)
 				}
-				fmt.Fprintf(c.out, "within 5 seconds no access token of the key %s opens anything; apps get a new one by refreshing\n", kid)
-			}
-			return nil
-		})
-	}}
+				return nil
+			})
+		}}
 }
 
 func (c *cli) reseal() *cobra.Command {
-	return &cobra.Command{Use: "reseal", Short: "Seal everything under keys.master, so that keys.accept can go", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return with(c, func(operator auth.Operator) error {
-			done, err := operator.Reseal(cmd.Context())
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(c.out, "%d signing keys and %d tokens of providers are sealed anew; all stand under keys.master now\n", done.SigningKeys, done.ProviderTokens)
-			return nil
-		})
-	}}
+	return &cobra.Command{Use: "reseal", Short: "Seal everything under keys.master, so that keys.accept can go", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(c, func(operator auth.Operator) error {
+				done, err := operator.Reseal(cmd.Context())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(c.out, "%d signing keys and %d tokens of providers are sealed anew; all stand under keys.master now\n", done.SigningKeys, done.ProviderTokens)
+				return nil
+			})
+		}}
 }
 
 func (c *cli) sessions() *cobra.Command {
@@ -80,19 +82,20 @@ func (c *cli) sessions() *cobra.Command {
 		People   users.Admin
 	}
 	command := &cobra.Command{Use: "sessions", Short: "Look after where people are signed in"}
-	command.AddCommand(&cobra.Command{Use: "revoke email=ADDRESS | user=ID", Short: "Sign a person out everywhere", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return with(c, func(p parts) error {
-			id, err := findPerson(cmd.Context(), p.People, args[0])
-			if err != nil {
-				return err
-			}
-			ended, err := p.Operator.RevokeEverything(cmd.Context(), id)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(c.out, "%d sessions of %s are over; within 5 seconds none of their tokens opens anything\n", ended, id)
-			return nil
-		})
-	}})
+	command.AddCommand(&cobra.Command{Use: "revoke email=ADDRESS | user=ID", Short: "Sign a person out everywhere", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(c, func(p parts) error {
+				id, err := findPerson(cmd.Context(), p.People, args[0])
+				if err != nil {
+					return err
+				}
+				ended, err := p.Operator.RevokeEverything(cmd.Context(), id)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(c.out, "%d sessions of %s are over; within 5 seconds none of their tokens opens anything\n", ended, id)
+				return nil
+			})
+		}})
 	return command
 }

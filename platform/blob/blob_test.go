@@ -57,6 +57,7 @@ func send(t *testing.T, signed Signed, body []byte, change func(*http.Request)) 
 }
 
 func TestPresignPut(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	content := []byte("a photo of a room")
 	declare := func(prefix string) Upload {
@@ -136,6 +137,7 @@ func TestPresignPut(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("what was put can be described and read", func(t *testing.T) {

@@ -41,6 +41,7 @@ func fetch(t *testing.T, url string) (status int, body string) {
 }
 
 func TestCDN(t *testing.T) {
+	t.Parallel()
 	t.Run("public files need no signature", func(t *testing.T) {
 		s, prefix := setup(t)
 		key := "public/" + prefix + "200.webp"

@@ -17,6 +17,7 @@ func setup(t *testing.T, atOnce uint) *Breaker {
 }
 
 func TestBreaker(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	down := func() error { return errDown }
 

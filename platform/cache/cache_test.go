@@ -97,6 +97,7 @@ func unwanted(t *testing.T) func(context.Context) (person, error) {
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("a value is loaded once, kept here and in Redis", func(t *testing.T) {
@@ -229,6 +230,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestLoadMany(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("each level is asked once, for what the one before did not have", func(t *testing.T) {
@@ -318,6 +320,7 @@ func TestLoadMany(t *testing.T) {
 }
 
 func TestDrop(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("another instance sees the new value within a second", func(t *testing.T) {
@@ -460,6 +463,7 @@ func TestDrop(t *testing.T) {
 }
 
 func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	for name, m := range map[string]mode{"refuses": refusing, "never answers": mute} {

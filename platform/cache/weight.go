@@ -57,6 +57,7 @@ func beyond(v reflect.Value, depth int) (size uint64) {
 		for i := range v.NumField() {
 			size += beyond(v.Field(i), depth+1)
 		}
+	default:
 	}
 	return size
 }
@@ -101,6 +102,7 @@ func isFlat(t reflect.Type) bool {
 		for i := range t.NumField() {
 			is = is && isFlat(t.Field(i).Type)
 		}
+	default:
 	}
 	is = is || t == reflect.TypeFor[time.Time]()
 	flat.Store(t, is)

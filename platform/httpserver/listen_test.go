@@ -278,7 +278,7 @@ func TestFault_R5_AnIdleConnectionIsServedDuringTheDrainDelay(t *testing.T) {
 	_, err = answers.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 	end()
-	<-stopped
+	require.NoError(t, <-stopped)
 }
 
 // Under load, behind a balancer that follows /readyz, no request fails while a process leaves: not even one that cannot be repeated.

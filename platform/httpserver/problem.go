@@ -116,6 +116,7 @@ func prepare(c *gin.Context, err error) *Problem {
 		if tag, ok := f.Details["current_etag"].(string); ok {
 			header.Set("ETag", tag)
 		}
+	default:
 	}
 	p := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Instance: call.id, Code: f.Code, Detail: f.Message,
 		Errors: []fault.Field{}}

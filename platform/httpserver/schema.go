@@ -69,6 +69,7 @@ func (r *Router) operation(route Route) huma.Operation {
 		op.Security = []map[string][]string{{"bearer": {}}}
 	case Open:
 		op.Security = []map[string][]string{{}, {"bearer": {}}}
+	case Anonymous:
 	}
 	if route.keyed() {
 		length := 255

@@ -50,6 +50,7 @@ func received(t *testing.T, to string) []delivered {
 }
 
 func TestSend(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("text, HTML and headers arrive under the stable id", func(t *testing.T) {
@@ -149,6 +150,7 @@ func converse(conn net.Conn, command, answer string) {
 }
 
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		command, answer string
 		want            error

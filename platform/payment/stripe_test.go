@@ -82,6 +82,7 @@ func (b *bench) paid(amount money.Money) Intent {
 }
 
 func TestIntent(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	price := money.Of(129900, "EUR")
 
@@ -156,6 +157,7 @@ func TestIntent(t *testing.T) {
 }
 
 func TestRefund(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("the same key refunds once, and never more than was paid", func(t *testing.T) {
@@ -213,6 +215,7 @@ func TestRefund_TakesItsTime(t *testing.T) {
 }
 
 func TestVerifyWebhook(t *testing.T) {
+	t.Parallel()
 	t.Run("the webhooks of a payment and its refund name the intent", func(t *testing.T) {
 		b := setup(t)
 		intent := b.paid(money.Of(1000, "EUR"))
@@ -291,6 +294,7 @@ func answering(t *testing.T, status int, body string) (*Stripe, *http.Request, *
 }
 
 func TestWire(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("the request carries amount, lower-case currency, order and key, and no telemetry", func(t *testing.T) {
@@ -413,6 +417,7 @@ func TestEveryCallIsOneThatStripeKnows(t *testing.T) { //nolint:paralleltest // 
 
 // Stripe counts some currencies in units of its own; what we ask for and what it says are the same money.
 func TestFault_O7_AmountsAreInStripesUnits(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, tc := range []struct {
 		amount money.Money

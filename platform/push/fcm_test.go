@@ -54,6 +54,7 @@ func received(t *testing.T, token string) []delivered {
 }
 
 func TestSend(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 
 	t.Run("a push arrives with its data", func(t *testing.T) {
@@ -105,6 +106,7 @@ func answering(t *testing.T, status int, retryAfter, body string) Sender {
 }
 
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	coded := func(status, code string) string {
 		return fmt.Sprintf(`{"error":{"status":%q,"details":[{"@type":"x"},{"errorCode":%q}]}}`, status, code)
 	}

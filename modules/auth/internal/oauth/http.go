@@ -56,7 +56,8 @@ func (h *HTTP) register(r *httpserver.Router) {
 		r.Raw(start, h.authorize(p.name))
 		r.Raw(route(http.MethodGet, "/auth/"+p.name+"/callback", "complete-"+p.name+"-sign-in", "Completes a sign-in with "+p.title, callbackDocs), h.callback(p.name))
 		if p.name == provider.Apple {
-			r.Raw(route(http.MethodPost, "/auth/apple/callback", "complete-apple-form-sign-in", "Completes a sign-in with Apple from the form that Apple posts", callbackFormDocs), h.callback(p.name))
+			r.Raw(route(http.MethodPost, "/auth/apple/callback", "complete-apple-form-sign-in",
+				"Completes a sign-in with Apple from the form that Apple posts", callbackFormDocs), h.callback(p.name))
 		}
 	}
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/auth/token", Name: "redeem-code",

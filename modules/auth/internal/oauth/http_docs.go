@@ -24,7 +24,8 @@ func authorizeDocs(title, authorize string) func(op *huma.Operation) {
 }
 
 func callbackDocs(op *huma.Operation) {
-	op.Description = "The provider calls this, not the app. A state that is unknown, used, too old or another browser's is 400 auth.oauth_state_invalid, and nobody is signed in."
+	op.Description = "The provider calls this, not the app. A state that is unknown, used, too old or another browser's is 400 " +
+		"auth.oauth_state_invalid, and nobody is signed in."
 	op.Parameters = append(op.Parameters,
 		httpserver.QueryParam("state", "the server's own", "dGhlIHNlcnZlcidzIG93bg", true),
 		httpserver.QueryParam("code", "the provider's", "4/0AX4XfWh...", false),

@@ -48,7 +48,8 @@ func (s *Service) SignIn(ctx context.Context, c idtoken.Credentials, d session.D
 }
 
 // open consumes the nonce, finds or signs up the user and opens a session, all in one transaction.
-func (s *Service) open(ctx context.Context, claims provider.Claims, providerToken string, d session.Device, place string) (opened session.Session, roles []string, err error) {
+func (s *Service) open(ctx context.Context, claims provider.Claims, providerToken string, d session.Device, place string) (opened session.Session,
+	roles []string, err error) {
 	err = s.identities.InTx(ctx, func(ctx context.Context) error {
 		if err := s.idTokens.ConsumeNonce(ctx, claims); err != nil {
 			return err

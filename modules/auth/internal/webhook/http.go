@@ -36,7 +36,8 @@ func (h *HTTP) register(r *httpserver.Router) {
 			op.RequestBody = httpserver.JSONBody(httpserver.ObjectSchema(map[string]*huma.Schema{
 				"payload": httpserver.TextSchema("a JWS signed by Apple", "eyJraWQiOiJXNldjT0tC..."),
 			}, "payload"))
-			op.Responses["200"] = httpserver.JSONAnswer("Heard", httpserver.ObjectSchema(map[string]*huma.Schema{"received": {Type: huma.TypeBoolean, Examples: []any{true}}}, "received"))
+			op.Responses["200"] = httpserver.JSONAnswer("Heard",
+				httpserver.ObjectSchema(map[string]*huma.Schema{"received": {Type: huma.TypeBoolean, Examples: []any{true}}}, "received"))
 		},
 	}, h.receiveApple)
 }

@@ -49,7 +49,8 @@ var defaults = map[notification.Type]Channels{
 
 // mandatory types cannot be silenced: they are about a person's money or account.
 var mandatory = map[notification.Type]bool{
-	notification.OrderPaid: true, notification.OrderCancelled: true, notification.OrderRefunded: true, notification.NewDevice: true, notification.SessionRevoked: true, notification.ModerationDecision: true,
+	notification.OrderPaid: true, notification.OrderCancelled: true, notification.OrderRefunded: true, notification.NewDevice: true,
+	notification.SessionRevoked: true, notification.ModerationDecision: true,
 }
 
 // ChannelsFor returns by what a type reaches the person.

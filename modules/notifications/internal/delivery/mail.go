@@ -84,10 +84,13 @@ var subjects = map[notification.Type]string{
 	notification.PostLiked: "Your room is liked", notification.PostCommented: "A comment on your room", notification.CommentReplied: "A reply to your comment",
 	notification.UserMentioned: "You were mentioned", notification.UserFollowed: "You have a new follower", notification.FollowRequested: "Somebody asks to follow you",
 	notification.FollowAccepted: "Your request was accepted",
-	notification.OrderPaid:      "Your order %s: receipt", notification.OrderShipped: "Your order %s is on its way", notification.OrderDelivered: "Your order %s has arrived",
-	notification.OrderCancelled: "Your order %s is cancelled", notification.OrderRefunded: "Your order %s: refund", notification.OrderExpired: "Your order %s was not paid",
+	notification.OrderPaid:      "Your order %s: receipt", notification.OrderShipped: "Your order %s is on its way",
+	notification.OrderDelivered: "Your order %s has arrived",
+	notification.OrderCancelled: "Your order %s is cancelled", notification.OrderRefunded: "Your order %s: refund",
+	notification.OrderExpired: "Your order %s was not paid",
 	notification.PriceDropped: "Something on your wish list costs less", notification.BackInStock: "Something on your wish list is back",
-	notification.NewDevice: "New sign-in to your account", notification.SessionRevoked: "A session was ended", notification.ModerationDecision: "A decision about your content",
+	notification.NewDevice: "New sign-in to your account", notification.SessionRevoked: "A session was ended",
+	notification.ModerationDecision: "A decision about your content",
 }
 
 // subject is the line above the mail of one notification.

@@ -179,7 +179,8 @@ func (s *Service) userFollowed(ctx context.Context, _ uuid.UUID, e users.Followe
 	if err := s.recheckFollows(ctx, e.Follower, e.Followee); err != nil {
 		return err
 	}
-	followed := notification.Notification{RecipientID: e.Followee, Type: notification.UserFollowed, SubjectType: notification.SubjectUser, SubjectID: e.Follower, ActorID: e.Follower}
+	followed := notification.Notification{RecipientID: e.Followee, Type: notification.UserFollowed, SubjectType: notification.SubjectUser,
+		SubjectID: e.Follower, ActorID: e.Follower}
 	if !e.Accepted {
 		return s.delivery.Notify(ctx, followed)
 	}
@@ -243,7 +244,8 @@ func (s *Service) signedIn(ctx context.Context, _ uuid.UUID, e auth.SignedIn) er
 	if !e.NewDevice {
 		return nil
 	}
-	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.UserID, Type: notification.NewDevice, SubjectType: notification.SubjectSession, SubjectID: e.SessionID})
+	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.UserID, Type: notification.NewDevice,
+		SubjectType: notification.SubjectSession, SubjectID: e.SessionID})
 }
 
 // sessionRevoked stops pushes to that device, and notifies the person where a refresh token was reused.
@@ -256,7 +258,8 @@ func (s *Service) sessionRevoked(ctx context.Context, _ uuid.UUID, e auth.Sessio
 	if e.Reason != auth.ReasonReuse {
 		return nil
 	}
-	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.UserID, Type: notification.SessionRevoked, SubjectType: notification.SubjectSession, SubjectID: e.SessionID})
+	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.UserID, Type: notification.SessionRevoked,
+		SubjectType: notification.SubjectSession, SubjectID: e.SessionID})
 }
 
 func (s *Service) orderMoved(ctx context.Context, kind notification.Type, e orders.Moved) error {
@@ -278,5 +281,6 @@ func (s *Service) orderRefunded(ctx context.Context, _ uuid.UUID, e orders.Refun
 }
 
 func aboutOrder(kind notification.Type, e orders.Moved) notification.Notification {
-	return notification.Notification{RecipientID: e.UserID, Type: kind, SubjectType: notification.SubjectOrder, SubjectID: e.OrderID, Facts: notification.Facts{OrderNumber: e.Number}}
+	return notification.Notification{RecipientID: e.UserID, Type: kind, SubjectType: notification.SubjectOrder, SubjectID: e.OrderID,
+		Facts: notification.Facts{OrderNumber: e.Number}}
 }

@@ -266,10 +266,10 @@ func sameMoment(a, b *time.Time) bool {
 }
 
 // widens reports whether a change lets a coupon be used more often, longer or again.
-func (change Change) widens(c Coupon) bool {
+func (c Change) widens(coupon Coupon) bool {
 	more := func(was *int64, to **int64) bool { return to != nil && was != nil && (*to == nil || **to > *was) }
-	later := change.EndsAt != nil && c.EndsAt != nil && (*change.EndsAt == nil || (*change.EndsAt).After(*c.EndsAt))
-	return change.Active != nil && *change.Active && !c.Active || later || more(c.MaxUses, change.MaxUses) || more(c.MaxUsesPerPerson, change.MaxUsesPerPerson)
+	later := c.EndsAt != nil && coupon.EndsAt != nil && (*c.EndsAt == nil || (*c.EndsAt).After(*coupon.EndsAt))
+	return c.Active != nil && *c.Active && !coupon.Active || later || more(coupon.MaxUses, c.MaxUses) || more(coupon.MaxUsesPerPerson, c.MaxUsesPerPerson)
 }
 
 // Edit changes a coupon; one that it leaves as it is keeps its version. What widens it is done only where mayWiden returns no error.

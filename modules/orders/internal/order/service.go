@@ -114,6 +114,7 @@ func (s *Service) Release(ctx context.Context, o *Order) error {
 		err = s.stock.Release(ctx, o.ID, o.StockLines())
 	case StockSold:
 		err = s.stock.Restock(ctx, o.ID, o.StockLines())
+	case StockReturned:
 	}
 	o.Stock = StockReturned
 	return err

@@ -198,6 +198,7 @@ func (s *Service) followUp(ctx context.Context, o *order.Order, r *Refund) error
 	case Failed: // the money is with us: an order never goes back a step, so people have to look
 		s.alerts.Raise(ctx, "refund_failed", "a refund has failed", zap.Stringer("order_id", o.ID), zap.Stringer("refund_id", r.ID), zap.String("failure", r.Failure))
 		return s.orderStore.Note(ctx, o, "a refund of "+amount+" has failed")
+	default:
 	}
 	if err := s.updateOrderStatus(ctx, o, r); err != nil {
 		return err
@@ -205,8 +206,8 @@ func (s *Service) followUp(ctx context.Context, o *order.Order, r *Refund) error
 	return s.outbox.Publish(ctx, orders.Refunded{Moved: o.Moved(), RefundID: r.ID, Amount: r.Amount, Currency: r.Currency})
 }
 
-// updateOrderStatus moves the order on to what its money says now: one that is refunded as a whole keeps only what was shipped. A remainder that goes back says nothing about an order that
-// goes on.
+// updateOrderStatus moves the order on to what its money says now: one that is refunded as a whole keeps only what was shipped. A remainder
+// that goes back says nothing about an order that goes on.
 func (s *Service) updateOrderStatus(ctx context.Context, o *order.Order, r *Refund) error {
 	note := "refunded " + o.Money(r.Amount).String()
 	captured, refunded, err := s.store.Sums(ctx, o.ID)
@@ -253,7 +254,8 @@ func (s *Service) BookLost(ctx context.Context, o *order.Order, paymentID uuid.U
 	if err != nil {
 		return err
 	}
-	r := Refund{ID: id, OrderID: o.ID, PaymentID: paymentID, Cause: "dispute " + lost.ID, Amount: amount, Currency: o.Payment.Currency, Reason: "lost in a dispute", Status: Pending}
+	r := Refund{ID: id, OrderID: o.ID, PaymentID: paymentID, Cause: "dispute " + lost.ID, Amount: amount, Currency: o.Payment.Currency,
+		Reason: "lost in a dispute", Status: Pending}
 	if made, err := s.store.Insert(ctx, &r); err != nil || !made {
 		return err
 	}

@@ -80,7 +80,8 @@ type scored struct {
 	Why   Similarity
 }
 
-func NewFinder(store *Store, contents *content.Cache, pager *list.Pager, palettes *palette.Store, search *palette.Search, library uploads.Library, c *cache.Cache) *Finder {
+func NewFinder(store *Store, contents *content.Cache, pager *list.Pager, palettes *palette.Store, search *palette.Search, library uploads.Library,
+	c *cache.Cache) *Finder {
 	return &Finder{store: store, contents: contents, pager: pager, palettes: palettes, search: search, library: library,
 		found: cache.NewSpace[key, []scored](c, "posts.similar.1", keptFor, keptLocal, keptMost)}
 }

@@ -66,7 +66,8 @@ func (s *Service) Begin(ctx context.Context, editor product.Editor, upload Uploa
 	if err != nil {
 		return nil, err
 	}
-	i := &Import{ID: id, OwnerID: editor.ID, Admin: editor.Admin, DryRun: upload.DryRun, Status: Queued, Media: upload.Media, Charset: upload.Charset, Problems: []Problem{}}
+	i := &Import{ID: id, OwnerID: editor.ID, Admin: editor.Admin, DryRun: upload.DryRun, Status: Queued, Media: upload.Media, Charset: upload.Charset,
+		Problems: []Problem{}}
 	err = s.keep(ctx, id, upload)
 	if err == nil {
 		i.MovedAt = s.db.Conn(ctx).NowFunc()

@@ -55,7 +55,8 @@ func (s *Store) Lock(ctx context.Context, id uuid.UUID) (*Import, error) {
 // Update writes how far an import got.
 func (s *Store) Update(ctx context.Context, i *Import) error {
 	i.MovedAt = s.db.Conn(ctx).NowFunc()
-	return s.db.Conn(ctx).Select("status", "position", "line", "rows", "created", "updated", "unchanged", "failed", "problems", "moved_at", "finished_at").Updates(i).Error
+	return s.db.Conn(ctx).Select("status", "position", "line", "rows", "created", "updated", "unchanged", "failed", "problems", "moved_at",
+		"finished_at").Updates(i).Error
 }
 
 // Claim notes the lines of SKUs, and returns which line had each first. One import takes one step at a time.

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -136,7 +136,7 @@ func fetch(ctx context.Context, client *http.Client, target string) ([]byte, err
 
 // searches makes paths of queries by Zipf's law, always the same.
 func searches(queries []string) func(int) string {
-	zipf := rand.NewZipf(rand.New(rand.NewSource(7)), 1.1, 1, uint64(len(queries)-1))
+	zipf := rand.NewZipf(rand.New(rand.NewPCG(7, 7)), 1.1, 1, uint64(len(queries)-1))
 	return func(int) string { return "/v1/products?q=" + url.QueryEscape(queries[zipf.Uint64()]) }
 }
 

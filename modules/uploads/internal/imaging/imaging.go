@@ -193,7 +193,8 @@ func (p *Processor) resize(ctx context.Context, base rawImage, sizes []int, fold
 	}
 	for i := own - 1; i >= 0; i-- {
 		edge := strconv.Itoa(sizes[i])
-		if err := p.run(ctx, folder, trusted, "vips", "thumbnail", rawFile(folder, sizes[i+1]), rawFile(folder, sizes[i]), edge, "--height", edge, "--size", "down"); err != nil {
+		if err := p.run(ctx, folder, trusted, "vips", "thumbnail", rawFile(folder, sizes[i+1]), rawFile(folder, sizes[i]), edge, "--height", edge,
+			"--size", "down"); err != nil {
 			return err
 		}
 	}

@@ -137,8 +137,9 @@ func (s *Service) Arrived(ctx context.Context, quarantineKey string) error {
 	switch fault.KindOf(err) {
 	case fault.KindNotFound, fault.KindConflict, fault.KindInvalid:
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // accept moves a pending upload on if its file is what was declared; else the upload fails and the file is deleted.

@@ -76,7 +76,8 @@ type Service struct {
 func NewService(d Deps) *Service {
 	limits := imaging.Limits{Time: d.Config.ImageTime, Pixels: upload.MaxPixels, Memory: d.Config.ImageMemory, Disk: maxFile}
 	return &Service{
-		cfg: d.Config, db: d.DB, uploads: d.Uploads, store: d.Store, imports: d.Imports, outbox: d.Outbox, blobs: d.Blobs, library: d.Library, cleanup: d.Cleanup, queue: d.Queue, log: d.Log,
+		cfg: d.Config, db: d.DB, uploads: d.Uploads, store: d.Store, imports: d.Imports, outbox: d.Outbox, blobs: d.Blobs, library: d.Library,
+		cleanup: d.Cleanup, queue: d.Queue, log: d.Log,
 		images: imaging.NewProcessor(limits, d.Config.VipsFolder), pixels: semaphore.NewWeighted(d.Config.PixelBudget),
 	}
 }

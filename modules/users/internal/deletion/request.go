@@ -97,7 +97,8 @@ func (s *Service) MailLinks(ctx context.Context, request uuid.UUID) error {
 		err := s.mails.Send(ctx, mail.Message{
 			ID: request.String() + "." + a.ID.String(), To: a.Email, Subject: "Delete your Atrium account",
 			Text: fmt.Sprintf("Somebody, most likely you, asked to delete the Atrium account @%s.\n\nTo delete it, open this link within 24 hours and confirm:\n%s\n\n"+
-				"After that you have %d days to come back by signing in. If it was not you, do nothing: the account stays as it is.\n", a.Handle, link, int(s.eraseAfter/(24*time.Hour))),
+				"After that you have %d days to come back by signing in. If it was not you, do nothing: the account stays as it is.\n", a.Handle,
+				link, int(s.eraseAfter/(24*time.Hour))),
 		})
 		if errors.Is(err, mail.ErrRejected) || errors.Is(err, mail.ErrInvalid) {
 			return tasks.Drop(err)
