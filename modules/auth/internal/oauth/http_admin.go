@@ -75,7 +75,7 @@ func (h *HTTP) logoutAdmin(c *gin.Context) {
 }
 
 func (h *HTTP) setCookie(c *gin.Context, name, value string, maxAge int, mode http.SameSite) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // Secure wherever the public URL is https
 		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: h.secure, HttpOnly: true, SameSite: mode,
 	})
 }

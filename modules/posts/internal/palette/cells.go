@@ -41,7 +41,7 @@ func classOf(share float64) int {
 }
 
 // ofClass is the key of a fine cell's photos that have so much of the colour.
-func ofClass(cell int32, class int) int32 { return cell | int32(class+1)<<28 } //nolint:gosec // four classes
+func ofClass(cell int32, class int) int32 { return cell | int32(class+1)<<28 } // four classes
 
 // What some points of a cell say about all the colours in it. CIEDE2000 is no metric, and far away it jumps where hues are opposite, so
 // the figures were measured over millions of pairs of colours; a property test holds them against others.

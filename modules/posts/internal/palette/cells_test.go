@@ -20,7 +20,7 @@ func near(r *rand.Rand, c, other Lab) Lab {
 
 func TestCells_PropertyNothingWithinTheRadiusIsLost(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(5, uint64(stacktest.Budget(6, int(rand.Uint32()))))) //nolint:gosec // another seed in each soak
+	r := rand.New(rand.NewPCG(5, uint64(stacktest.Budget(6, int(rand.Uint32()))))) // another seed in each soak
 	for range stacktest.Budget(80_000, 20_000_000) {
 		target := anyColor(r)
 		color := near(r, target, anyColor(r))
