@@ -197,6 +197,7 @@ func TestAppleFormPostRefreshAndRevoke(t *testing.T) {
 }
 
 func TestAppleClientSecretIsVerified(t *testing.T) {
+	t.Parallel()
 	s := standIns(t)
 	for name, c := range map[string]struct {
 		secret string

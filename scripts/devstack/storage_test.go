@@ -246,6 +246,7 @@ func signers(t *testing.T, s *stack) (*sign.URLSigner, *rsa.PrivateKey) {
 }
 
 func TestCDN(t *testing.T) {
+	t.Parallel()
 	s := standIns(t)
 	bucket, _ := newBucket(t, s)
 	for _, key := range []string{"public/a.webp", "photos/1/640.webp", "photos/2/640.webp", "quarantine/q", "originals/o"} {

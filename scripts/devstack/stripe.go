@@ -194,7 +194,8 @@ func (s *stripeServer) replay(w http.ResponseWriter, r *http.Request, account *s
 	}
 	if earlier.fingerprint != fingerprint(r) {
 		answerStripe(w, nil, &stripeFault{status: http.StatusBadRequest, Type: "idempotency_error",
-			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + key + "' if you meant to execute a different request."})
+			Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
+				"Try using a key other than '" + key + "' if you meant to execute a different request."})
 		return true
 	}
 	w.Header().Set("Idempotent-Replayed", "true")
