@@ -245,8 +245,7 @@ func signers(t *testing.T, s *stack) (*sign.URLSigner, *rsa.PrivateKey) {
 	return sign.NewURLSigner(cdnKeyPairID, key), key
 }
 
-func TestCDN(t *testing.T) {
-	t.Parallel()
+func TestCDN(t *testing.T) { //nolint:tparallel // its signatures count from now on, and must not wait for other tests
 	s := standIns(t)
 	bucket, _ := newBucket(t, s)
 	for _, key := range []string{"public/a.webp", "photos/1/640.webp", "photos/2/640.webp", "quarantine/q", "originals/o"} {
