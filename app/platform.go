@@ -150,8 +150,12 @@ func newRunner(db *database.DB, rdb redis.UniversalClient, all plug.All[tasks.Ha
 	return tasks.NewRunner(db, rdb, all, cfg, log)
 }
 
-func newRelay(db *database.DB, runner *tasks.Runner, c *cache.Cache, log *zap.Logger, cfg outbox.Config) *outbox.Relay {
-	return outbox.NewRelay(db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue, Drop: c.Repeat}, log, cfg)
+func newRelay(db *database.DB, box *outbox.Outbox, runner *tasks.Runner, c *cache.Cache, log *zap.Logger, cfg outbox.Config) *outbox.Relay {
+	relay := outbox.NewRelay(db, outbox.Receivers{
+		SubscribersOf: runner.SubscribersOf, TakesBatches: runner.TakesBatches, Enqueue: runner.Enqueue, Drop: c.Repeat,
+	}, log, cfg)
+	relay.WokenBy(box)
+	return relay
 }
 
 // serverParts are what the HTTP server needs.

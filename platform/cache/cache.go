@@ -39,7 +39,7 @@ type Cache struct {
 	instance string
 	remote   *remote
 	log      *zap.Logger
-	keep     func(ctx context.Context, drops any) error // see KeepDrops; may be nil
+	keep     func(ctx context.Context, drop any) error // see KeepDrops; may be nil
 	lookups  *prometheus.CounterVec
 	deaf     atomic.Bool // whether Drops of other instances pass unheard
 

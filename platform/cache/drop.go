@@ -3,6 +3,9 @@ package cache
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,12 +20,12 @@ const PermissionTTL = 25 * time.Second
 // longestTTL is more than any Space keeps a value: a Drop of values of an unknown Space need not be repeated later than that.
 const longestTTL = 48 * time.Hour
 
-// KeepDrops has every Drop that follows from a transaction written down in that transaction, by keep, for Repeat: so that it
+// KeepDrops has every Drop that follows from a transaction written down with that transaction, by keep, for Repeat: so that it
 // happens even if this process ends between its commit and its Drop, or cannot reach Redis. Call it before the cache is used.
-func (c *Cache) KeepDrops(keep func(ctx context.Context, drops any) error) { c.keep = keep }
+func (c *Cache) KeepDrops(keep func(ctx context.Context, drop any) error) { c.keep = keep }
 
 // DropAfterCommit forgets keys once the transaction in ctx has committed, before InTx returns: see Drop. The Drop is written down
-// in the transaction (see KeepDrops), all of one transaction together. Without a transaction it is Drop.
+// with the transaction (see KeepDrops). Without a transaction it is Drop.
 func (s *Space[K, V]) DropAfterCommit(ctx context.Context, keys ...K) {
 	if len(keys) == 0 {
 		return
@@ -30,7 +33,7 @@ func (s *Space[K, V]) DropAfterCommit(ctx context.Context, keys ...K) {
 	due, ok := database.Collect(ctx, dropsKey{s.cache}, func() (*pendingDrops, database.Collection) {
 		due := &pendingDrops{}
 		return due, database.Collection{
-			LastStep:    func(ctx context.Context) error { return s.cache.keepDrops(ctx, due.kept) },
+			LastStep:    func(context.Context) error { return due.failed },
 			AfterCommit: func(ctx context.Context) { s.cache.dropAll(ctx, due) },
 		}
 	})
@@ -38,7 +41,9 @@ func (s *Space[K, V]) DropAfterCommit(ctx context.Context, keys ...K) {
 		s.Drop(ctx, keys...)
 		return
 	}
-	due.add(s.cache.newDrop(s.name, keys), s.forgotten(keys), func() { s.forgetLocal(keys) })
+	kept := s.cache.newDrop(s.name, keys)
+	due.add(s.forgotten(keys), func() { s.forgetLocal(keys) })
+	due.failed = errors.Join(due.failed, s.cache.keepDrop(ctx, kept))
 }
 
 // dropsKey is what a transaction collects the Drops of one cache under.
@@ -46,13 +51,12 @@ type dropsKey struct{ cache *Cache }
 
 // pendingDrops are the Drops of one transaction.
 type pendingDrops struct {
-	kept        []drop
 	remote      []forgotten
 	forgetLocal []func()
+	failed      error // not written down: the transaction must not commit
 }
 
-func (p *pendingDrops) add(kept drop, remote forgotten, forgetLocal func()) {
-	p.kept = append(p.kept, kept)
+func (p *pendingDrops) add(remote forgotten, forgetLocal func()) {
 	p.remote = append(p.remote, remote)
 	p.forgetLocal = append(p.forgetLocal, forgetLocal)
 }
@@ -63,11 +67,11 @@ func (p *pendingDrops) forget() {
 	}
 }
 
-func (c *Cache) keepDrops(ctx context.Context, drops []drop) error {
+func (c *Cache) keepDrop(ctx context.Context, d drop) error {
 	if c.keep == nil {
 		return nil
 	}
-	return c.keep(ctx, drops)
+	return c.keep(ctx, d)
 }
 
 func (c *Cache) dropAll(ctx context.Context, due *pendingDrops) {
@@ -81,24 +85,15 @@ func (c *Cache) dropAll(ctx context.Context, due *pendingDrops) {
 // instances. An error says that Redis did not take them, so that they are still to be repeated. What is not readable is logged and
 // passed over, so that no other Drop waits for it. Idempotent.
 func (c *Cache) Repeat(ctx context.Context, kept []json.RawMessage) error {
-	var all []drop
+	all := c.merged(kept)
 	var remote []forgotten
-	for _, one := range kept {
-		var drops []drop
-		if err := json.Unmarshal(one, &drops); err != nil {
+	for _, d := range all {
+		keys, err := remoteKeysOf(d)
+		if err != nil {
 			c.unreadable(err)
 			continue
 		}
-		for _, d := range drops {
-			keys, err := remoteKeysOf(d)
-			if err != nil {
-				c.unreadable(err)
-				continue
-			}
-			d.From = c.instance
-			all = append(all, d)
-			remote = append(remote, forgotten{keys: keys, message: mustMarshal(d), until: time.Now().Add(longestTTL)})
-		}
+		remote = append(remote, forgotten{keys: keys, message: mustMarshal(d), until: time.Now().Add(longestTTL)})
 	}
 	c.forgetHere(all)
 	if err := c.remote.repeat(ctx, remote); err != nil {
@@ -106,6 +101,36 @@ func (c *Cache) Repeat(ctx context.Context, kept []json.RawMessage) error {
 	}
 	c.forgetHere(all) // again: until now somebody here could have fetched the old value from Redis
 	return nil
+}
+
+// merged brings the keys of each Space together, each key once: a batch of rows is mostly about the same few Spaces.
+func (c *Cache) merged(kept []json.RawMessage) (all []drop) {
+	keys := map[string][]json.RawMessage{}
+	seen := map[string]bool{}
+	for _, one := range kept {
+		var drops []struct {
+			Space string            `json:"space"`
+			Keys  []json.RawMessage `json:"keys"`
+		}
+		if err := json.Unmarshal(one, &drops); err != nil {
+			c.unreadable(err)
+			continue
+		}
+		for _, d := range drops {
+			for _, key := range d.Keys {
+				if name := remoteName(d.Space, key); !seen[name] {
+					seen[name] = true
+					keys[d.Space] = append(keys[d.Space], key)
+				}
+			}
+		}
+	}
+	for _, space := range slices.Sorted(maps.Keys(keys)) {
+		for some := range slices.Chunk(keys[space], scriptKeys) {
+			all = append(all, c.newDrop(space, some))
+		}
+	}
+	return all
 }
 
 func (c *Cache) forgetHere(drops []drop) {

@@ -258,8 +258,10 @@ func (r *remote) postpone(drops []forgotten) bool {
 func (r *remote) forget(ctx context.Context, drops []forgotten) error {
 	_, err := within(ctx, r, func(ctx context.Context) (struct{}, error) {
 		_, err := client(r).Pipelined(ctx, func(p redis.Pipeliner) error {
+			for some := range slices.Chunk(keysOf(drops), scriptKeys) {
+				p.Del(ctx, some...)
+			}
 			for _, f := range drops {
-				p.Del(ctx, f.keys...)
 				if f.message != nil {
 					p.Publish(ctx, channel, f.message)
 				}
@@ -269,6 +271,13 @@ func (r *remote) forget(ctx context.Context, drops []forgotten) error {
 		return struct{}{}, err
 	})
 	return err
+}
+
+func keysOf(drops []forgotten) (keys []string) {
+	for _, f := range drops {
+		keys = append(keys, f.keys...)
+	}
+	return keys
 }
 
 // fail takes Redis out of use and starts to mend it. The Drops have not arrived. A reader who waited in vain while others were

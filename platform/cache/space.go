@@ -148,7 +148,7 @@ func (s *Space[K, V]) Drop(ctx context.Context, keys ...K) {
 		return
 	}
 	due := &pendingDrops{}
-	due.add(drop{}, s.forgotten(keys), func() { s.forgetLocal(keys) })
+	due.add(s.forgotten(keys), func() { s.forgetLocal(keys) })
 	s.cache.dropAll(ctx, due)
 }
 
@@ -217,12 +217,22 @@ func (s *Space[K, V]) note(ctx context.Context, keys ...K) {
 }
 
 func (s *Space[K, V]) forget(list json.RawMessage) error {
-	var keys []K
-	if err := json.Unmarshal(list, &keys); err != nil {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(list, &raw); err != nil {
 		return err
 	}
+	var unreadable error
+	keys := make([]K, 0, len(raw))
+	for _, one := range raw {
+		var key K
+		if err := json.Unmarshal(one, &key); err != nil {
+			unreadable = err
+			continue
+		}
+		keys = append(keys, key)
+	}
 	s.forgetLocal(keys)
-	return nil
+	return unreadable
 }
 
 func (s *Space[K, V]) forgetLocal(keys []K) {

@@ -77,7 +77,7 @@ func (db *DB) AfterCommit(ctx context.Context, fn func(ctx context.Context)) {
 
 // Collection is what the steps of one transaction bring together.
 type Collection struct {
-	LastStep    func(ctx context.Context) error // runs inside the transaction when its steps are done; an error rolls back
+	LastStep    func(ctx context.Context) error // runs inside the transaction when its steps are done; an error rolls back. May be nil
 	AfterCommit func(ctx context.Context)       // runs as with DB.AfterCommit
 }
 
@@ -96,7 +96,9 @@ func Collect[T any](ctx context.Context, key any, begin func() (T, Collection)) 
 		tx.collected = map[any]any{}
 	}
 	tx.collected[key] = collected
-	tx.lastSteps = append(tx.lastSteps, steps.LastStep)
+	if steps.LastStep != nil {
+		tx.lastSteps = append(tx.lastSteps, steps.LastStep)
+	}
 	tx.afterCommit = append(tx.afterCommit, steps.AfterCommit)
 	return collected, true
 }
@@ -114,8 +116,8 @@ func (db *DB) runOutermost(ctx context.Context, fn func(ctx context.Context) err
 	if tx.doomed != nil {
 		return nil, fmt.Errorf("database: not committed, since a step inside failed: %w", tx.doomed)
 	}
-	for _, step := range tx.lastSteps {
-		if err := step(ctx); err != nil {
+	for i := 0; i < len(tx.lastSteps); i++ { // a last step may begin another collection
+		if err := tx.lastSteps[i](ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -38,93 +38,182 @@ type Outbox struct {
 // New makes an Outbox on the database.
 func New(db *database.DB) *Outbox { return &Outbox{db: db, waker: newWaker(db)} }
 
-// Publish writes an event into the transaction open in ctx; without one it returns an error.
+// Publish has an event written by the last step of the transaction open in ctx; without one it returns an error.
 func (o *Outbox) Publish(ctx context.Context, e Event) error {
-	return o.write(ctx, KindEvent, []named{{e.EventName(), e}}, nil)
+	return o.add(ctx, KindEvent, e.EventName(), e, nil)
 }
 
-// PublishAll is Publish for many events, in their order, by one statement.
+// PublishAll is Publish for many events, in their order.
 func (o *Outbox) PublishAll(ctx context.Context, events []Event) error {
-	content := make([]named, len(events))
-	for i, e := range events {
-		content[i] = named{e.EventName(), e}
+	for _, e := range events {
+		if err := o.Publish(ctx, e); err != nil {
+			return err
+		}
 	}
-	return o.write(ctx, KindEvent, content, nil)
+	return nil
 }
 
-// Enqueue writes a task into the transaction open in ctx; without one it returns an error.
+// Enqueue has a task written by the last step of the transaction open in ctx; without one it returns an error.
 func (o *Outbox) Enqueue(ctx context.Context, t Task, opts ...Option) error {
-	return o.write(ctx, KindTask, []named{{t.TaskName(), t}}, opts)
+	return o.add(ctx, KindTask, t.TaskName(), t, opts)
 }
 
-// EnqueueAll is Enqueue for many tasks, in their order, by one statement. The options hold for each of them.
+// EnqueueAll is Enqueue for many tasks, in their order. The options hold for each of them.
 func (o *Outbox) EnqueueAll(ctx context.Context, tasks []Task, opts ...Option) error {
-	content := make([]named, len(tasks))
-	for i, t := range tasks {
-		content[i] = named{t.TaskName(), t}
+	for _, t := range tasks {
+		if err := o.Enqueue(ctx, t, opts...); err != nil {
+			return err
+		}
 	}
-	return o.write(ctx, KindTask, content, opts)
+	return nil
 }
 
-// KeepDrop writes what caches are to forget into the transaction open in ctx; without one it returns an error. A relay repeats it
+// KeepDrop has what caches are to forget written with the transaction open in ctx; without one it returns an error. A relay repeats it
 // until it has happened.
-func (o *Outbox) KeepDrop(ctx context.Context, drops any) error {
-	return o.write(ctx, KindDrop, []named{{"cache.drop", drops}}, nil)
+func (o *Outbox) KeepDrop(ctx context.Context, drop any) error {
+	pending, err := o.pending(ctx)
+	if err != nil {
+		return err
+	}
+	content, err := json.Marshal(drop)
+	if err != nil {
+		return fmt.Errorf("outbox: a Drop: %w", err)
+	}
+	pending.drops = append(pending.drops, content)
+	return nil
 }
 
 // Option changes how a task is enqueued.
 type Option func(*row)
 
-type row struct{ availableAt time.Time }
-
 // At delays the task until t. The delay is kept in PostgreSQL.
-func At(t time.Time) Option { return func(r *row) { r.availableAt = t } }
+func At(t time.Time) Option { return func(r *row) { r.availableAt = &t } }
 
-type named struct {
-	name    string
-	content any
+// Urgent has the task handed on before everything that is not, however much of that waits.
+func Urgent() Option { return func(r *row) { r.urgent = true } }
+
+// row is a row to be written.
+type row struct {
+	id          uuid.UUID
+	kind        string
+	name        string
+	payload     string
+	trace       *string
+	availableAt *time.Time // nil: at once
+	urgent      bool
+	drops       *string // a JSON array; nil: none
 }
 
-func (o *Outbox) write(ctx context.Context, kind string, all []named, opts []Option) error {
-	if !database.InTransaction(ctx) {
-		return errors.New("outbox: publish and enqueue need a transaction: call them inside InTx")
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	var set row
-	for _, opt := range opts {
-		opt(&set)
-	}
-	ids, names, payloads := make([]uuid.UUID, len(all)), make([]string, len(all)), make([]string, len(all))
-	for i, n := range all {
-		payload, err := json.Marshal(n.content)
-		if err != nil {
-			return fmt.Errorf("outbox: %s: %w", n.name, err)
+// pending is what one transaction is to write, by one statement.
+type pending struct {
+	rows    []row
+	drops   []json.RawMessage
+	written bool
+}
+
+type pendingKey struct{ outbox *Outbox }
+
+// pending returns what the transaction open in ctx is to write.
+func (o *Outbox) pending(ctx context.Context) (*pending, error) {
+	p, ok := database.Collect(ctx, pendingKey{o}, func() (*pending, database.Collection) {
+		p := &pending{}
+		return p, database.Collection{
+			LastStep:    func(ctx context.Context) error { return o.write(ctx, p) },
+			AfterCommit: func(context.Context) { o.waker.wake() },
 		}
-		if ids[i], err = uuid.NewV7(); err != nil {
-			return fmt.Errorf("outbox: new id: %w", err)
-		}
-		names[i], payloads[i] = n.name, string(payload)
+	})
+	switch {
+	case !ok:
+		return nil, errors.New("outbox: publish and enqueue need a transaction: call them inside InTx")
+	case p.written:
+		return nil, errors.New("outbox: the last step of this transaction has written its rows")
 	}
-	err := o.db.Conn(ctx).Exec(`
-		INSERT INTO outbox (id, kind, name, payload, trace, available_at, due_at)
-		SELECT id, ?, name, payload::jsonb, ?, coalesce(?, now()), coalesce(?, now())
-		FROM unnest(?::uuid[], ?::text[], ?::text[]) AS r (id, name, payload)`,
-		kind, traceOf(ctx), optional(set.availableAt), optional(set.availableAt),
-		database.Array(ids), database.Array(names), database.Array(payloads)).Error
+	return p, nil
+}
+
+func (o *Outbox) add(ctx context.Context, kind, name string, content any, opts []Option) error {
+	pending, err := o.pending(ctx)
 	if err != nil {
-		return fmt.Errorf("outbox: write %s: %w", all[0].name, err)
+		return err
 	}
-	o.db.AfterCommit(ctx, func(context.Context) { o.waker.wake() })
+	payload, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("outbox: %s: %w", name, err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("outbox: new id: %w", err)
+	}
+	r := row{id: id, kind: kind, name: name, payload: string(payload), trace: traceOf(ctx)}
+	for _, opt := range opts {
+		opt(&r)
+	}
+	pending.rows = append(pending.rows, r)
 	return nil
 }
 
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+// write writes what was collected.
+func (o *Outbox) write(ctx context.Context, p *pending) error {
+	p.written = true
+	rows, err := p.withDrops()
+	if err != nil || len(rows) == 0 {
+		return err
 	}
-	return &t
+	c := columnsOf(rows)
+	err = o.db.Conn(ctx).Exec(`
+		INSERT INTO outbox (id, kind, name, payload, trace, available_at, due_at, urgent, drops)
+		SELECT id, kind, name, payload::jsonb, trace, coalesce(at, now()), coalesce(at, now()), urgent, drops::jsonb
+		FROM unnest(?::uuid[], ?::text[], ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::boolean[], ?::text[])
+			AS r (id, kind, name, payload, trace, at, urgent, drops)`,
+		database.Array(c.ids), database.Array(c.kinds), database.Array(c.names), database.Array(c.payloads), database.Array(c.traces),
+		database.Array(c.at), database.Array(c.urgent), database.Array(c.drops)).Error
+	if err != nil {
+		return fmt.Errorf("outbox: write %s: %w", rows[0].name, err)
+	}
+	return nil
+}
+
+// withDrops returns the rows with the Drops in the first of them that is due at once, or in a row of their own.
+func (p *pending) withDrops() ([]row, error) {
+	if len(p.drops) == 0 {
+		return p.rows, nil
+	}
+	content, err := json.Marshal(p.drops)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: Drops: %w", err)
+	}
+	drops := string(content)
+	for i, r := range p.rows {
+		if r.availableAt == nil {
+			p.rows[i].drops = &drops
+			return p.rows, nil
+		}
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("outbox: new id: %w", err)
+	}
+	return append(p.rows, row{id: id, kind: KindDrop, name: dropName, payload: drops}), nil
+}
+
+// dropName is the name of rows that hold nothing but Drops.
+const dropName = "cache.drop"
+
+// columns are rows as PostgreSQL's unnest takes them.
+type columns struct {
+	ids                    []uuid.UUID
+	kinds, names, payloads []string
+	traces, drops          []*string
+	at                     []*time.Time
+	urgent                 []bool
+}
+
+func columnsOf(rows []row) (c columns) {
+	for _, r := range rows {
+		c.ids, c.kinds, c.names, c.payloads = append(c.ids, r.id), append(c.kinds, r.kind), append(c.names, r.name), append(c.payloads, r.payload)
+		c.traces, c.drops, c.at, c.urgent = append(c.traces, r.trace), append(c.drops, r.drops), append(c.at, r.availableAt), append(c.urgent, r.urgent)
+	}
+	return c
 }
 
 // traceOf is the traceparent of ctx, nil without a trace.

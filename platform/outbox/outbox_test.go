@@ -51,7 +51,8 @@ func (f fixture) publish(events ...outbox.Event) {
 
 // receivers are one process's: subscribers listen to everything, and enqueue gets what is for them.
 func receivers(subscribers []string, enqueue func(context.Context, outbox.Delivery) error) outbox.Receivers {
-	return outbox.Receivers{SubscribersOf: func(string, string) []string { return subscribers }, Enqueue: enqueue}
+	one := func(ctx context.Context, all []outbox.Delivery) error { return enqueue(ctx, all[0]) }
+	return outbox.Receivers{SubscribersOf: func(string, string) []string { return subscribers }, Enqueue: one}
 }
 
 // relay makes one whose deliveries are collected, oldest first.

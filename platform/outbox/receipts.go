@@ -48,6 +48,25 @@ func (r *Receipts) Take(ctx context.Context, subscriber string, id uuid.UUID) (t
 	return tries, nil
 }
 
+// TakeAll is Take for many rows by one statement, and returns the ids of those that are to be run. A row that waits for this subscriber
+// alone, and for the first time, needs no receipt: it is deleted in the transaction, and what runs it again finds it gone.
+func (r *Receipts) TakeAll(ctx context.Context, subscriber string, ids []uuid.UUID) (taken []uuid.UUID, err error) {
+	err = r.db.Conn(ctx).Raw(`
+		WITH sole AS (
+			SELECT id FROM outbox o WHERE id = ANY(@ids) AND finished_at IS NULL AND subscribers = ARRAY[(@subscriber)::text]
+				AND NOT EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id)),
+		gone AS (DELETE FROM outbox o USING sole WHERE o.id = sole.id RETURNING o.id),
+		receipts AS (
+			INSERT INTO event_receipts AS r (subscriber, event_id, done_at, tries)
+			SELECT @subscriber, id, now(), 1 FROM outbox WHERE id = ANY(@ids) AND id NOT IN (SELECT id FROM sole) ORDER BY id
+			ON CONFLICT (event_id, subscriber) DO UPDATE SET done_at = now(), tries = r.tries + 1, last_error = NULL
+			WHERE r.done_at IS NULL AND r.dead_at IS NULL
+			RETURNING event_id)
+		SELECT id FROM gone UNION ALL SELECT event_id FROM receipts`,
+		map[string]any{"ids": database.Array(ids), "subscriber": subscriber}).Scan(&taken).Error
+	return taken, err
+}
+
 // Claim reserves a row for one run of an effect or a job, for as long as lease. Whoever dies in between leaves it to
 // others when the lease ends.
 func (r *Receipts) Claim(ctx context.Context, subscriber string, id uuid.UUID, lease time.Duration) (Claim, error) {
@@ -113,10 +132,11 @@ func (r *Receipts) Lapsed(ctx context.Context, subscriber string, id uuid.UUID) 
 	return lapsed, err
 }
 
-// PutBack has a row handed on again in a moment: it came to a worker that does not know its handler.
-func (r *Receipts) PutBack(ctx context.Context, id uuid.UUID) error {
+// PutBack has rows handed on again in a moment: they came to a worker that does not know their handler, or together with one that failed.
+func (r *Receipts) PutBack(ctx context.Context, ids ...uuid.UUID) error {
 	return r.db.Conn(ctx).Exec(`
-		UPDATE outbox SET due_at = now() + interval '1 second' WHERE id = ? AND finished_at IS NULL AND due_at < 'infinity'`, id).Error
+		UPDATE outbox SET due_at = now() + interval '1 second' WHERE id = ANY(?) AND finished_at IS NULL AND due_at < 'infinity'`,
+		database.Array(ids)).Error
 }
 
 // Done marks a claimed row as done.
@@ -138,14 +158,15 @@ func (r *Receipts) Fail(ctx context.Context, subscriber string, id uuid.UUID, tr
 		subscriber, tries, clip(cause.Error(), 500), dead, id).Error
 }
 
-// Finish marks a row as finished if every recorded subscriber is done. It is called after the receipt is committed, so the
+// Finish marks rows as finished whose every recorded subscriber is done. It is called after the receipts are committed, so the
 // last of several sees all the others'; if it is not called at all, the relay finds out at its next look.
-func (r *Receipts) Finish(ctx context.Context, id uuid.UUID) error {
+func (r *Receipts) Finish(ctx context.Context, ids ...uuid.UUID) error {
 	return r.db.Conn(ctx).Exec(`
 		UPDATE outbox o SET finished_at = now()
-		WHERE o.id = ? AND o.finished_at IS NULL AND o.subscribers IS NOT NULL AND NOT EXISTS (
+		WHERE o.id = ANY(?) AND o.finished_at IS NULL AND o.subscribers IS NOT NULL AND NOT EXISTS (
 			SELECT FROM unnest(o.subscribers) AS s (name) WHERE NOT EXISTS (
-				SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.subscriber = s.name AND r.done_at IS NOT NULL))`, id).Error
+				SELECT FROM event_receipts r WHERE r.event_id = o.id AND r.subscriber = s.name AND r.done_at IS NOT NULL))`,
+		database.Array(ids)).Error
 }
 
 // clip cuts text to at most n bytes, between characters, and to what PostgreSQL's text can hold.

@@ -33,6 +33,7 @@ type Delivery struct {
 	Subscriber string // of a task: its name
 	Payload    json.RawMessage
 	Trace      string   // W3C traceparent, or ""
+	Repeated   bool     // it was handed on before
 	Elsewhere  *Handler // how another process has it, where this one does not
 }
 
@@ -44,33 +45,43 @@ const (
 // Receivers are what a relay hands rows to. A row whose receiver fails comes again.
 type Receivers struct {
 	SubscribersOf func(kind, name string) []string                            // who listens here and now
-	Enqueue       func(ctx context.Context, d Delivery) error                 // may get the same delivery more than once
+	TakesBatches  func(kind, subscriber string) bool                          // whether a subscriber here takes many at once; nil: none does
+	Enqueue       func(ctx context.Context, d []Delivery) error               // of one subscriber, one unless it takes batches; may get the same more than once
 	Drop          func(ctx context.Context, payloads []json.RawMessage) error // repeats Drops of caches; idempotent. Nil where there is no cache
 }
 
 // Relay takes rows that are due and hands them on, one Delivery per subscriber that has no receipt yet. Several may run at once.
 type Relay struct {
-	db  *database.DB
-	to  Receivers
-	log *zap.Logger
-	cfg Config
+	db   *database.DB
+	to   Receivers
+	log  *zap.Logger
+	cfg  Config
+	here *Outbox // this process's; may be nil
 }
 
 func NewRelay(db *database.DB, to Receivers, log *zap.Logger, cfg Config) *Relay {
 	return &Relay{db: db, to: to, log: log, cfg: cfg}
 }
 
+// WokenBy has the relay woken by this process's outbox without a round trip to PostgreSQL while it runs.
+func (r *Relay) WokenBy(here *Outbox) { r.here = here }
+
 // Run works until ctx ends, then returns nil. It is woken by commits and looks by itself every SweepInterval. A database or a
 // Redis that is away is a warning in the log; the next look tries again.
 func (r *Relay) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
+	ring := func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	if r.here != nil {
+		r.here.waker.here.Store(&ring)
+		defer r.here.waker.here.Store(nil)
+	}
 	return background.Together(ctx, func(ctx context.Context) error {
-		return r.db.Listen(ctx, channel, func(string) {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
-		})
+		return r.db.Listen(ctx, channel, func(string) { ring() })
 	}, func(ctx context.Context) error {
 		r.sweep(ctx, wake)
 		return nil
@@ -143,17 +154,18 @@ func (r *Relay) Dispatch(ctx context.Context) (rows int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return taken.Rows, errors.Join(r.drop(ctx, taken.drops), r.handOn(ctx, taken.Deliveries))
+	return taken.Rows, errors.Join(taken.dropFailed, r.handOn(ctx, taken.Deliveries))
 }
 
 // Batch is what a relay took at once.
 type Batch struct {
 	Rows       int        // how many there were
 	Deliveries []Delivery // to be handed on, oldest first
-	drops      []claimedRow
+	dropFailed error      // the Drops in the rows are still to be repeated
 }
 
-// Take takes one batch of due rows. It also finishes rows that nobody waits for, and parks those that nobody here can take on.
+// Take takes one batch of due rows and repeats the Drops in them. It also finishes rows that nobody waits for, and parks those that
+// nobody here can take on.
 func (r *Relay) Take(ctx context.Context) (taken Batch, err error) {
 	err = r.db.InTx(ctx, func(ctx context.Context) error {
 		claimed, err := r.claim(ctx)
@@ -161,46 +173,52 @@ func (r *Relay) Take(ctx context.Context) (taken Batch, err error) {
 			return err
 		}
 		taken = Batch{Rows: len(claimed)}
-		for _, row := range claimed {
-			if row.Kind == KindDrop {
-				taken.drops = append(taken.drops, row)
-			}
+		if taken.dropFailed, err = r.drop(ctx, claimed); err != nil {
+			return err
 		}
-		claimed = slices.DeleteFunc(claimed, func(row claimedRow) bool { return row.Kind == KindDrop })
-		taken.Deliveries, err = r.route(ctx, claimed)
+		taken.Deliveries, err = r.route(ctx, slices.DeleteFunc(claimed, func(row claimedRow) bool { return row.Kind == KindDrop }))
 		return err
 	})
 	return taken, err
 }
 
-// drop repeats Drops, all at once, and removes their rows. Where that fails they are due again soon.
-func (r *Relay) drop(ctx context.Context, rows []claimedRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	ids, payloads := make([]uuid.UUID, len(rows)), make([]json.RawMessage, len(rows))
-	for i, row := range rows {
-		ids[i], payloads[i] = row.ID, row.Payload
-	}
-	if r.to.Drop != nil {
-		if err := r.to.Drop(ctx, payloads); err != nil {
-			return errors.Join(fmt.Errorf("outbox: %d Drops wait: %w", len(rows), err), r.postpone(context.WithoutCancel(ctx), ids))
+// drop repeats the Drops in rows, all at once, before it is decided what becomes of the rows: those that hold nothing else are removed.
+// Where that fails (failed), Drops wait in rows of their own, and nothing else waits for them.
+func (r *Relay) drop(ctx context.Context, rows []claimedRow) (failed, err error) {
+	var alone, riding []uuid.UUID
+	var drops []json.RawMessage
+	for _, row := range rows {
+		switch {
+		case row.Kind == KindDrop:
+			alone, drops = append(alone, row.ID), append(drops, row.Payload)
+		case row.Drops != nil:
+			riding, drops = append(riding, row.ID), append(drops, row.Drops)
 		}
 	}
-	return r.remove(ctx, ids)
+	if len(drops) == 0 {
+		return nil, nil
+	}
+	if r.to.Drop != nil {
+		if err := r.to.Drop(ctx, drops); err != nil {
+			failed = fmt.Errorf("outbox: %d Drops wait: %w", len(drops), err)
+			return failed, errors.Join(r.postpone(ctx, alone), r.detachDrops(ctx, riding))
+		}
+	}
+	return nil, r.remove(ctx, alone)
 }
 
 // handOn enqueues. After the first failure it stops, and what was not handed on is due again soon.
 func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
+	batches := r.batches(deliveries)
 	group, inGroup := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	handed := make([]bool, len(deliveries))
-	for i, d := range deliveries {
+	handed := make([]bool, len(batches))
+	for i, batch := range batches {
 		group.Go(func() error {
 			if inGroup.Err() != nil {
 				return inGroup.Err()
 			}
-			err := r.to.Enqueue(inGroup, d)
+			err := r.to.Enqueue(inGroup, batch)
 			handed[i] = err == nil
 			return err
 		})
@@ -210,15 +228,46 @@ func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
 		return nil
 	}
 	var waiting []uuid.UUID
-	for i, d := range deliveries {
+	for i, batch := range batches {
 		if !handed[i] {
-			waiting = append(waiting, d.ID)
+			waiting = append(waiting, idsOf(batch)...)
 		}
 	}
 	if err := r.postpone(context.WithoutCancel(ctx), waiting); err != nil {
 		return err
 	}
 	return fmt.Errorf("outbox: %d deliveries wait: %w", len(waiting), failure)
+}
+
+// together is how many deliveries a subscriber gets at once at most.
+const together = 100
+
+// batches brings together what subscribers take together, in the order of the first of each. What is handed on again comes alone: if a
+// batch fails, only the one that made it fail goes on failing.
+func (r *Relay) batches(deliveries []Delivery) [][]Delivery {
+	var batches [][]Delivery
+	open := map[string]int{} // by subscriber: the batch that has room
+	for _, d := range deliveries {
+		if d.Repeated || d.Elsewhere != nil || r.to.TakesBatches == nil || !r.to.TakesBatches(d.Kind, d.Subscriber) {
+			batches = append(batches, []Delivery{d})
+			continue
+		}
+		i, ok := open[d.Subscriber]
+		if !ok || len(batches[i]) == together {
+			i = len(batches)
+			batches, open[d.Subscriber] = append(batches, nil), i
+		}
+		batches[i] = append(batches[i], d)
+	}
+	return batches
+}
+
+func idsOf(deliveries []Delivery) []uuid.UUID {
+	ids := make([]uuid.UUID, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = d.ID
+	}
+	return ids
 }
 
 // plan is what becomes of one batch.

@@ -16,7 +16,9 @@ type claimedRow struct {
 	Name        string
 	Payload     json.RawMessage
 	Trace       *string
-	Subscribers *string // a JSON array; nil: never dispatched
+	Attempts    int
+	Subscribers *string         // a JSON array; nil: never dispatched
+	Drops       json.RawMessage // a JSON array; nil: none
 }
 
 func (r claimedRow) recorded() (names []string) {
@@ -27,7 +29,7 @@ func (r claimedRow) recorded() (names []string) {
 }
 
 func (r claimedRow) delivery(subscriber string) Delivery {
-	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload}
+	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload, Repeated: r.Attempts > 1}
 	if r.Trace != nil {
 		d.Trace = *r.Trace
 	}
@@ -47,18 +49,21 @@ const (
 	stateDead
 )
 
-// claim takes due rows that no other relay is taking, and puts their next look into the future: should this process die now,
-// they come again.
+// claim takes due rows that no other relay is taking, urgent ones first, and puts their next look into the future: should this process
+// die now, they come again.
 func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
 	err = r.db.Conn(ctx).Raw(`
-		WITH due AS (
-			SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= now()
-			ORDER BY due_at LIMIT ? FOR UPDATE SKIP LOCKED)
+		WITH urgent AS (
+			SELECT id FROM outbox WHERE finished_at IS NULL AND urgent AND due_at <= now()
+			ORDER BY due_at LIMIT @batch FOR UPDATE SKIP LOCKED),
+		others AS (
+			SELECT id FROM outbox WHERE finished_at IS NULL AND NOT urgent AND due_at <= now()
+			ORDER BY due_at LIMIT @batch FOR UPDATE SKIP LOCKED)
 		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1, awaits = NULL,
-			due_at = now() + make_interval(secs => ?) * least(o.attempts / 2 + 1, ?)
-		FROM due WHERE o.id = due.id
-		RETURNING o.id, o.kind, o.name, o.payload, o.trace, array_to_json(o.subscribers)::text AS subscribers`,
-		r.cfg.BatchSize, r.cfg.RequeueAfter.Seconds(), patientUpTo).Scan(&rows).Error
+			due_at = now() + make_interval(secs => @requeue) * least(o.attempts / 2 + 1, @patient)
+		FROM (SELECT id FROM urgent UNION ALL SELECT id FROM others LIMIT @batch) due WHERE o.id = due.id
+		RETURNING o.id, o.kind, o.name, o.payload, o.trace, o.attempts, o.drops, array_to_json(o.subscribers)::text AS subscribers`,
+		map[string]any{"batch": r.cfg.BatchSize, "requeue": r.cfg.RequeueAfter.Seconds(), "patient": patientUpTo}).Scan(&rows).Error
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +143,31 @@ func (r *Relay) revive(ctx context.Context) error {
 
 // postpone makes rows due again a little later, at most ten seconds: Redis is usually back soon.
 func (r *Relay) postpone(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	return r.db.Conn(ctx).Exec(`
 		UPDATE outbox SET due_at = now() + least(make_interval(secs => least(attempts, 10)), make_interval(secs => ?))
 		WHERE id = ANY(?) AND finished_at IS NULL`, r.cfg.RequeueAfter.Seconds(), database.Array(ids)).Error
 }
 
+// detachDrops puts the Drops of rows into rows of their own, which are due in a second.
+func (r *Relay) detachDrops(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return r.db.Conn(ctx).Exec(`
+		WITH detached AS (
+			INSERT INTO outbox (id, kind, name, payload, available_at, due_at)
+			SELECT gen_random_uuid(), ?, ?, drops, now(), now() + interval '1 second' FROM outbox WHERE id = ANY(?) AND drops IS NOT NULL)
+		UPDATE outbox SET drops = NULL WHERE id = ANY(?)`, KindDrop, dropName, database.Array(ids), database.Array(ids)).Error
+}
+
 // remove deletes rows of which nothing is to be remembered.
 func (r *Relay) remove(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	return r.db.Conn(ctx).Exec(`DELETE FROM outbox WHERE id = ANY(?)`, database.Array(ids)).Error
 }
 

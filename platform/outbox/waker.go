@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"atrium/platform/database"
@@ -14,10 +15,12 @@ const channel = "atrium_outbox"
 // atMostEvery is the pace of one process's wake-ups: a burst of commits wakes once.
 const atMostEvery = 10 * time.Millisecond
 
-// waker wakes the relays after a commit. It does so in the background and outside the transaction, since NOTIFY inside one
-// takes a lock that all commits of the database share. A wake-up that gets lost costs at most one sweep.
+// waker wakes a relay after a commit: the one of this process, or by NOTIFY those of others. It does so in the background and outside
+// the transaction, since NOTIFY inside one takes a lock that all commits of the database share. A wake-up that gets lost costs at most
+// one sweep.
 type waker struct {
 	notify func()
+	here   atomic.Pointer[func()] // wakes the relay of this process; nil: there is none
 	mu     sync.Mutex
 	last   time.Time
 	set    bool // a wake-up is on its way
@@ -43,6 +46,10 @@ func (w *waker) wake() {
 		w.mu.Lock()
 		w.set, w.last = false, time.Now()
 		w.mu.Unlock()
+		if wake := w.here.Load(); wake != nil {
+			(*wake)()
+			return
+		}
 		w.notify()
 	})
 }

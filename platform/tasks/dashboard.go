@@ -32,6 +32,17 @@ func showIDs(_ string, payload []byte) string {
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return "unreadable"
 	}
-	shown, _ := json.Marshal(map[string]any{"outbox_id": e.ID, "name": e.Name, "ids": outbox.IDs(e.Payload)}) // cannot fail
+	shown, _ := json.Marshal(e.shown()) // cannot fail
 	return string(shown)
+}
+
+func (e envelope) shown() any {
+	if len(e.Batch) == 0 {
+		return map[string]any{"outbox_id": e.ID, "name": e.Name, "ids": outbox.IDs(e.Payload)}
+	}
+	all := make([]any, len(e.Batch))
+	for i, one := range e.Batch {
+		all[i] = one.shown()
+	}
+	return all
 }

@@ -23,10 +23,10 @@ func TestDashboard_ShowsIDsOnly(t *testing.T) {
 	runner, err := tasks.NewRunner(dbtest.Tx(t), rdb, []tasks.Handler{handler}, quickTasks, zap.NewNop())
 	require.NoError(t, err)
 	order := uuid.NewString()
-	require.NoError(t, runner.Enqueue(t.Context(), outbox.Delivery{
+	require.NoError(t, runner.Enqueue(t.Context(), []outbox.Delivery{{
 		ID: uuid.New(), Kind: outbox.KindEvent, Name: "orders.placed.v1", Subscriber: "orders.count",
 		Payload: []byte(`{"order_id": "` + order + `", "email": "anna@example.org"}`),
-	}))
+	}}))
 
 	answer := httptest.NewRecorder()
 	page := tasks.Dashboard(rdb, "/admin/queues")

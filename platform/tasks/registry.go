@@ -150,6 +150,84 @@ func (r *Registry) Run(ctx context.Context, d outbox.Delivery) error {
 	return err
 }
 
+// TakesBatches reports whether a subscriber here takes many events at once.
+func (r *Registry) TakesBatches(kind, subscriber string) bool {
+	return r.handlers[typeName(kind, subscriber)].together != nil
+}
+
+// RunBatch runs deliveries of one subscriber that takes many at once, oldest first: work and receipts are committed together. If that
+// fails, they are handed on again one at a time, and it returns why.
+func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox.Delivery) error {
+	h, ok := r.handlers[typeName(outbox.KindEvent, subscriber)]
+	if !ok || h.together == nil {
+		return r.alone(ctx, all, errParked)
+	}
+	ctx, span := otel.Tracer("atrium/platform/tasks").Start(ctx, h.name, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithLinks(linksTo(all)...), trace.WithAttributes(attribute.Int("outbox.batch", len(all))))
+	defer span.End()
+	bounded, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	ids := idsOf(all)
+	err := r.db.InTx(bounded, func(ctx context.Context) error {
+		taken, err := r.receipts.TakeAll(ctx, h.name, ids)
+		if err != nil || len(taken) == 0 {
+			return err
+		}
+		return h.guardedBatch(ctx, payloadsOf(all, taken))
+	})
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "failed")
+		return r.alone(ctx, all, err)
+	}
+	return r.finish(ctx, ids...)
+}
+
+// alone has deliveries handed on again, each alone.
+func (r *Registry) alone(ctx context.Context, all []outbox.Delivery, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer cancel()
+	if err := r.receipts.PutBack(ctx, idsOf(all)...); err != nil {
+		return putOff{errors.Join(cause, err), unavailable}
+	}
+	return split{cause}
+}
+
+// split says that a batch failed, and that each of its deliveries comes again alone.
+type split struct{ error }
+
+func (s split) Unwrap() error { return s.error }
+
+func linksTo(all []outbox.Delivery) []trace.Link {
+	var links []trace.Link
+	for _, d := range all {
+		ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": d.Trace})
+		if link := trace.LinkFromContext(ctx); link.SpanContext.IsValid() {
+			links = append(links, link)
+		}
+	}
+	return links
+}
+
+func idsOf(all []outbox.Delivery) []uuid.UUID {
+	ids := make([]uuid.UUID, len(all))
+	for i, d := range all {
+		ids[i] = d.ID
+	}
+	return ids
+}
+
+// payloadsOf returns the payloads of the deliveries that were taken, in their order.
+func payloadsOf(all []outbox.Delivery, taken []uuid.UUID) [][]byte {
+	payloads := make([][]byte, 0, len(taken))
+	for _, d := range all {
+		if slices.Contains(taken, d.ID) {
+			payloads = append(payloads, d.Payload)
+		}
+	}
+	return payloads
+}
+
 // inTransaction runs a subscriber: receipt and work are committed together or not at all.
 func (r *Registry) inTransaction(ctx context.Context, h Handler, d outbox.Delivery) error {
 	bounded, cancel := context.WithTimeout(ctx, h.timeout)
@@ -260,14 +338,23 @@ func (r *Registry) refused(ctx context.Context, h Handler, id uuid.UUID, tries i
 }
 
 // guarded calls the handler; a panic becomes an error with its stack.
-func (h Handler) guarded(ctx context.Context, d outbox.Delivery, tries int) (err error) {
+func (h Handler) guarded(ctx context.Context, d outbox.Delivery, tries int) error {
+	ctx = context.WithValue(ctx, lastTryKey{}, tries > h.maxRetry)
+	return recovered(func() error { return h.call(ctx, d.ID, d.Payload) })
+}
+
+// guardedBatch is guarded for many.
+func (h Handler) guardedBatch(ctx context.Context, payloads [][]byte) error {
+	return recovered(func() error { return h.together(ctx, payloads) })
+}
+
+func recovered(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicked{value: p, stack: debug.Stack()}
 		}
 	}()
-	ctx = context.WithValue(ctx, lastTryKey{}, tries > h.maxRetry)
-	return h.call(ctx, d.ID, d.Payload)
+	return call()
 }
 
 // panicked is a handler's panic. The stack is for the log, not for the text of the error.
@@ -292,11 +379,11 @@ func (r *Registry) failed(ctx context.Context, h Handler, id uuid.UUID, tries in
 	return cause
 }
 
-// finish closes the row if this was its last subscriber. The work is done already: a failure here is left to the relay's
+// finish closes the rows whose last subscriber this was. The work is done already: a failure here is left to the relay's
 // next look.
-func (r *Registry) finish(ctx context.Context, id uuid.UUID) error {
+func (r *Registry) finish(ctx context.Context, ids ...uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
-	_ = r.receipts.Finish(ctx, id)
+	_ = r.receipts.Finish(ctx, ids...)
 	return nil
 }

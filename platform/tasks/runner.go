@@ -81,11 +81,11 @@ func (r *Runner) addServer(rdb redis.UniversalClient, kinds map[string]int, conc
 func largeShare(workers int) int { return max(1, workers/4) }
 
 func (r *Runner) newServer(rdb redis.UniversalClient, queues map[string]int, concurrency int, cfg Config) *asynq.Server {
-	return asynq.NewServerFromRedisClient(rdb, asynq.Config{
+	return asynq.NewServerFromRedisClient(newPollingClient(rdb, queues), asynq.Config{
 		Concurrency:              concurrency,
 		Queues:                   queues,
 		TaskCheckInterval:        cfg.PollInterval,
-		DelayedTaskCheckInterval: cfg.PollInterval,
+		DelayedTaskCheckInterval: 5 * cfg.PollInterval,
 		ShutdownTimeout:          cfg.DrainTimeout,
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
@@ -136,27 +136,52 @@ func (r *Runner) SubscribersOf(kind, name string) []string {
 	return r.registry.SubscribersOf(kind, name)
 }
 
-// envelope is the payload of an asynq task.
+// envelope is the payload of an asynq task: one delivery, or a batch of them.
 type envelope struct {
 	ID      uuid.UUID       `json:"id"`
 	Name    string          `json:"name"`
 	Payload json.RawMessage `json:"payload"`
 	Trace   string          `json:"trace,omitempty"`
+	Batch   []envelope      `json:"batch,omitempty"`
 }
 
-// Enqueue hands a delivery to asynq. One that waits or runs there already is left alone.
-func (r *Runner) Enqueue(ctx context.Context, d outbox.Delivery) error {
+// kindBatch is the kind in the asynq type of a task that holds a batch of events.
+const kindBatch = "batch"
+
+func wrap(d outbox.Delivery) envelope {
+	return envelope{ID: d.ID, Name: d.Name, Payload: d.Payload, Trace: d.Trace}
+}
+
+func (e envelope) delivery(kind, subscriber string) outbox.Delivery {
+	return outbox.Delivery{ID: e.ID, Kind: kind, Name: e.Name, Subscriber: subscriber, Payload: e.Payload, Trace: e.Trace}
+}
+
+// TakesBatches reports whether a subscriber here takes many events at once.
+func (r *Runner) TakesBatches(kind, subscriber string) bool {
+	return r.registry.TakesBatches(kind, subscriber)
+}
+
+// Enqueue hands deliveries of one subscriber to asynq as one task. What waits or runs there already is left alone.
+func (r *Runner) Enqueue(ctx context.Context, all []outbox.Delivery) error {
+	d := all[0]
 	h, err := r.handlerOf(d)
 	if err != nil {
 		return err
 	}
-	payload, err := json.Marshal(envelope{ID: d.ID, Name: d.Name, Payload: d.Payload, Trace: d.Trace})
+	e, kind := wrap(d), h.Kind
+	if len(all) > 1 {
+		e, kind = envelope{ID: d.ID, Name: d.Name, Batch: make([]envelope, len(all))}, kindBatch
+		for i, one := range all {
+			e.Batch[i] = wrap(one)
+		}
+	}
+	payload, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("tasks: enqueue %s: %w", d.Subscriber, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := r.enqueue(ctx, h, d, payload); err != nil {
+	if err := r.enqueue(ctx, h, d, typeName(kind, h.Name), payload); err != nil {
 		return fmt.Errorf("tasks: enqueue %s: %w", d.Subscriber, err)
 	}
 	return nil
@@ -176,11 +201,14 @@ func (r *Runner) handlerOf(d outbox.Delivery) (outbox.Handler, error) {
 // enqueue makes an asynq task under the id. What asynq has archived is begun anew, since the outbox alone decides what is
 // dead. A task whose worker died keeps its id for up to two minutes: another one takes its place as soon as the claim has lapsed,
 // and the receipt sees to it that only one of them works.
-func (r *Runner) enqueue(ctx context.Context, h outbox.Handler, d outbox.Delivery, payload []byte) error {
+func (r *Runner) enqueue(ctx context.Context, h outbox.Handler, d outbox.Delivery, taskType string, payload []byte) error {
 	id := d.ID.String() + ":" + d.Subscriber
+	if strings.HasPrefix(taskType, kindBatch+":") {
+		id += ":batch" // the first of a batch may come again alone
+	}
 	for attempt := 1; attempt <= 3; attempt++ {
 		// One more retry than the handler's: asynq must not give up before the receipt does.
-		task := asynq.NewTask(typeName(h.Kind, h.Name), payload, asynq.TaskID(id), asynq.Queue(h.Queue),
+		task := asynq.NewTask(taskType, payload, asynq.TaskID(id), asynq.Queue(h.Queue),
 			asynq.MaxRetry(h.MaxRetry+1), asynq.Timeout(h.Timeout+leaseMargin))
 		_, err := r.client.EnqueueContext(ctx, task)
 		if !errors.Is(err, asynq.ErrTaskIDConflict) {
@@ -231,14 +259,16 @@ func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
 	if err := json.Unmarshal(task.Payload(), &e); err != nil {
 		return fmt.Errorf("tasks: read envelope: %w: %w", err, asynq.SkipRetry)
 	}
-	err := r.registry.Run(ctx, outbox.Delivery{
-		ID: e.ID, Kind: kind, Name: e.Name, Subscriber: subscriber, Payload: e.Payload, Trace: e.Trace,
-	})
+	err := r.run(ctx, kind, subscriber, e)
 	log := r.log.With(zap.String("handler", subscriber), zap.Stringer("outbox_id", e.ID))
 	var over dead
 	var wait putOff
+	var apart split
 	switch {
 	case err == nil:
+		return nil
+	case errors.As(err, &apart):
+		log.Warn("a batch failed, and comes again one by one", withStack(err)...)
 		return nil
 	case errors.Is(err, errParked): // the relay finds who has it, and parks the row if nobody has
 		log.Info("put back: its handler is not here")
@@ -252,6 +282,17 @@ func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
 	}
 	log.Warn("failed, and will be tried again", withStack(err)...)
 	return err
+}
+
+func (r *Runner) run(ctx context.Context, kind, subscriber string, e envelope) error {
+	if kind != kindBatch {
+		return r.registry.Run(ctx, e.delivery(kind, subscriber))
+	}
+	all := make([]outbox.Delivery, len(e.Batch))
+	for i, one := range e.Batch {
+		all[i] = one.delivery(outbox.KindEvent, subscriber)
+	}
+	return r.registry.RunBatch(ctx, subscriber, all)
 }
 
 // putBack leaves a row to those who have its handler.

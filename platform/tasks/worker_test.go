@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -124,7 +125,7 @@ func startWorker(db *database.DB, rdb redis.UniversalClient, handlers []tasks.Ha
 	if err := runner.Start(context.Background()); err != nil {
 		return nil, err
 	}
-	relay := outbox.NewRelay(db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, log, quickOutbox)
+	relay := outbox.NewRelay(db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, TakesBatches: runner.TakesBatches, Enqueue: runner.Enqueue}, log, quickOutbox)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -355,7 +356,7 @@ func TestFault_R7_StopReleasesWhatItInterrupts(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, runner.Start(t.Context()))
 	b.enqueue(1)
-	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, zap.NewNop(), quickOutbox)
+	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, TakesBatches: runner.TakesBatches, Enqueue: runner.Enqueue}, zap.NewNop(), quickOutbox)
 	_, err = relay.Dispatch(t.Context())
 	require.NoError(t, err)
 	<-began
@@ -395,7 +396,7 @@ func TestFault_R7_AnotherTakesOverWhenTheLeaseLapses(t *testing.T) {
 	require.NoError(t, runner.Start(t.Context()))
 	b.enqueue(1)
 	ctx, stop := context.WithCancel(t.Context())
-	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, zap.NewNop(), slow)
+	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: runner.SubscribersOf, TakesBatches: runner.TakesBatches, Enqueue: runner.Enqueue}, zap.NewNop(), slow)
 	var relaying sync.WaitGroup
 	relaying.Go(func() { _ = relay.Run(ctx) })
 	<-began
@@ -495,4 +496,68 @@ func TestFault_R2_AWorkerHandsOnWhatOnlyAnotherKnows(t *testing.T) {
 	b.exactly("notifications.tell", 2*each)
 	b.exactly("orders.later", each)
 	require.Zero(t, b.number("SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL"))
+}
+
+func TestWorker_ABatchIsOneRunAndABadEventIsGivenUpAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var mu sync.Mutex
+	var sizes []int
+	count := tasks.BatchSubscriber("orders.count", func(ctx context.Context, events []placed) error {
+		mu.Lock()
+		sizes = append(sizes, len(events))
+		mu.Unlock()
+		for _, e := range events {
+			if e.Number == 7 {
+				return errors.New("seven is bad")
+			}
+			if err := record(b.db, "orders.count")(ctx, uuid.Nil, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, tasks.MaxRetry(0))
+	b.publish(0, 50)
+	b.publish(100, 250)
+	b.work(redistest.URL(t), count)
+	b.eventually(func() bool { return b.number("SELECT count(*) FROM work") == 199 })
+	b.eventually(func() bool { return b.number("SELECT count(*) FROM outbox WHERE finished_at IS NULL") == 1 })
+	require.Equal(t, 199, b.number("SELECT count(DISTINCT number) FROM work"))
+	require.Equal(t, 1, b.number("SELECT count(*) FROM event_receipts WHERE dead_at IS NOT NULL AND last_error LIKE '%seven%'"))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Contains(t, sizes, 100)
+	require.Less(t, len(sizes), 199, "most came together")
+}
+
+func TestWorker_AKilledBatchIsTakenOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.publish(0, 30)
+	registry, err := tasks.NewRegistry(b.db, []tasks.Handler{tasks.BatchSubscriber("orders.count", func(ctx context.Context, events []placed) error {
+		for _, e := range events {
+			if err := record(b.db, "orders.count")(ctx, uuid.Nil, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})})
+	require.NoError(t, err)
+	var first, second []outbox.Delivery
+	for _, batch := range []*[]outbox.Delivery{&first, &second} {
+		relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: registry.SubscribersOf}, zap.NewNop(), outbox.Config{BatchSize: 100})
+		taken, err := relay.Take(t.Context())
+		require.NoError(t, err)
+		*batch = taken.Deliveries
+	}
+	require.Len(t, first, 30)
+	// Both were handed on, one by a relay that died and one by the next; they run at the same time, and one of them in halves.
+	var all sync.WaitGroup
+	for _, batch := range [][]outbox.Delivery{first, second, first[:15], second[15:]} {
+		all.Go(func() { require.NoError(t, registry.RunBatch(t.Context(), "orders.count", batch)) })
+	}
+	all.Wait()
+	require.Equal(t, 30, b.number("SELECT count(*) FROM work"))
+	require.Equal(t, 30, b.number("SELECT count(DISTINCT number) FROM work"))
+	require.Zero(t, b.number("SELECT count(*) FROM outbox"))
 }

@@ -3,6 +3,7 @@ package taskstest
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,17 +55,46 @@ func Try(t testing.TB, db *database.DB, handlers ...tasks.Handler) []Ran {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := len(all)
-		for _, d := range taken.Deliveries {
-			if key := d.ID.String() + d.Subscriber; !seen[key] {
-				seen[key] = true
-				all = append(all, Ran{Handler: d.Subscriber, Name: d.Name, ID: d.ID, Err: registry.Run(t.Context(), d)})
-			}
-		}
-		if len(all) == before {
+		fresh := slices.DeleteFunc(taken.Deliveries, func(d outbox.Delivery) bool {
+			key := d.ID.String() + d.Subscriber
+			defer func() { seen[key] = true }()
+			return seen[key]
+		})
+		if len(fresh) == 0 {
 			return all
 		}
+		all = append(all, run(t, registry, fresh)...)
 	}
+}
+
+// run runs deliveries in their order; a subscriber that takes batches gets all of its own with its first. If that fails, each is tried
+// alone, as a worker would.
+func run(t testing.TB, registry *tasks.Registry, deliveries []outbox.Delivery) (all []Ran) {
+	t.Helper()
+	ran := func(d outbox.Delivery, err error) {
+		all = append(all, Ran{Handler: d.Subscriber, Name: d.Name, ID: d.ID, Err: err})
+	}
+	done := map[string]bool{}
+	for _, d := range deliveries {
+		if !registry.TakesBatches(d.Kind, d.Subscriber) {
+			ran(d, registry.Run(t.Context(), d))
+			continue
+		}
+		if done[d.Subscriber] {
+			continue
+		}
+		done[d.Subscriber] = true
+		batch := slices.DeleteFunc(slices.Clone(deliveries), func(other outbox.Delivery) bool { return other.Subscriber != d.Subscriber })
+		together := registry.RunBatch(t.Context(), d.Subscriber, batch)
+		for _, one := range batch {
+			if together != nil {
+				ran(one, registry.Run(t.Context(), one))
+			} else {
+				ran(one, nil)
+			}
+		}
+	}
+	return all
 }
 
 // Ripen makes everything due that waits for its time (outbox.At), as if that had come.

@@ -86,8 +86,14 @@ func TestStorm_CountersEqualTheRowsWhateverIsKilled(t *testing.T) {
 func worker(b *bundle) func(ctx context.Context) error {
 	registry, err := tasks.NewRegistry(b.DB, b.Handlers)
 	require.NoError(b.T, err)
-	run := func(ctx context.Context, d outbox.Delivery) error { return registry.Run(ctx, d) }
-	relay := outbox.NewRelay(b.DB, outbox.Receivers{SubscribersOf: registry.SubscribersOf, Enqueue: run}, zap.NewNop(), outbox.Config{BatchSize: 50, RequeueAfter: 10 * time.Millisecond})
+	run := func(ctx context.Context, all []outbox.Delivery) error {
+		if len(all) > 1 {
+			return registry.RunBatch(ctx, all[0].Subscriber, all)
+		}
+		return registry.Run(ctx, all[0])
+	}
+	relay := outbox.NewRelay(b.DB, outbox.Receivers{SubscribersOf: registry.SubscribersOf, TakesBatches: registry.TakesBatches, Enqueue: run}, zap.NewNop(),
+		outbox.Config{BatchSize: 50, RequeueAfter: 10 * time.Millisecond})
 	return func(ctx context.Context) error {
 		_, err := relay.Dispatch(ctx)
 		return err

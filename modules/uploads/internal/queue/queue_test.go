@@ -170,7 +170,7 @@ func startWorker(b *moduletest.Bundle) {
 	runner, err := tasks.NewRunner(b.DB, redistest.Dial(b.T, redistest.URL(b.T)), b.Handlers, cfg, zap.NewNop())
 	require.NoError(b.T, err)
 	require.NoError(b.T, runner.Start(b.T.Context()))
-	relay := outbox.NewRelay(b.DB, outbox.Receivers{SubscribersOf: runner.SubscribersOf, Enqueue: runner.Enqueue}, zap.NewNop(),
+	relay := outbox.NewRelay(b.DB, outbox.Receivers{SubscribersOf: runner.SubscribersOf, TakesBatches: runner.TakesBatches, Enqueue: runner.Enqueue}, zap.NewNop(),
 		outbox.Config{RequeueAfter: 30 * time.Second, SweepInterval: time.Second, BatchSize: 100, Retention: time.Hour})
 	ctx, cancel := context.WithCancel(b.T.Context())
 	var relaying sync.WaitGroup
