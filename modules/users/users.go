@@ -144,6 +144,9 @@ type Contact struct {
 	QuietTo       string
 }
 
+// Reachable reports whether mail reaches the person: at an address that they have shown to be theirs.
+func (c Contact) Reachable() bool { return c.Email != "" && c.EmailVerified }
+
 // QuietUntil returns when the quiet hours end in which local falls, or the zero time where it falls in none. local is the
 // time where the person is. Hours that end when they begin, as older settings may say, are none.
 func (c Contact) QuietUntil(local time.Time) time.Time {

@@ -43,12 +43,14 @@ func TestDevices(t *testing.T) {
 		b.Phones.Fail = push.ErrInvalid
 		require.NoError(t, b.DB.InTx(t.Context(), func(ctx context.Context) error { return b.Outbox.Publish(ctx, b.Liked(b.Ben)) }))
 		taskstest.Try(t, b.DB, b.Handlers()...)
-		devices, err := b.Channels.Devices(t.Context(), b.Ana)
+		found, err := b.Channels.Devices(t.Context(), b.Ana)
+		devices := found[b.Ana]
 		require.NoError(t, err)
 		require.Len(t, devices, 1)
 		b.Phones.Fail = push.ErrUnregistered
 		b.Publish(b.Liked(b.People.Add("chiara")))
-		devices, err = b.Channels.Devices(t.Context(), b.Ana)
+		found, err = b.Channels.Devices(t.Context(), b.Ana)
+		devices = found[b.Ana]
 		require.NoError(t, err)
 		require.Empty(t, devices)
 	})
@@ -68,7 +70,8 @@ func TestDevices(t *testing.T) {
 		for n := range 20 + 3 {
 			b.Phone(b.Ana, fmt.Sprint("phone", n), fmt.Sprint("t", n))
 		}
-		devices, err := b.Channels.Devices(t.Context(), b.Ana)
+		found, err := b.Channels.Devices(t.Context(), b.Ana)
+		devices := found[b.Ana]
 		require.NoError(t, err)
 		require.Len(t, devices, 20)
 		require.NotContains(t, fmt.Sprint(devices), "phone0 ")

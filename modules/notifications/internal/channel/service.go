@@ -23,7 +23,8 @@ func NewService(db *database.DB, store *Store) *Service { return &Service{db: db
 
 // Settings returns a person's settings; who has set nothing has empty ones, at version 1.
 func (s *Service) Settings(ctx context.Context, user uuid.UUID) (Settings, error) {
-	return s.store.Settings(ctx, user)
+	settings, err := s.store.Settings(ctx, user)
+	return settings[user], err
 }
 
 // ChangeSettings changes the channels of some types; the others stay. It returns a fault for a type that does not exist or cannot be

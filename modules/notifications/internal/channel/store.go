@@ -53,25 +53,36 @@ func (s *Store) PurgeToken(ctx context.Context, token string) error {
 	return s.db.Conn(ctx).Exec(`DELETE FROM devices WHERE token = ?`, token).Error
 }
 
-// Devices lists the user's installations.
-func (s *Store) Devices(ctx context.Context, user uuid.UUID) ([]Device, error) {
-	var devices []Device
-	if err := s.db.Conn(ctx).Where("user_id = ?", user).Order("installation_id").Find(&devices).Error; err != nil {
+// Devices lists the installations of people, by person.
+func (s *Store) Devices(ctx context.Context, people ...uuid.UUID) (map[uuid.UUID][]Device, error) {
+	if len(people) == 0 {
+		return nil, nil
+	}
+	var found []Device
+	if err := s.db.Conn(ctx).Where("user_id = ANY(?)", database.Array(people)).Order("installation_id").Find(&found).Error; err != nil {
 		return nil, err
+	}
+	devices := map[uuid.UUID][]Device{}
+	for _, d := range found {
+		devices[d.UserID] = append(devices[d.UserID], d)
 	}
 	return devices, nil
 }
 
-// Settings reads a person's settings; who has set nothing has empty ones, at version 1.
-func (s *Store) Settings(ctx context.Context, user uuid.UUID) (Settings, error) {
-	found := []Settings{}
-	if err := s.db.Conn(ctx).Limit(1).Find(&found, "user_id = ?", user).Error; err != nil {
-		return Settings{}, err
+// Settings reads people's settings, by person; who has set nothing has empty ones, at version 1.
+func (s *Store) Settings(ctx context.Context, people ...uuid.UUID) (map[uuid.UUID]Settings, error) {
+	var found []Settings
+	if err := s.db.Conn(ctx).Find(&found, "user_id = ANY(?)", database.Array(people)).Error; err != nil {
+		return nil, err
 	}
-	if len(found) == 0 {
-		return Settings{UserID: user, Types: map[notification.Type]Channels{}, Version: 1}, nil
+	settings := make(map[uuid.UUID]Settings, len(people))
+	for _, id := range people {
+		settings[id] = Settings{UserID: id, Types: map[notification.Type]Channels{}, Version: 1}
 	}
-	return found[0], nil
+	for _, one := range found {
+		settings[one.UserID] = one
+	}
+	return settings, nil
 }
 
 // LockSettings makes sure that the row is there and locks it in the open transaction.

@@ -50,7 +50,7 @@ func (s *Service) SendMail(ctx context.Context, id uuid.UUID, task sendMail) err
 func (s *Service) address(ctx context.Context, id uuid.UUID) (users.Contact, bool, error) {
 	contacts, err := s.people.Contacts(ctx, []uuid.UUID{id})
 	to := contacts[id]
-	return to, to.Email != "" && to.EmailVerified, err
+	return to, to.Reachable(), err
 }
 
 // claimMail reports whether the task may mail a notification now. Where another mail about its post went out in the last hour, the

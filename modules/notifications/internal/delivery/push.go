@@ -35,11 +35,12 @@ func (s *Service) SendPush(ctx context.Context, id uuid.UUID, task sendPush) err
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(devices, func(d channel.Device) bool { return d.InstallationID == task.InstallationID })
+	theirs := devices[d.RecipientID]
+	i := slices.IndexFunc(theirs, func(d channel.Device) bool { return d.InstallationID == task.InstallationID })
 	if i < 0 {
 		return nil
 	}
-	if until, err := s.quietUntil(ctx, d.Notification, devices[i]); err != nil || !until.IsZero() {
+	if until, err := s.quietUntil(ctx, d.Notification, theirs[i]); err != nil || !until.IsZero() {
 		if err != nil {
 			return err
 		}
@@ -49,12 +50,12 @@ func (s *Service) SendPush(ctx context.Context, id uuid.UUID, task sendPush) err
 	if err != nil || !mine {
 		return err
 	}
-	err = s.push.Send(ctx, d.toPush(devices[i].Token))
+	err = s.push.Send(ctx, d.toPush(theirs[i].Token))
 	switch {
 	case errors.Is(err, push.ErrOff):
 		return nil
 	case errors.Is(err, push.ErrUnregistered):
-		return s.channels.PurgeToken(ctx, devices[i].Token)
+		return s.channels.PurgeToken(ctx, theirs[i].Token)
 	case errors.Is(err, push.ErrInvalid):
 		return tasks.Drop(err)
 	}

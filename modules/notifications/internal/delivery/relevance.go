@@ -37,7 +37,7 @@ func (s *Service) deliverable(ctx context.Context, id uuid.UUID) (d deliverable,
 		return d, false, err
 	}
 	actors, err := s.people.Refs(ctx, notification.Actors(n))
-	return deliverable{n, actors[n.ActorID], settings.ChannelsFor(n.Type)}, err == nil, err
+	return deliverable{n, actors[n.ActorID], settings[n.RecipientID].ChannelsFor(n.Type)}, err == nil, err
 }
 
 // isSo reports whether a notification may be told. One that may not is asked about again under its lock before it is left untold, so

@@ -72,7 +72,7 @@ func (s *Service) NotifyInApp(ctx context.Context, all ...notification.Notificat
 	if err != nil {
 		return err
 	}
-	return s.store.SetTold(ctx, notification.IDs(shown))
+	return s.setTold(ctx, shown)
 }
 
 // NotifyLatest is Notify for a type whose newest event replaces older ones that were not read. It passes over those of whom a newer
@@ -94,23 +94,28 @@ func (s *Service) NotifyLatest(ctx context.Context, all ...notification.Notifica
 // write writes notifications, or finds those that are there, withdraws or reinstates them as the modules say, and returns those that
 // are to be told. It has them locked, in the order of recipients, before it asks.
 func (s *Service) write(ctx context.Context, all []notification.Notification) (untold []notification.Notification, err error) {
-	all = slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool { return n.ActorID == n.RecipientID })
-	slices.SortStableFunc(all, func(a, b notification.Notification) int { return slices.Compare(a.RecipientID[:], b.RecipientID[:]) })
-	for i, n := range all {
-		if all[i], err = s.store.Put(ctx, n); err != nil {
-			return nil, err
-		}
-	}
-	verdicts, err := s.relevance.Judge(ctx, all)
+	kept, err := s.store.PutAll(ctx, slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool { return n.ActorID == n.RecipientID }))
 	if err != nil {
 		return nil, err
 	}
-	for i, n := range all {
-		if n.ToldAt == nil && verdicts[i].Shown() {
+	verdicts, err := s.relevance.Judge(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	var early []uuid.UUID // written as told
+	for i, n := range kept {
+		shown := verdicts[i].Shown()
+		switch {
+		case n.ToldAt == nil && shown:
 			untold = append(untold, n)
+		case n.IsNew && !shown:
+			early = append(early, n.ID)
 		}
 	}
-	return untold, s.settle(ctx, all, verdicts)
+	if err := s.store.SetUntold(ctx, early); err != nil {
+		return nil, err
+	}
+	return untold, s.settle(ctx, kept, verdicts)
 }
 
 // settle withdraws those of the locked notifications whose cause is gone, and reinstates those whose cause is there.
@@ -132,48 +137,79 @@ func (s *Service) settle(ctx context.Context, all []notification.Notification, v
 
 // tell enqueues the pushes and mails of locked notifications, by those channels that have not told them.
 func (s *Service) tell(ctx context.Context, all []notification.Notification) error {
-	for _, n := range all {
-		if err := s.enqueue(ctx, n); err != nil {
-			return err
-		}
+	if len(all) == 0 {
+		return nil
 	}
-	return s.store.SetTold(ctx, notification.IDs(all))
-}
-
-func (s *Service) enqueue(ctx context.Context, n notification.Notification) error {
-	settings, err := s.channels.Settings(ctx, n.RecipientID)
+	settings, err := s.channels.Settings(ctx, notification.Recipients(all)...)
 	if err != nil {
 		return err
 	}
-	var tasks []outbox.Task
-	if settings.ChannelsFor(n.Type).Push {
-		devices, err := s.channels.Devices(ctx, n.RecipientID)
-		if err != nil {
-			return err
-		}
-		for _, d := range devices {
+	pushes, err := s.pushes(ctx, all, settings)
+	if err != nil {
+		return err
+	}
+	mails, err := s.mails(ctx, all, settings)
+	if err != nil {
+		return err
+	}
+	if err := s.outbox.EnqueueAll(ctx, append(pushes, mails...)); err != nil {
+		return err
+	}
+	return s.setTold(ctx, all)
+}
+
+// setTold notes that notifications were given to their channels. New ones are written as told.
+func (s *Service) setTold(ctx context.Context, all []notification.Notification) error {
+	return s.store.SetTold(ctx, notification.IDs(slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool { return n.IsNew })))
+}
+
+// pushes are the tasks for the devices that were not told.
+func (s *Service) pushes(ctx context.Context, all []notification.Notification, settings map[uuid.UUID]channel.Settings) (tasks []outbox.Task, err error) {
+	wanted := slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool { return !settings[n.RecipientID].ChannelsFor(n.Type).Push })
+	devices, err := s.channels.Devices(ctx, notification.Recipients(wanted)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range wanted {
+		for _, d := range devices[n.RecipientID] {
 			if _, told := n.Deliveries[notification.PushChannel(d.InstallationID)]; !told {
 				tasks = append(tasks, sendPush{NotificationID: n.ID, InstallationID: d.InstallationID})
 			}
 		}
 	}
-	if _, told := n.Deliveries[notification.MailChannel]; settings.ChannelsFor(n.Type).Mail && !told {
-		worthy, err := s.mailWorthy(ctx, n)
-		if err != nil {
-			return err
-		}
-		if worthy {
-			tasks = append(tasks, sendMail{NotificationID: n.ID})
-		}
-	}
-	return s.outbox.EnqueueAll(ctx, tasks)
+	return tasks, nil
 }
 
-// mailWorthy keeps mail rare: of the likes of one post only the first is mailed.
-func (s *Service) mailWorthy(ctx context.Context, n notification.Notification) (bool, error) {
-	if n.Type != notification.PostLiked {
-		return true, nil
+// mails are the tasks for those who were not told by mail. Mail is rare: of the likes of one post only the first is mailed.
+func (s *Service) mails(ctx context.Context, all []notification.Notification, settings map[uuid.UUID]channel.Settings) (tasks []outbox.Task, err error) {
+	wanted := slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool {
+		_, told := n.Deliveries[notification.MailChannel]
+		return told || !settings[n.RecipientID].ChannelsFor(n.Type).Mail
+	})
+	if wanted, err = s.reachable(ctx, wanted); err != nil {
+		return nil, err
 	}
-	told, err := s.store.ToldOfSubject(ctx, n)
-	return !told, err
+	likes := slices.DeleteFunc(slices.Clone(wanted), func(n notification.Notification) bool { return n.Type != notification.PostLiked })
+	mailed, err := s.store.ToldOfSubjects(ctx, notification.PostLiked, likes)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range wanted {
+		subject := notification.Subject{RecipientID: n.RecipientID, SubjectID: n.SubjectID}
+		if n.Type == notification.PostLiked && mailed[subject] {
+			continue
+		}
+		mailed[subject] = n.Type == notification.PostLiked
+		tasks = append(tasks, sendMail{NotificationID: n.ID})
+	}
+	return tasks, nil
+}
+
+// reachable returns those of the notifications whose recipient has a verified address.
+func (s *Service) reachable(ctx context.Context, all []notification.Notification) ([]notification.Notification, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	contacts, err := s.people.Contacts(ctx, notification.Recipients(all))
+	return slices.DeleteFunc(all, func(n notification.Notification) bool { return !contacts[n.RecipientID].Reachable() }), err
 }

@@ -65,6 +65,18 @@ type Notification struct {
 	ToldAt      *time.Time           // given to the channels; nil: to be told as soon as it is so
 	Deliveries  map[string]uuid.UUID `gorm:"serializer:json"` // by channel the task that tells
 	MailWaits   bool                 // for the mail at the end of the hour
+	IsNew       bool                 `gorm:"-"` // written by this PutAll
+}
+
+// key is what a notification is unique by.
+type key struct {
+	recipient, subject, actor, cause uuid.UUID
+	kind                             Type
+	subjectType                      SubjectType
+}
+
+func (n Notification) key() key {
+	return key{n.RecipientID, n.SubjectID, n.ActorID, n.CauseID, n.Type, n.SubjectType}
 }
 
 // Facts are what the sentence needs beyond ids, as it was at the time of the event.
@@ -133,6 +145,17 @@ func Actors(all ...Notification) []uuid.UUID {
 	for _, n := range all {
 		if n.ActorID != uuid.Nil && !slices.Contains(ids, n.ActorID) {
 			ids = append(ids, n.ActorID)
+		}
+	}
+	return ids
+}
+
+// Recipients returns the ids of those who are told, each once.
+func Recipients(all []Notification) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(all))
+	for _, n := range all {
+		if !slices.Contains(ids, n.RecipientID) {
+			ids = append(ids, n.RecipientID)
 		}
 	}
 	return ids

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,23 +21,86 @@ type Store struct{ db *database.DB }
 // NewStore keeps them in db.
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// Put writes a notification, or finds the one with its key, and has it locked until the transaction open in ctx ends: whoever asks
-// the modules after that asks later than all who had it locked before.
-func (s *Store) Put(ctx context.Context, n Notification) (kept Notification, err error) {
-	facts, err := json.Marshal(n.Facts)
-	if err != nil {
-		return kept, fmt.Errorf("write a notification's facts: %w", err)
+// PutAll writes notifications, or finds those with their keys, each once, and has them locked until the transaction open in ctx ends:
+// whoever asks the modules after that asks later than all who had them locked before. It keeps their order, by recipient and then as
+// given. New ones are written as told, since nearly all are: SetUntold is for those that are not.
+func (s *Store) PutAll(ctx context.Context, all []Notification) ([]Notification, error) {
+	all = distinct(all)
+	if len(all) == 0 {
+		return nil, nil
 	}
-	id, err := uuid.NewV7()
+	c, err := columnsOf(all)
 	if err != nil {
-		return kept, fmt.Errorf("generate a notification's id: %w", err)
+		return nil, err
 	}
+	var kept []Notification
 	err = s.db.Conn(ctx).Raw(`
 		INSERT INTO notifications (id, recipient_id, type, subject_type, subject_id, actor_id, cause_id, facts, created_at, told_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?::jsonb, clock_timestamp(), NULL)
+		SELECT n.*, clock_timestamp(), clock_timestamp()
+		FROM unnest(?::uuid[], ?::uuid[], ?::text[], ?::text[], ?::uuid[], ?::uuid[], ?::uuid[], ?::jsonb[]) AS n
 		ON CONFLICT ON CONSTRAINT notifications_once DO UPDATE SET recipient_id = excluded.recipient_id
-		RETURNING *`, id, n.RecipientID, n.Type, n.SubjectType, n.SubjectID, n.ActorID, n.CauseID, string(facts)).Scan(&kept).Error
-	return kept, err
+		RETURNING *`, database.Array(c.ids), database.Array(c.recipients), database.Array(c.types), database.Array(c.subjectTypes),
+		database.Array(c.subjects), database.Array(c.actors), database.Array(c.causes), database.Array(c.facts)).Scan(&kept).Error
+	if err != nil {
+		return nil, err
+	}
+	return inOrder(all, kept, c.ids), nil
+}
+
+// distinct orders notifications by recipient, so that those who lock several never wait for each other in a circle, and leaves out
+// those whose key was there before.
+func distinct(all []Notification) []Notification {
+	seen := map[key]bool{}
+	once := make([]Notification, 0, len(all))
+	for _, n := range all {
+		if !seen[n.key()] {
+			seen[n.key()] = true
+			once = append(once, n)
+		}
+	}
+	slices.SortStableFunc(once, func(a, b Notification) int { return slices.Compare(a.RecipientID[:], b.RecipientID[:]) })
+	return once
+}
+
+// inOrder returns what was kept in the order of what was put. What has one of the ids that were made for it is new, and not told yet.
+func inOrder(put, kept []Notification, made []uuid.UUID) []Notification {
+	byKey := make(map[key]Notification, len(kept))
+	for _, n := range kept {
+		byKey[n.key()] = n
+	}
+	ordered := make([]Notification, 0, len(put))
+	for i, n := range put {
+		k := byKey[n.key()]
+		if k.IsNew = k.ID == made[i]; k.IsNew {
+			k.ToldAt = nil
+		}
+		ordered = append(ordered, k)
+	}
+	return ordered
+}
+
+// columns are notifications as PostgreSQL's unnest takes them.
+type columns struct {
+	ids, recipients, subjects, actors, causes []uuid.UUID
+	types, subjectTypes, facts                []string
+}
+
+// columnsOf makes an id for each.
+func columnsOf(all []Notification) (c columns, err error) {
+	for _, n := range all {
+		facts, err := json.Marshal(n.Facts)
+		if err != nil {
+			return c, fmt.Errorf("write a notification's facts: %w", err)
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return c, fmt.Errorf("generate a notification's id: %w", err)
+		}
+		c.ids, c.recipients, c.subjects = append(c.ids, id), append(c.recipients, n.RecipientID), append(c.subjects, n.SubjectID)
+		c.actors, c.causes, c.facts = append(c.actors, n.ActorID), append(c.causes, n.CauseID), append(c.facts, string(facts))
+		c.types, c.subjectTypes = append(c.types, string(n.Type)), append(c.subjectTypes, string(n.SubjectType))
+	}
+	return c, nil
 }
 
 // ByID reads one notification, or returns notifications.ErrNotFound.
@@ -111,11 +175,32 @@ func (s *Store) update(ctx context.Context, ids []uuid.UUID, statement string) e
 	return s.db.Conn(ctx).Exec(statement, database.Array(ids)).Error
 }
 
-// ToldOfSubject reports whether another notification of this type about the subject was told to the recipient.
-func (s *Store) ToldOfSubject(ctx context.Context, n Notification) (told bool, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT EXISTS (SELECT 1 FROM notifications
-		WHERE recipient_id = ? AND type = ? AND subject_id = ? AND id <> ? AND told_at IS NOT NULL)`, n.RecipientID, n.Type, n.SubjectID, n.ID).Scan(&told).Error
-	return told, err
+// Subject is what notifications of one type tell a recipient about.
+type Subject struct {
+	RecipientID uuid.UUID
+	SubjectID   uuid.UUID
+}
+
+// ToldOfSubjects returns about which of the subjects a notification of the type, other than these, was told to its recipient before.
+func (s *Store) ToldOfSubjects(ctx context.Context, kind Type, these []Notification) (map[Subject]bool, error) {
+	if len(these) == 0 {
+		return map[Subject]bool{}, nil
+	}
+	recipients, subjects := make([]uuid.UUID, len(these)), make([]uuid.UUID, len(these))
+	for i, n := range these {
+		recipients[i], subjects[i] = n.RecipientID, n.SubjectID
+	}
+	var told []Subject
+	err := s.db.Conn(ctx).Raw(`
+		SELECT DISTINCT recipient_id, subject_id FROM unnest(?::uuid[], ?::uuid[]) AS s (recipient_id, subject_id)
+		WHERE EXISTS (SELECT FROM notifications n WHERE n.recipient_id = s.recipient_id AND n.type = ? AND n.subject_id = s.subject_id
+			AND n.told_at IS NOT NULL AND n.id <> ALL(?))`,
+		database.Array(recipients), database.Array(subjects), kind, database.Array(IDs(these))).Scan(&told).Error
+	found := make(map[Subject]bool, len(told))
+	for _, subject := range told {
+		found[subject] = true
+	}
+	return found, err
 }
 
 // episodePause is how long a channel stays silent about the next episode between two people.

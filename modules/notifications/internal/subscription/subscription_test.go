@@ -13,6 +13,7 @@ import (
 	"atrium/modules/orders"
 	"atrium/modules/posts"
 	"atrium/modules/users"
+	"atrium/platform/outbox"
 	"atrium/platform/tasks/taskstest"
 )
 
@@ -158,7 +159,8 @@ func TestNotify(t *testing.T) {
 		b.Phone(b.Ana, "phone", "t1")
 		b.Publish(b.Liked(b.Ben), users.Deleted{UserID: b.Ana})
 		require.Empty(t, b.List(b.Ana))
-		devices, err := b.Channels.Devices(t.Context(), b.Ana)
+		found, err := b.Channels.Devices(t.Context(), b.Ana)
+		devices := found[b.Ana]
 		require.NoError(t, err)
 		require.Empty(t, devices)
 	})
@@ -183,4 +185,29 @@ func TestEdits_TellWhomTheyNameOnce(t *testing.T) {
 	require.Equal(t, []string{"user.mentioned"}, types(b.Ben))
 	require.Equal(t, []string{"user.mentioned", "user.mentioned"}, types(cleo), "the post and the comment")
 	require.Equal(t, []string{"post.commented"}, types(b.Ana), "who heard of the comment hears of it once")
+}
+
+func TestLikes_ABatchTellsEachOnceAndMailsTheFirstOfAPost(t *testing.T) {
+	t.Parallel()
+	b := moduletest.New(t)
+	b.Phone(b.Ana, "phone", "t1")
+	gone := b.People.Add("gone")
+	left := b.Liked(gone)
+	b.Unliked(gone)
+	likes := []outbox.Event{left}
+	for _, name := range []string{"a1", "a2", "a3"} {
+		like := b.Liked(b.People.Add(name))
+		likes = append(likes, like, like) // liked, not liked and liked again before anybody was told
+	}
+	for _, like := range likes {
+		b.PublishOnly(like)
+	}
+	b.PublishOnly(b.Commented(b.Ben, uuid.Nil))
+	b.Drain()
+	shows(t, b, b.Ana, "post.commented", "post.liked", "post.liked", "post.liked")
+	channels(t, b, 4, 1)
+	require.EqualValues(t, 1, b.DB.Conn(t.Context()).Exec("DELETE FROM notifications WHERE told_at IS NULL").RowsAffected,
+		"what was not so is told when it becomes so")
+	b.Publish(b.Liked(b.Ben))
+	channels(t, b, 5, 1)
 }

@@ -46,16 +46,12 @@ func Handlers(s *Service) []tasks.Handler {
 			return s.delivery.Recheck(ctx, notification.Scope{Post: e.PostID})
 		}),
 		tasks.Subscriber("notifications.post_restored", s.postRestored),
-		tasks.Subscriber("notifications.post_liked", s.postLiked),
+		tasks.BatchSubscriber("notifications.post_liked", s.postsLiked),
 		tasks.Subscriber("notifications.post_unliked", func(ctx context.Context, _ uuid.UUID, e posts.Unliked) error {
 			return s.delivery.Recheck(ctx, notification.Scope{Type: notification.PostLiked, Subject: e.PostID, Actor: e.UserID})
 		}),
-		tasks.Subscriber("notifications.post_commented", func(ctx context.Context, _ uuid.UUID, e posts.Commented) error {
-			return s.comment(ctx, e.CommentID)
-		}),
-		tasks.Subscriber("notifications.comment_edited", func(ctx context.Context, _ uuid.UUID, e posts.CommentEdited) error {
-			return s.comment(ctx, e.CommentID)
-		}),
+		tasks.BatchSubscriber("notifications.post_commented", s.commented),
+		tasks.Subscriber("notifications.comment_edited", s.commentEdited),
 		tasks.Subscriber("notifications.comment_deleted", func(ctx context.Context, _ uuid.UUID, e posts.CommentDeleted) error {
 			return s.delivery.Recheck(ctx, notification.Scope{Subject: e.CommentID})
 		}),
@@ -132,26 +128,44 @@ func (s *Service) postRestored(ctx context.Context, _ uuid.UUID, e posts.Restore
 	return s.mentions(ctx, e.PostID, e.AuthorID)
 }
 
-func (s *Service) postLiked(ctx context.Context, _ uuid.UUID, e posts.Liked) error {
-	return s.delivery.Notify(ctx, notification.Notification{RecipientID: e.AuthorID, Type: notification.PostLiked,
-		SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.UserID})
+func (s *Service) postsLiked(ctx context.Context, events []posts.Liked) error {
+	all := make([]notification.Notification, len(events))
+	for i, e := range events {
+		all[i] = notification.Notification{RecipientID: e.AuthorID, Type: notification.PostLiked,
+			SubjectType: notification.SubjectPost, SubjectID: e.PostID, ActorID: e.UserID}
+	}
+	return s.delivery.Notify(ctx, all...)
 }
 
-// comment withdraws what those heard whom a comment does not concern any more, and notifies the one replied to, the post's author and
-// the people mentioned, each once, of the comment as it is now.
-func (s *Service) comment(ctx context.Context, id uuid.UUID) error {
-	if err := s.delivery.Recheck(ctx, notification.Scope{Subject: id}); err != nil {
+func (s *Service) commented(ctx context.Context, events []posts.Commented) error {
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.CommentID
+	}
+	return s.comments(ctx, ids)
+}
+
+// commentEdited withdraws what those heard whom the comment does not concern any more, and notifies whom it concerns now.
+func (s *Service) commentEdited(ctx context.Context, _ uuid.UUID, e posts.CommentEdited) error {
+	if err := s.delivery.Recheck(ctx, notification.Scope{Subject: e.CommentID}); err != nil {
 		return err
 	}
-	found, err := s.activity.Comments(ctx, []uuid.UUID{id})
+	return s.comments(ctx, []uuid.UUID{e.CommentID})
+}
+
+// comments notifies the one replied to, the post's author and the people mentioned, each once, of comments as they are now.
+func (s *Service) comments(ctx context.Context, ids []uuid.UUID) error {
+	found, err := s.activity.Comments(ctx, ids)
 	if err != nil {
 		return err
 	}
-	c, there := found[id]
-	if !there {
-		return nil
+	var all []notification.Notification
+	for _, id := range ids {
+		if c, there := found[id]; there {
+			all = append(all, audience(c)...)
+		}
 	}
-	return s.delivery.Notify(ctx, audience(c)...)
+	return s.delivery.Notify(ctx, all...)
 }
 
 // audience are the notifications of a comment: one for each whom it concerns, whatever the number of reasons.
