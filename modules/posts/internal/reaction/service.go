@@ -59,15 +59,12 @@ func (s *Service) Like(ctx context.Context, user, post uuid.UUID) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		inserted, err := s.store.insert(ctx, likes, post, user)
-		if err != nil || !inserted {
-			return err
-		}
-		if err := s.outbox.Publish(ctx, posts.Liked{PostID: post, AuthorID: content.AuthorID, UserID: user}); err != nil {
+		added, err := s.store.add(ctx, likes, post, user)
+		if err != nil || !added {
 			return err
 		}
 		s.dropCaches(ctx, user, post)
-		return s.store.addToCount(ctx, likes, post, 1)
+		return s.outbox.Publish(ctx, posts.Liked{PostID: post, AuthorID: content.AuthorID, UserID: user})
 	})
 }
 
@@ -85,12 +82,11 @@ func (s *Service) Save(ctx context.Context, user, post uuid.UUID) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		inserted, err := s.store.insert(ctx, saves, post, user)
-		if err != nil || !inserted {
-			return err
+		added, err := s.store.add(ctx, saves, post, user)
+		if err == nil && added {
+			s.dropCaches(ctx, user, post)
 		}
-		s.dropCaches(ctx, user, post)
-		return s.store.addToCount(ctx, saves, post, 1)
+		return err
 	})
 }
 
@@ -112,14 +108,11 @@ func (s *Service) takeBack(ctx context.Context, k kind, user, post uuid.UUID, te
 	}
 	deleted := false
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		if deleted, err = s.store.delete(ctx, k, post, user); err != nil || !deleted {
-			return err
-		}
-		if err := tell(ctx, content.AuthorID); err != nil {
+		if deleted, err = s.store.remove(ctx, k, post, user); err != nil || !deleted {
 			return err
 		}
 		s.dropCaches(ctx, user, post)
-		return s.store.addToCount(ctx, k, post, -1)
+		return tell(ctx, content.AuthorID)
 	})
 	if err != nil || deleted {
 		return err

@@ -32,22 +32,21 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db.WithConstraints(constraints)} }
 
-// insert reports whether the row is new.
-func (s *Store) insert(ctx context.Context, k kind, post, user uuid.UUID) (bool, error) {
-	done := s.db.Conn(ctx).Exec("INSERT INTO "+k.table+" (post_id, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING", post, user)
+// add makes the person's row and counts it in the post, by one statement, and reports whether the row is new. Everybody who does the
+// same to the post waits for its row until the transaction ends.
+func (s *Store) add(ctx context.Context, k kind, post, user uuid.UUID) (bool, error) {
+	done := s.db.Conn(ctx).Exec(`
+		WITH added AS (INSERT INTO `+k.table+` (post_id, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING post_id)
+		UPDATE posts p SET `+k.counter+` = p.`+k.counter+` + 1 FROM added WHERE p.id = added.post_id`, post, user)
 	return done.RowsAffected == 1, done.Error
 }
 
-// delete reports whether there was a row.
-func (s *Store) delete(ctx context.Context, k kind, post, user uuid.UUID) (bool, error) {
-	done := s.db.Conn(ctx).Exec("DELETE FROM "+k.table+" WHERE post_id = ? AND user_id = ?", post, user)
+// remove is the opposite of add, and reports whether there was a row.
+func (s *Store) remove(ctx context.Context, k kind, post, user uuid.UUID) (bool, error) {
+	done := s.db.Conn(ctx).Exec(`
+		WITH gone AS (DELETE FROM `+k.table+` WHERE post_id = ? AND user_id = ? RETURNING post_id)
+		UPDATE posts p SET `+k.counter+` = p.`+k.counter+` - 1 FROM gone WHERE p.id = gone.post_id`, post, user)
 	return done.RowsAffected == 1, done.Error
-}
-
-// addToCount moves the post's counter by delta. It comes last in a transaction, since everybody who likes the post waits for this row.
-func (s *Store) addToCount(ctx context.Context, k kind, post uuid.UUID, delta int) error {
-	return s.db.Conn(ctx).Exec(
-		"UPDATE posts SET "+k.counter+" = "+k.counter+" + ? WHERE id = ?", delta, post).Error
 }
 
 // likes returns likes of a post, newest first, after one.
