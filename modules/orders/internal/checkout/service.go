@@ -157,7 +157,7 @@ func (s *Service) createInTx(ctx context.Context, id, user uuid.UUID, request Re
 	if o.Total == 0 {
 		return o, s.payments.MarkPaid(ctx, o, "nothing to pay")
 	}
-	return o, s.outbox.Enqueue(ctx, cancellation.Expire{OrderID: o.ID}, outbox.At(o.ReservedUntil))
+	return o, s.outbox.Enqueue(ctx, cancellation.Expire{OrderID: o.ID}, outbox.At(o.ReservedUntil), outbox.Urgent())
 }
 
 // newOrder works the order out: what everything costs, and the first attempt at its payment.

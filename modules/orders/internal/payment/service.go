@@ -139,7 +139,7 @@ func (s *Service) RecordEvent(ctx context.Context, event payment.Event) error {
 		if err != nil || !fresh {
 			return err
 		}
-		return s.outbox.Enqueue(ctx, job)
+		return s.outbox.Enqueue(ctx, job, outbox.Urgent())
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"atrium/modules/orders/internal/order"
 	"atrium/modules/products"
 	"atrium/platform/money"
+	"atrium/platform/outbox"
 	"atrium/platform/payment"
 	"atrium/platform/tasks"
 )
@@ -263,7 +264,7 @@ func (s *Service) MarkPaid(ctx context.Context, o *order.Order, note string) err
 		return err
 	}
 	s.db.AfterCommit(ctx, func(context.Context) { s.paid.WithLabelValues(o.Currency).Inc() })
-	return s.outbox.Enqueue(ctx, Fulfil{OrderID: o.ID})
+	return s.outbox.Enqueue(ctx, Fulfil{OrderID: o.ID}, outbox.Urgent())
 }
 
 // reinstate takes the coupon and the stock again for an order that expired before its money came; coupon.ErrExhausted or

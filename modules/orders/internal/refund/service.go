@@ -202,5 +202,5 @@ func (s *Service) Create(ctx context.Context, p order.Payment, r Refund) (*Refun
 	if err != nil || !made || r.Amount == 0 {
 		return &r, err
 	}
-	return &r, s.outbox.Enqueue(ctx, SendRefund{RefundID: id})
+	return &r, s.outbox.Enqueue(ctx, SendRefund{RefundID: id}, outbox.Urgent())
 }

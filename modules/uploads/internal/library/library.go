@@ -162,7 +162,7 @@ func (s *Service) SetAudience(ctx context.Context, photos []uuid.UUID, audience 
 		for copies := range slices.Chunk(public, batch) {
 			withdrawals = append(withdrawals, Withdraw{Copies: copies})
 		}
-		if err := s.outbox.EnqueueAll(ctx, withdrawals); err != nil {
+		if err := s.outbox.EnqueueAll(ctx, withdrawals, outbox.Urgent()); err != nil {
 			return err
 		}
 		return s.publishAll(ctx, changed, audience)
