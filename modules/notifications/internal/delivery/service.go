@@ -180,36 +180,56 @@ func (s *Service) pushes(ctx context.Context, all []notification.Notification, s
 	return tasks, nil
 }
 
-// mails are the tasks for those who were not told by mail. Mail is rare: of the likes of one post only the first is mailed.
+// mails are the tasks for those who were not told by mail. Where another mail about the post went out in the last hour, they wait for the
+// next.
 func (s *Service) mails(ctx context.Context, all []notification.Notification, settings map[uuid.UUID]channel.Settings) (tasks []outbox.Task, err error) {
+	wanted, err := s.mailWorthy(ctx, all, settings)
+	if err != nil {
+		return nil, err
+	}
+	waiting, digests, err := s.store.LetMailsWait(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range digests {
+		if err := s.enqueueDigest(ctx, sendDigest{RecipientID: d.RecipientID, PostID: d.PostID}, d.DigestAt); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range wanted {
+		if !waiting[n.ID] {
+			tasks = append(tasks, sendMail{NotificationID: n.ID})
+		}
+	}
+	return tasks, nil
+}
+
+// mailWorthy returns those of the notifications that are to be mailed: those whose recipients want it, have a verified address and were
+// not told by mail, and of the likes of one post only the first.
+func (s *Service) mailWorthy(ctx context.Context, all []notification.Notification, settings map[uuid.UUID]channel.Settings) ([]notification.Notification, error) {
 	wanted := slices.DeleteFunc(slices.Clone(all), func(n notification.Notification) bool {
 		_, told := n.Deliveries[notification.MailChannel]
 		return told || !settings[n.RecipientID].ChannelsFor(n.Type).Mail
 	})
-	if wanted, err = s.reachable(ctx, wanted); err != nil {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	contacts, err := s.people.Contacts(ctx, notification.Recipients(wanted))
+	if err != nil {
 		return nil, err
 	}
+	wanted = slices.DeleteFunc(wanted, func(n notification.Notification) bool { return !contacts[n.RecipientID].Reachable() })
 	likes := slices.DeleteFunc(slices.Clone(wanted), func(n notification.Notification) bool { return n.Type != notification.PostLiked })
 	mailed, err := s.store.ToldOfSubjects(ctx, notification.PostLiked, likes)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range wanted {
-		subject := notification.Subject{RecipientID: n.RecipientID, SubjectID: n.SubjectID}
-		if n.Type == notification.PostLiked && mailed[subject] {
-			continue
+	return slices.DeleteFunc(wanted, func(n notification.Notification) bool {
+		if n.Type != notification.PostLiked {
+			return false
 		}
-		mailed[subject] = n.Type == notification.PostLiked
-		tasks = append(tasks, sendMail{NotificationID: n.ID})
-	}
-	return tasks, nil
-}
-
-// reachable returns those of the notifications whose recipient has a verified address.
-func (s *Service) reachable(ctx context.Context, all []notification.Notification) ([]notification.Notification, error) {
-	if len(all) == 0 {
-		return nil, nil
-	}
-	contacts, err := s.people.Contacts(ctx, notification.Recipients(all))
-	return slices.DeleteFunc(all, func(n notification.Notification) bool { return !contacts[n.RecipientID].Reachable() }), err
+		subject := notification.Subject{RecipientID: n.RecipientID, SubjectID: n.SubjectID}
+		defer func() { mailed[subject] = true }()
+		return mailed[subject]
+	}), nil
 }

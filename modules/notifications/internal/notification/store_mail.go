@@ -36,6 +36,57 @@ func (s *Store) LetMailWait(ctx context.Context, n Notification) (due time.Time,
 	return due, err
 }
 
+// Digest is the next mail to a person about a post.
+type Digest struct {
+	RecipientID uuid.UUID
+	PostID      uuid.UUID
+	DigestAt    time.Time
+}
+
+// LetMailsWait is LetMailWait for those of the notifications about posts whose recipients had a mail about them in the last hour, or
+// for whom others wait. It returns which these are, and the mails that have to be sent where nothing waited before.
+func (s *Store) LetMailsWait(ctx context.Context, all []Notification) (waiting map[uuid.UUID]bool, due []Digest, err error) {
+	var recipients, rooms []uuid.UUID
+	for _, n := range all {
+		if post := n.Post(); post != uuid.Nil {
+			recipients, rooms = append(recipients, n.RecipientID), append(rooms, post)
+		}
+	}
+	if len(rooms) == 0 {
+		return nil, nil, nil
+	}
+	// The rows first: EndMail needs them too, and then sees either that something waits still, or that nothing does.
+	var mailed []Digest
+	err = s.db.Conn(ctx).Raw(`
+		SELECT recipient_id, post_id FROM notification_mails
+		WHERE (recipient_id, post_id) IN (SELECT * FROM unnest(?::uuid[], ?::uuid[])) AND greatest(mailed_at, digest_at) > now() - make_interval(secs => ?)
+		ORDER BY recipient_id, post_id FOR UPDATE`, database.Array(recipients), database.Array(rooms), mailPause.Seconds()).Scan(&mailed).Error
+	if err != nil || len(mailed) == 0 {
+		return nil, nil, err
+	}
+	paused := map[[2]uuid.UUID]bool{}
+	for _, m := range mailed {
+		paused[[2]uuid.UUID{m.RecipientID, m.PostID}] = true
+	}
+	waiting = map[uuid.UUID]bool{}
+	recipients, rooms = nil, nil
+	var ids []uuid.UUID
+	for _, n := range all {
+		if paused[[2]uuid.UUID{n.RecipientID, n.Post()}] {
+			waiting[n.ID] = true
+			ids, recipients, rooms = append(ids, n.ID), append(recipients, n.RecipientID), append(rooms, n.Post())
+		}
+	}
+	if err = s.update(ctx, ids, `UPDATE notifications SET mail_waits = true WHERE id = ANY(?)`); err != nil {
+		return nil, nil, err
+	}
+	err = s.db.Conn(ctx).Raw(`
+		UPDATE notification_mails SET digest_at = greatest(now(), mailed_at + make_interval(secs => ?))
+		WHERE (recipient_id, post_id) IN (SELECT * FROM unnest(?::uuid[], ?::uuid[])) AND digest_at IS NULL
+		RETURNING recipient_id, post_id, digest_at`, mailPause.Seconds(), database.Array(recipients), database.Array(rooms)).Scan(&due).Error
+	return waiting, due, err
+}
+
 // MailWaiting reads up to limit of what waits for the next mail about a post, oldest first.
 func (s *Store) MailWaiting(ctx context.Context, recipient, post uuid.UUID, limit int) (waiting []Notification, err error) {
 	err = s.db.Conn(ctx).Where("recipient_id = ? AND mail_waits AND (subject_id = ? OR facts->>'post_id' = ?)", recipient, post, post.String()).
