@@ -10,12 +10,15 @@ import (
 	mathrand "math/rand/v2"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"atrium/platform/background"
 	"atrium/platform/stacktest"
 )
 
@@ -133,6 +136,42 @@ func databases(ctx context.Context, client *redis.Client) (int, error) {
 		err = fmt.Errorf("the Redis server has one database only")
 	}
 	return total, err
+}
+
+// Server starts a Redis that only this test has, for who counts what a server does, and returns where it is. It ends with the test.
+func Server(t testing.TB) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "redis") // the path of a socket is short
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	socket := filepath.Join(folder, "redis.sock")
+	server := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", "")
+	if err := server.Start(); err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+		_ = os.RemoveAll(folder)
+	})
+	address := "unix://" + socket
+	awaitServer(t, address)
+	return address
+}
+
+// awaitServer waits until a server answers.
+func awaitServer(t testing.TB, address string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
+	defer cancel()
+	client := Dial(t, address)
+	for client.Ping(ctx).Err() != nil {
+		if ctx.Err() != nil {
+			t.Fatal("redistest: the server does not answer")
+		}
+		background.Pause(ctx, 10*time.Millisecond)
+	}
 }
 
 // Broken leases a clean database like URL and puts a line that can be cut before it. The line is whole at first.

@@ -42,3 +42,10 @@ func TestBroken(t *testing.T) {
 	line.Mend()
 	require.Equal(t, "2", client.Get(ctx, "key").Val())
 }
+
+func TestServer_NobodyElseHasIt(t *testing.T) {
+	t.Parallel()
+	one, two := redistest.Dial(t, redistest.Server(t)), redistest.Dial(t, redistest.Server(t))
+	require.NoError(t, one.Set(t.Context(), "key", "one", 0).Err())
+	require.ErrorIs(t, two.Get(t.Context(), "key").Err(), redis.Nil)
+}

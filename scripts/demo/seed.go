@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"time"
 
 	"atrium/scripts/demo/client"
 )
@@ -61,7 +60,7 @@ var people = []someone{
 
 // seed fills an empty stack: a shop with things, people with rooms, and who follows whom. Run again, it adds what is missing.
 func seed(ctx context.Context, stack client.Endpoints, atrium string) error {
-	if err := up(ctx, stack); err != nil {
+	if err := stack.Ready(ctx); err != nil {
 		return err
 	}
 	shop, err := shopkeeper(ctx, stack, atrium)
@@ -91,18 +90,6 @@ func seed(ctx context.Context, stack client.Endpoints, atrium string) error {
 		}
 	}
 	fmt.Printf("demo world: %d people, %d products\n", len(people), len(things))
-	return nil
-}
-
-// up waits until Atrium answers.
-func up(ctx context.Context, stack client.Endpoints) error {
-	err := client.Eventually(ctx, time.Minute, func() (bool, error) {
-		_, err := client.Call(ctx, http.MethodGet, stack.API+"/readyz", "", nil, nil, nil)
-		return err == nil, nil
-	})
-	if err != nil {
-		return fmt.Errorf("no answer at %s: %w", stack.API, err)
-	}
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 // tokens signs in people of the load test's world, from one on, and writes their access tokens to a file that only the owner can read.
 func tokens(ctx context.Context, stack client.Endpoints, from, count int, out string) error {
-	if err := up(ctx, stack); err != nil {
+	if err := stack.Ready(ctx); err != nil {
 		return err
 	}
 	people := make([]struct {

@@ -15,7 +15,7 @@ import (
 )
 
 const usage = `usage: devstack run --data DIR [--endpoints FILE] [--api-addr 127.0.0.1:8080]
-                    [--private-addr 127.0.0.1:9090] [--ephemeral [--durable]] -- CMD ARGS...
+                    [--private-addr 127.0.0.1:9090] [--ephemeral [--durable]] [--statements] -- CMD ARGS...
        devstack exec --data DIR -- CMD ARGS...      (inside the stack that runs there)
 `
 
@@ -27,6 +27,7 @@ type options struct {
 	privateAddr string
 	ephemeral   bool
 	durable     bool // though ephemeral, PostgreSQL syncs as in production: for whoever measures it
+	statements  bool // PostgreSQL counts every statement by pg_stat_statements
 	join        bool // run the command inside a stack that is running already
 	command     []string
 	workDir     string
@@ -69,6 +70,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringVar(&opts.privateAddr, "private-addr", "127.0.0.1:0", "address of the product's private port")
 	flags.BoolVar(&opts.ephemeral, "ephemeral", false, "start empty and wipe at the end")
 	flags.BoolVar(&opts.durable, "durable", false, "with --ephemeral: PostgreSQL syncs to disk all the same")
+	flags.BoolVar(&opts.statements, "statements", false, "PostgreSQL preloads pg_stat_statements")
 	if err := flags.Parse(args[1:]); err != nil {
 		return opts, err
 	}

@@ -243,6 +243,9 @@ func (p *postgresServer) launch(ctx context.Context) (again bool, err error) {
 	} else {
 		settings = append(settings, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB")
 	}
+	if p.stack.opts.statements {
+		settings = append(settings, "shared_preload_libraries=pg_stat_statements")
+	}
 	args := []string{"-D", p.folder, "-p", strconv.Itoa(port)}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)

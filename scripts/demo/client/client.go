@@ -39,6 +39,18 @@ func ReadEndpoints(path string) (Endpoints, error) {
 	return e, json.Unmarshal(raw, &e)
 }
 
+// Ready waits until Atrium answers, a minute at most.
+func (e Endpoints) Ready(ctx context.Context) error {
+	err := Eventually(ctx, time.Minute, func() (bool, error) {
+		_, err := Call(ctx, http.MethodGet, e.API+"/readyz", "", nil, nil, nil)
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("no answer at %s: %w", e.API, err)
+	}
+	return nil
+}
+
 var web = &http.Client{Timeout: 30 * time.Second}
 
 // Answer is what came back: its status, its headers and its body.
