@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -18,26 +19,25 @@ import (
 )
 
 type settings struct {
-	server         int // the product's process
-	out            string
-	people         int
-	times, warmUps int // how often each deed is done while it is measured, and before
-	idle           time.Duration
-	verbose        bool
+	out                    string
+	people                 int
+	warmUps, times, closer int // how often each deed is done before it is measured, while it is, and while Redis is watched
+	idle                   time.Duration
+	verbose                bool
+	server                 []string // the product's command
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var s settings
-	flag.IntVar(&s.server, "server", 0, "the process of the product")
 	flag.StringVar(&s.out, "out", ".local/costs.tsv", "the file for the figures")
 	flag.IntVar(&s.people, "people", 200, "who act, 20 at a time")
 	flag.IntVar(&s.times, "times", 600, "how often each deed is measured")
-	flag.IntVar(&s.warmUps, "warm-ups", 200, "how often each deed is done before")
 	flag.DurationVar(&s.idle, "idle", 20*time.Second, "how long nobody does anything")
 	flag.BoolVar(&s.verbose, "verbose", false, "tell what each deed costs statement by statement and command by command")
 	flag.Parse()
+	s.warmUps, s.closer, s.server = s.times/3, s.times/3, flag.Args()
 	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "costs:", err)
 		os.Exit(1)
@@ -45,48 +45,58 @@ func main() {
 }
 
 func run(ctx context.Context, s settings) error {
-	l, err := open(ctx, s)
-	if err != nil {
-		return err
+	l := &laboratory{settings: s}
+	defer l.close()
+	for _, step := range []func(context.Context) error{l.serve, l.open, l.warmUp, l.measureAll} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := l.warmUp(ctx); err != nil {
-		return err
-	}
-	if err := l.measureAll(ctx); err != nil {
-		return err
-	}
-	l.report.print(os.Stdout)
+	l.report.print(os.Stdout, s.verbose)
 	return l.report.write(s.out)
 }
 
 // laboratory is where deeds are measured.
 type laboratory struct {
 	settings
-	meter  *meter.Meter
-	watch  *meter.Watch // nil: nobody looks closer
-	world  *deeds.World
-	report report
+	wire    *meter.Wire
+	product *exec.Cmd
+	meter   *meter.Meter
+	world   *deeds.World
+	report  report
 }
 
-func open(ctx context.Context, s settings) (*laboratory, error) {
+// serve starts the product, which speaks with PostgreSQL over a wire that counts.
+func (l *laboratory) serve(ctx context.Context) (err error) {
+	if l.wire, err = meter.NewWire(ctx, os.Getenv("ATRIUM_DATABASE_URL")); err != nil {
+		return err
+	}
+	l.product = exec.Command(l.server[0], l.server[1:]...) //nolint:gosec // whoever measures says what
+	l.product.Env = append(os.Environ(), "ATRIUM_DATABASE_URL="+l.wire.URL())
+	l.product.Stdout, l.product.Stderr = os.Stderr, os.Stderr
+	return l.product.Start()
+}
+
+func (l *laboratory) close() {
+	if l.product != nil && l.product.Process != nil {
+		_ = l.product.Process.Signal(syscall.SIGTERM) // it may have ended already
+		_ = l.product.Wait()
+	}
+}
+
+func (l *laboratory) open(ctx context.Context) error {
 	stack, err := client.ReadEndpoints(os.Getenv("ATRIUM_ENDPOINTS"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := stack.Ready(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	l := &laboratory{settings: s}
-	if l.meter, err = meter.Open(ctx, os.Getenv("ATRIUM_DATABASE_URL"), os.Getenv("ATRIUM_REDIS_URL"), s.server); err != nil {
-		return nil, err
+	if l.meter, err = meter.Open(ctx, l.wire, os.Getenv("ATRIUM_REDIS_URL"), l.product.Process.Pid); err != nil {
+		return err
 	}
-	if s.verbose {
-		if l.watch, err = meter.NewWatch(ctx, os.Getenv("ATRIUM_REDIS_URL")); err != nil {
-			return nil, err
-		}
-	}
-	l.world, err = deeds.Open(ctx, stack, l.meter.Query, s.people, s.warmUps+s.times)
-	return l, err
+	l.world, err = deeds.Open(ctx, stack, l.meter.Query, l.people, l.warmUps+l.times+l.closer)
+	return err
 }
 
 // warmUp does everything without measuring it: sessions prepare statements, caches and scripts arrive, pages are changed for the first
@@ -94,72 +104,98 @@ func open(ctx context.Context, s settings) (*laboratory, error) {
 func (l *laboratory) warmUp(ctx context.Context) error {
 	for _, d := range l.world.Deeds() {
 		fmt.Fprintf(os.Stderr, "%s: %d to warm up\n", d.Name, l.warmUps)
-		if err := l.world.Do(ctx, d, 0, l.warmUps); err != nil {
-			return err
-		}
-		if err := l.world.Settle(ctx); err != nil {
+		if err := l.do(ctx, d, 0, l.warmUps); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// do has a deed done for the times from one to another (not included), with all that follows.
+func (l *laboratory) do(ctx context.Context, d deeds.Deed, from, to int) error {
+	if err := l.world.Do(ctx, d, from, to); err != nil {
+		return err
+	}
+	return l.world.Settle(ctx)
+}
+
+// measureAll measures all deeds by the servers' own counters, and then once more a part of them to tell the commands of Redis apart:
+// to watch each takes Redis' time.
 func (l *laboratory) measureAll(ctx context.Context) error {
-	idle, err := l.measure(ctx, func() error {
+	nothing := func() error {
 		background.Pause(ctx, l.idle)
 		return ctx.Err()
-	})
+	}
+	idle, err := l.measure(ctx, nothing)
 	if err != nil {
 		return err
 	}
 	l.report.addIdle(idle)
 	for _, d := range l.world.Deeds() {
 		fmt.Fprintf(os.Stderr, "%s: %d\n", d.Name, l.times)
-		spent, err := l.measure(ctx, func() error { return l.deed(ctx, d) })
+		spent, err := l.measure(ctx, func() error { return l.do(ctx, d, l.warmUps, l.warmUps+l.times) })
 		if err != nil {
 			return err
 		}
-		l.report.add(d, spent, l.times, idle)
+		l.report.add(d, spent.Per(l.times, idle))
+	}
+	idleCommands, err := l.watch(ctx, nothing)
+	if err != nil {
+		return err
+	}
+	l.report.rows[0].commands = idleCommands.per(idleCommands.seconds, watched{})
+	for n, d := range l.world.Deeds() {
+		fmt.Fprintf(os.Stderr, "%s: %d, watched\n", d.Name, l.closer)
+		seen, err := l.watch(ctx, func() error { return l.do(ctx, d, l.warmUps+l.times, l.warmUps+l.times+l.closer) })
+		if err != nil {
+			return err
+		}
+		l.report.rows[n+1].commands = seen.per(float64(l.closer), idleCommands)
 	}
 	return nil
 }
 
-func (l *laboratory) deed(ctx context.Context, d deeds.Deed) error {
-	if err := l.world.Do(ctx, d, l.warmUps, l.warmUps+l.times); err != nil {
-		return err
-	}
-	return l.world.Settle(ctx)
-}
-
-// measured is what was counted while something happened.
-type measured struct {
-	meter.Counters
-	seen map[meter.Command]float64 // by whoever looks closer
-}
-
-func (l *laboratory) measure(ctx context.Context, do func() error) (m measured, err error) {
-	before, err := l.look(ctx)
+func (l *laboratory) measure(ctx context.Context, do func() error) (spent meter.Counters, err error) {
+	before, err := l.meter.Read(ctx)
 	if err != nil {
-		return m, err
+		return spent, err
 	}
 	if err := do(); err != nil {
-		return m, err
+		return spent, err
 	}
-	after, err := l.look(ctx)
-	if err != nil {
-		return m, err
-	}
-	m.Counters, m.seen = after.Less(before.Counters), after.seen
-	for c, calls := range before.seen {
-		m.seen[c] -= calls
-	}
-	return m, nil
+	after, err := l.meter.Read(ctx)
+	return after.Less(before), err
 }
 
-func (l *laboratory) look(ctx context.Context) (m measured, err error) {
-	if m.Counters, err = l.meter.Read(ctx); err != nil || l.watch == nil {
-		return m, err
+// watched are the commands that Redis ran while something happened.
+type watched struct {
+	seconds  float64
+	commands commands
+}
+
+func (l *laboratory) watch(ctx context.Context, do func() error) (seen watched, err error) {
+	began := time.Now()
+	w, err := meter.NewWatch(ctx, os.Getenv("ATRIUM_REDIS_URL"))
+	if err != nil {
+		return seen, err
 	}
-	m.seen, err = l.watch.Counts(ctx)
-	return m, err
+	defer w.Close()
+	if err := do(); err != nil {
+		return seen, err
+	}
+	seen.commands, err = w.Counts(ctx)
+	seen.seconds = time.Since(began).Seconds()
+	return seen, err
+}
+
+// per shares the commands, without those that would have come anyway.
+func (w watched) per(n float64, idle watched) commands {
+	shares := commands{}
+	for c, calls := range w.commands {
+		if idle.seconds > 0 {
+			calls -= idle.commands[c] * w.seconds / idle.seconds
+		}
+		shares[c] = calls / n
+	}
+	return shares
 }

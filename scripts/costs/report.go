@@ -14,46 +14,51 @@ import (
 	"atrium/scripts/costs/meter"
 )
 
-// report has a row for each deed, and one for an idle second.
+// report has a row for an idle second, and then one for each deed.
 type report struct{ rows []row }
 
 type row struct {
-	name  string
-	goal  deeds.Figures
-	costs meter.Counters            // of one deed; of idleness, a second of it
-	seen  map[meter.Command]float64 // the same
+	name     string
+	goal     deeds.Figures
+	costs    meter.Counters // of one deed; of idleness, a second of it
+	commands commands       // the same
 }
 
-func (r *report) addIdle(m measured) {
-	second := 1 / m.Seconds
-	idle := row{name: "idle, a second", goal: deeds.Idle, costs: meter.Counters{}.Plus(m.Counters, second), seen: map[meter.Command]float64{}}
-	for c, calls := range m.seen {
-		idle.seen[c] = calls * second
+// commands are how often Redis ran what.
+type commands map[meter.Command]float64
+
+// sum adds those up that clients sent, or that scripts called; those that looked for work in vain, or all.
+func (c commands) sum(script, vain bool) (n float64) {
+	for command, calls := range c {
+		if command.Script == script && (command.Vain || !vain) {
+			n += calls
+		}
 	}
-	r.rows = append(r.rows, idle)
+	return n
 }
 
-func (r *report) add(d deeds.Deed, m measured, times int, idle measured) {
-	made := row{name: d.Name, goal: d.Goal, costs: m.Per(times, idle.Counters), seen: map[meter.Command]float64{}}
-	for c, calls := range m.seen {
-		made.seen[c] = (calls - idle.seen[c]*m.Seconds/idle.Seconds) / float64(times)
-	}
-	r.rows = append(r.rows, made)
+func (r *report) addIdle(idle meter.Counters) {
+	r.rows = append(r.rows, row{name: "idle, a second", goal: deeds.Idle, costs: meter.Counters{}.Plus(idle, 1/idle.Seconds)})
 }
 
-const heading = "| one deed with all that follows | commits | rows written | statements | round trips | WAL | page images | Redis commands | CPU: server, PostgreSQL, Redis | goal: commits, rows, Redis |\n" +
-	"|---|---|---|---|---|---|---|---|---|---|\n"
+func (r *report) add(d deeds.Deed, one meter.Counters) {
+	r.rows = append(r.rows, row{name: d.Name, goal: d.Goal, costs: one})
+}
 
-// print writes the table for people, as it stands in docs/PERFORMANCE.md, and after it what a closer look has seen.
-func (r *report) print(out io.Writer) {
+const heading = "| one deed with all that follows | commits | rows written | Redis commands, in vain | goal | statements | round trips, bare | WAL, page images | " +
+	"with scripts' commands | CPU: server, PostgreSQL, Redis |\n|---|---|---|---|---|---|---|---|---|---|\n"
+
+// print writes the table for people, as it stands in docs/PERFORMANCE.md, and after it what it is made of.
+func (r *report) print(out io.Writer, verbose bool) {
 	fmt.Fprint(out, "\n"+heading)
 	for _, row := range r.rows {
 		c := row.costs
-		fmt.Fprintf(out, "| %s | %.1f | %.1f | %.1f | %.1f | %.1f kB | %.2f | %.1f | %.1f, %.1f, %.2f ms | %s |\n", row.name, c.Commits, c.Rows, c.Statements,
-			c.RoundTrips, c.WAL/1000, c.PageImages, c.Redis, 1000*c.CPU.Server, 1000*c.CPU.PostgreSQL, 1000*c.CPU.Redis, told(row.goal))
+		fmt.Fprintf(out, "| %s | %.1f | %.1f | %.1f, %.1f | %s | %.1f | %.1f, %.1f | %.1f kB, %.2f | %.1f | %.1f, %.1f, %.2f ms |\n", row.name,
+			c.Transactions, c.Rows, row.commands.sum(false, false), row.commands.sum(false, true), told(row.goal), c.Statements, c.RoundTrips, c.Bare,
+			c.WAL/1000, c.PageImages, c.Redis, 1000*c.CPU.Server, 1000*c.CPU.PostgreSQL, 1000*c.CPU.Redis)
 	}
 	for _, row := range r.rows {
-		if len(row.seen) > 0 {
+		if verbose {
 			row.explain(out)
 		}
 	}
@@ -63,7 +68,7 @@ func told(g deeds.Figures) string {
 	if g == (deeds.Figures{}) {
 		return ""
 	}
-	return fmt.Sprintf("%g, %g, %g", g.Commits, g.Rows, g.Redis)
+	return fmt.Sprintf("%g / %g / %g", g.Commits, g.Rows, g.Redis)
 }
 
 // explain lists what the costs are made of, what comes most often first. What comes less than once in a hundred deeds is left out.
@@ -77,9 +82,9 @@ func (r row) explain(out io.Writer) {
 		}
 	}
 	fmt.Fprintf(out, "\n%s: commands of Redis (* for ids)\n", r.name)
-	for _, c := range slices.SortedFunc(maps.Keys(r.seen), func(a, b meter.Command) int { return cmp.Compare(r.seen[b], r.seen[a]) }) {
-		if r.seen[c] >= rare {
-			fmt.Fprintf(out, "%8.2f  %s%s%s %s\n", r.seen[c], when(c.Vain, "in vain: "), when(c.Script, "script: "), c.Name, c.Key)
+	for _, c := range slices.SortedFunc(maps.Keys(r.commands), func(a, b meter.Command) int { return cmp.Compare(r.commands[b], r.commands[a]) }) {
+		if r.commands[c] >= rare {
+			fmt.Fprintf(out, "%8.2f  %s%s%s %s\n", r.commands[c], when(c.Vain, "in vain: "), when(c.Script, "script: "), c.Name, c.Key)
 		}
 	}
 }
@@ -94,13 +99,13 @@ func when(is bool, text string) string {
 // write keeps the figures as a table with tabs.
 func (r *report) write(path string) error {
 	var b bytes.Buffer
-	b.WriteString(strings.ReplaceAll("deed commits rows statements round_trips wal_bytes page_images redis_commands server_cpu_ms postgresql_cpu_ms redis_cpu_ms "+
-		"goal_commits goal_rows goal_redis_commands", " ", "\t") + "\n")
+	b.WriteString(strings.ReplaceAll("deed commits rows redis_commands redis_commands_in_vain goal_commits goal_rows goal_redis_commands statements round_trips "+
+		"bare_round_trips wal_bytes page_images redis_commands_with_scripts server_cpu_ms postgresql_cpu_ms redis_cpu_ms", " ", "\t") + "\n")
 	for _, row := range r.rows {
 		c, g := row.costs, row.goal
 		fmt.Fprint(&b, row.name)
-		for _, figure := range []float64{c.Commits, c.Rows, c.Statements, c.RoundTrips, c.WAL, c.PageImages, c.Redis,
-			1000 * c.CPU.Server, 1000 * c.CPU.PostgreSQL, 1000 * c.CPU.Redis, g.Commits, g.Rows, g.Redis} {
+		for _, figure := range []float64{c.Transactions, c.Rows, row.commands.sum(false, false), row.commands.sum(false, true), g.Commits, g.Rows, g.Redis,
+			c.Statements, c.RoundTrips, c.Bare, c.WAL, c.PageImages, c.Redis, 1000 * c.CPU.Server, 1000 * c.CPU.PostgreSQL, 1000 * c.CPU.Redis} {
 			fmt.Fprintf(&b, "\t%.2f", figure)
 		}
 		b.WriteByte('\n')

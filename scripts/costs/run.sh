@@ -20,7 +20,4 @@ fill "${USERS:=3000}" "${POSTS:=10000}" "${PRODUCTS:=1000}" 50
 "$psql" -q "$ATRIUM_DATABASE_URL" -c "ALTER SYSTEM SET autovacuum = off" -c "ALTER SYSTEM SET checkpoint_timeout = '1h'" \
 	-c "ALTER SYSTEM SET max_wal_size = '8GB'" -c "SELECT pg_reload_conf()" >/dev/null
 
-ATRIUM_LOG_LEVEL=warn bin/atrium serve &
-server=$!
-trap 'kill -TERM "$server" 2>/dev/null; wait "$server"' EXIT
-bin/costs -server "$server" ${2:+-verbose} ${TIMES:+-times "$TIMES"}
+ATRIUM_LOG_LEVEL=error bin/costs ${2:+-verbose} ${TIMES:+-times "$TIMES"} bin/atrium serve

@@ -3,6 +3,7 @@ package deeds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -35,7 +36,7 @@ type World struct {
 	paid      atomic.Int64
 }
 
-// Open signs people in and looks for what they can do things with, each deed so many times.
+// Open signs people in, a multiple of twenty, and looks for what they can do things with, each deed so many times.
 func Open(ctx context.Context, stack client.Endpoints, read Read, people, times int) (*World, error) {
 	w := &World{stack: stack, read: read, times: times, people: make([]*client.Person, people), addresses: make([]string, people),
 		intents: make([]string, times)}
@@ -110,16 +111,18 @@ func (w *World) Settle(ctx context.Context) error {
 	return nil
 }
 
-// together calls do for each number from one to another (not included), twenty at once. The first error ends it.
+// together calls do for each number from one to another (not included), twenty at once, so that nobody does two things at once. The
+// first error ends it.
 func together(ctx context.Context, from, to int, do func(ctx context.Context, n int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for n := from; n < to; n++ {
+	for first := from; first < min(from+atOnce, to); first++ {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			for n := first; n < to; n += atOnce {
+				if err := errors.Join(ctx.Err(), do(ctx, n)); err != nil {
+					return err
+				}
 			}
-			return do(ctx, n)
+			return nil
 		})
 	}
 	return group.Wait()

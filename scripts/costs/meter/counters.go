@@ -2,18 +2,16 @@ package meter
 
 // Counters are what was done so far; as a difference, what something has cost.
 type Counters struct {
-	Seconds    float64 // since the meter was opened; of a difference: between the two
-	Commits    float64 // transactions of the database, those that only read and those of single statements among them
+	Seconds float64 // since the meter was opened; of a difference: between the two
+	Traffic
 	Rows       float64 // inserted, updated and deleted
 	Statements float64 // without BEGIN, COMMIT and ROLLBACK
-	RoundTrips float64 // statements and those three, each of which is one; that a session prepares a statement first is not counted
 	WAL        float64 // bytes
 	PageImages float64 // whole pages in the WAL: those that are changed for the first time after a checkpoint
 	Redis      float64 // commands of clients, and those that their scripts call
 	CPU        CPU
 
 	ByStatement map[string]Statement
-	ByCommand   map[string]float64
 }
 
 // CPU are seconds of processor time.
@@ -37,23 +35,17 @@ func (c Counters) Per(n int, idle Counters) Counters {
 // Plus adds other counters, times a factor.
 func (c Counters) Plus(o Counters, times float64) Counters {
 	sum := Counters{
-		Seconds: c.Seconds + times*o.Seconds, Commits: c.Commits + times*o.Commits, Rows: c.Rows + times*o.Rows,
-		Statements: c.Statements + times*o.Statements, RoundTrips: c.RoundTrips + times*o.RoundTrips,
-		WAL: c.WAL + times*o.WAL, PageImages: c.PageImages + times*o.PageImages, Redis: c.Redis + times*o.Redis,
+		Seconds: c.Seconds + times*o.Seconds, Traffic: c.Traffic.Plus(o.Traffic, times), Rows: c.Rows + times*o.Rows,
+		Statements: c.Statements + times*o.Statements,
+		WAL:        c.WAL + times*o.WAL, PageImages: c.PageImages + times*o.PageImages, Redis: c.Redis + times*o.Redis,
 		CPU: CPU{c.CPU.Server + times*o.CPU.Server, c.CPU.PostgreSQL + times*o.CPU.PostgreSQL, c.CPU.Redis + times*o.CPU.Redis},
 	}
-	sum.ByStatement, sum.ByCommand = map[string]Statement{}, map[string]float64{}
+	sum.ByStatement = map[string]Statement{}
 	for text, s := range c.ByStatement {
 		sum.ByStatement[text] = s
 	}
 	for text, s := range o.ByStatement {
 		sum.ByStatement[text] = sum.ByStatement[text].plus(s, times)
-	}
-	for name, calls := range c.ByCommand {
-		sum.ByCommand[name] = calls
-	}
-	for name, calls := range o.ByCommand {
-		sum.ByCommand[name] += times * calls
 	}
 	return sum
 }

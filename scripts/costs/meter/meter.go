@@ -16,17 +16,18 @@ const flushed = 10500 * time.Millisecond
 
 // Meter reads counters. It belongs to one goroutine.
 type Meter struct {
+	wire                      *Wire
 	postgres                  *postgres
 	redis                     *redisServer
 	server, postmaster, cache int // processes
 	opened                    time.Time
 }
 
-// Open connects to both servers. server is the process of the product.
-func Open(ctx context.Context, database, redis string, server int) (*Meter, error) {
-	m := &Meter{server: server, opened: time.Now()}
+// Open connects to both servers. wire is what the product goes by to PostgreSQL, server its process.
+func Open(ctx context.Context, wire *Wire, redis string, server int) (*Meter, error) {
+	m := &Meter{wire: wire, server: server, opened: time.Now()}
 	var err error
-	if m.postgres, err = openPostgres(ctx, database); err != nil {
+	if m.postgres, err = openPostgres(ctx, wire.direct.String()); err != nil {
 		return nil, err
 	}
 	if m.redis, err = openRedis(redis); err != nil {
@@ -42,7 +43,7 @@ func Open(ctx context.Context, database, redis string, server int) (*Meter, erro
 // Read waits until every session of PostgreSQL has told what it counted, and returns all counters.
 func (m *Meter) Read(ctx context.Context) (c Counters, err error) {
 	background.Pause(ctx, flushed)
-	c.Seconds = time.Since(m.opened).Seconds()
+	c.Seconds, c.Traffic = time.Since(m.opened).Seconds(), m.wire.Traffic()
 	c.CPU = CPU{Server: seconds(m.server), PostgreSQL: familySeconds(m.postmaster), Redis: seconds(m.cache)}
 	if err := m.redis.read(ctx, &c); err != nil {
 		return c, err
@@ -52,7 +53,6 @@ func (m *Meter) Read(ctx context.Context) (c Counters, err error) {
 
 // Query reads a column of texts from the product's database. It is not counted.
 func (m *Meter) Query(ctx context.Context, query string) (texts []string, err error) {
-	m.postgres.asked++
 	rows, err := m.postgres.conn.Query(ctx, query+" "+own)
 	if err != nil {
 		return nil, err

@@ -12,10 +12,7 @@ import (
 const own = "/* costs */"
 
 // postgres reads the counters of PostgreSQL by a session of its own.
-type postgres struct {
-	conn  *pgx.Conn
-	asked float64 // transactions of this session
-}
+type postgres struct{ conn *pgx.Conn }
 
 // openPostgres connects. It needs pg_stat_statements to be preloaded, and a user who may create the extension.
 func openPostgres(ctx context.Context, url string) (*postgres, error) {
@@ -23,23 +20,16 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database's URL is not one of PostgreSQL")
 	}
-	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // one transaction for each statement, and no other
-	p := &postgres{}
-	if p.conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
-	return p, p.exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-}
-
-func (p *postgres) exec(ctx context.Context, statement string) error {
-	p.asked++
-	_, err := p.conn.Exec(ctx, statement+" "+own)
-	return err
+	_, err = conn.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements "+own)
+	return &postgres{conn}, err
 }
 
 // postmaster is the process that has started all others of PostgreSQL.
 func (p *postgres) postmaster(ctx context.Context) (int, error) {
-	p.asked++
 	var session int
 	if err := p.conn.QueryRow(ctx, "SELECT "+own+" pg_backend_pid()").Scan(&session); err != nil {
 		return 0, err
@@ -49,23 +39,16 @@ func (p *postgres) postmaster(ctx context.Context) (int, error) {
 
 // read adds what PostgreSQL has counted so far.
 func (p *postgres) read(ctx context.Context, c *Counters) error {
-	if err := p.exec(ctx, "SELECT pg_stat_force_next_flush()"); err != nil { // what this session counted, too, so that it can be taken off
-		return err
-	}
-	asked := p.asked
-	p.asked++
-	err := p.conn.QueryRow(ctx, `SELECT `+own+` xact_commit, tup_inserted + tup_updated + tup_deleted, w.wal_bytes, w.wal_fpi
-		FROM pg_stat_database, pg_stat_wal w WHERE datname = current_database()`).Scan(&c.Commits, &c.Rows, &c.WAL, &c.PageImages)
+	err := p.conn.QueryRow(ctx, `SELECT `+own+` (tup_inserted + tup_updated + tup_deleted)::float8, w.wal_bytes::float8, w.wal_fpi::float8
+		FROM pg_stat_database, pg_stat_wal w WHERE datname = current_database()`).Scan(&c.Rows, &c.WAL, &c.PageImages)
 	if err != nil {
 		return fmt.Errorf("read PostgreSQL's counters: %w", err)
 	}
-	c.Commits -= asked
 	return p.readStatements(ctx, c)
 }
 
 func (p *postgres) readStatements(ctx context.Context, c *Counters) error {
-	p.asked++
-	rows, err := p.conn.Query(ctx, `SELECT s.query, s.calls, s.rows, s.wal_bytes `+own+` FROM pg_stat_statements s
+	rows, err := p.conn.Query(ctx, `SELECT s.query, s.calls::float8, s.rows::float8, s.wal_bytes::float8 `+own+` FROM pg_stat_statements s
 		JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database()`)
 	if err != nil {
 		return fmt.Errorf("read pg_stat_statements: %w", err)
@@ -78,7 +61,6 @@ func (p *postgres) readStatements(ctx context.Context, c *Counters) error {
 			return nil
 		}
 		text = strings.Join(strings.Fields(text), " ")
-		c.RoundTrips += one.Calls
 		if !framesTransaction(text) {
 			c.Statements += one.Calls
 		}

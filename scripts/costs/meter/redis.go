@@ -10,7 +10,7 @@ import (
 )
 
 // notOurs are commands of this package's own client, and what any client says as it connects.
-var notOurs = map[string]bool{"info": true, "hello": true, "client|setinfo": true, "client|maint_notifications": true, "monitor": true}
+var notOurs = map[string]bool{"info": true, "hello": true, "client|setinfo": true, "client|maint_notifications": true, "monitor": true, "echo": true}
 
 // redisServer reads the counters of Redis.
 type redisServer struct{ client *redis.Client }
@@ -29,12 +29,10 @@ func (r *redisServer) read(ctx context.Context, c *Counters) error {
 	if err != nil {
 		return fmt.Errorf("read Redis' counters: %w", err)
 	}
-	c.ByCommand = map[string]float64{}
 	for _, line := range strings.Fields(info) {
 		name, calls, ok := commandCalls(line)
 		if ok && !notOurs[name] {
 			c.Redis += calls
-			c.ByCommand[name] += calls
 		}
 	}
 	return nil
