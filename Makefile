@@ -45,7 +45,7 @@ bench: ## hot paths in Go, and the feed over HTTP with wrk (only=go|feed|growth|
 load: build $(tools)/k6 ## 500 users with k6, about 5 minutes (profile=purchase: 100 buyers, and whether the books balance)
 	@scripts/load/run.sh $(profile)
 
-costs: ## what a like, a comment, a checkout cost PostgreSQL and Redis, about 5 minutes (verbose=1: statement by statement)
+costs: ## what a like, a comment, a checkout cost PostgreSQL and Redis, about 6 minutes (verbose=1: statement by statement)
 	@scripts/costs/run.sh $(verbose)
 
 grant-admin: build ## make a person an admin: email=... or user=<id>

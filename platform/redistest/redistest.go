@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -155,20 +156,23 @@ func Server(t testing.TB) string {
 		_ = server.Wait()
 		_ = os.RemoveAll(folder)
 	})
-	address := "unix://" + socket
-	awaitServer(t, address)
-	return address
+	awaitSocket(t, socket)
+	return "unix://" + socket
 }
 
-// awaitServer waits until a server answers.
-func awaitServer(t testing.TB, address string) {
+// awaitSocket waits until a server listens on a socket.
+func awaitSocket(t testing.TB, socket string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
-	client := Dial(t, address)
-	for client.Ping(ctx).Err() != nil {
+	for {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
 		if ctx.Err() != nil {
-			t.Fatal("redistest: the server does not answer")
+			t.Fatalf("redistest: the server does not listen: %v", err)
 		}
 		background.Pause(ctx, 10*time.Millisecond)
 	}
