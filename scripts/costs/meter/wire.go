@@ -75,12 +75,12 @@ func (w *Wire) accept() {
 
 // join carries bytes both ways until either side ends.
 func (w *Wire) join(client net.Conn) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", w.direct.Host)
 	if err != nil {
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	go func() {
 		_, _ = io.Copy(server, client)
 		_ = server.Close()
