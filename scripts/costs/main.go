@@ -47,7 +47,7 @@ func main() {
 func run(ctx context.Context, s settings) error {
 	l := &laboratory{settings: s}
 	defer l.close()
-	for _, step := range []func(context.Context) error{l.serve, l.open, l.warmUp, l.measureAll} {
+	for _, step := range []func(context.Context) error{l.serve, l.open, l.warmUp, l.measureAll, l.watchAll} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -63,6 +63,7 @@ type laboratory struct {
 	product *exec.Cmd
 	meter   *meter.Meter
 	world   *deeds.World
+	last    meter.Counters // reading
 	report  report
 }
 
@@ -119,14 +120,12 @@ func (l *laboratory) do(ctx context.Context, d deeds.Deed, from, to int) error {
 	return l.world.Settle(ctx)
 }
 
-// measureAll measures all deeds by the servers' own counters, and then once more a part of them to tell the commands of Redis apart:
-// to watch each takes Redis' time.
-func (l *laboratory) measureAll(ctx context.Context) error {
-	nothing := func() error {
-		background.Pause(ctx, l.idle)
-		return ctx.Err()
+// measureAll measures idleness and all deeds by the servers' own counters.
+func (l *laboratory) measureAll(ctx context.Context) (err error) {
+	if l.last, err = l.meter.Read(ctx); err != nil {
+		return err
 	}
-	idle, err := l.measure(ctx, nothing)
+	idle, err := l.measure(ctx, func() error { return l.rest(ctx) })
 	if err != nil {
 		return err
 	}
@@ -139,32 +138,42 @@ func (l *laboratory) measureAll(ctx context.Context) error {
 		}
 		l.report.add(d, spent.Per(l.times, idle))
 	}
-	idleCommands, err := l.watch(ctx, nothing)
-	if err != nil {
-		return err
-	}
-	l.report.rows[0].commands = idleCommands.per(idleCommands.seconds, watched{})
-	for n, d := range l.world.Deeds() {
-		fmt.Fprintf(os.Stderr, "%s: %d, watched\n", d.Name, l.closer)
-		seen, err := l.watch(ctx, func() error { return l.do(ctx, d, l.warmUps+l.times, l.warmUps+l.times+l.closer) })
-		if err != nil {
-			return err
-		}
-		l.report.rows[n+1].commands = seen.per(float64(l.closer), idleCommands)
-	}
 	return nil
 }
 
+// rest lets nobody do anything for a while.
+func (l *laboratory) rest(ctx context.Context) error {
+	background.Pause(ctx, l.idle)
+	return ctx.Err()
+}
+
+// measure returns what was counted since the last reading.
 func (l *laboratory) measure(ctx context.Context, do func() error) (spent meter.Counters, err error) {
-	before, err := l.meter.Read(ctx)
-	if err != nil {
-		return spent, err
-	}
+	before := l.last
 	if err := do(); err != nil {
 		return spent, err
 	}
-	after, err := l.meter.Read(ctx)
-	return after.Less(before), err
+	l.last, err = l.meter.Read(ctx)
+	return l.last.Less(before), err
+}
+
+// watchAll has a part of all deeds done once more, to tell the commands of Redis apart: to watch each takes Redis' time.
+func (l *laboratory) watchAll(ctx context.Context) error {
+	idle, err := l.watch(ctx, func() error { return l.rest(ctx) })
+	if err != nil {
+		return err
+	}
+	l.report.rows[0].commands = idle.per(idle.seconds, watched{})
+	first := l.warmUps + l.times
+	for n, d := range l.world.Deeds() {
+		fmt.Fprintf(os.Stderr, "%s: %d, watched\n", d.Name, l.closer)
+		seen, err := l.watch(ctx, func() error { return l.do(ctx, d, first, first+l.closer) })
+		if err != nil {
+			return err
+		}
+		l.report.rows[n+1].commands = seen.per(float64(l.closer), idle)
+	}
+	return nil
 }
 
 // watched are the commands that Redis ran while something happened.
