@@ -25,7 +25,9 @@ type Schedule struct {
 
 const (
 	scheduleLease = 15 * time.Second // renewed while a run lasts; how late another instance notices a death
-	longestSleep  = 5 * time.Second  // between two looks at the lease
+	longestSleep  = 5 * time.Second  // between two looks at the leases
+	// turn is how long an instance goes on under one lease with what comes more often than that.
+	turn = 30 * time.Second
 )
 
 // Scheduler runs schedules, one instance at a time.
@@ -55,34 +57,86 @@ func NewScheduler(db *database.DB, schedules []Schedule, log *zap.Logger) (*Sche
 // very first start, then every interval. A run that fails is logged and comes again at its next tick; the others do not
 // notice.
 func (s *Scheduler) Run(ctx context.Context) error {
-	keepers := []func(ctx context.Context) error{background.UntilStopped} // without schedules there is nothing to do but to wait
+	idle := map[string]Schedule{} // those that do not run here now
 	for _, schedule := range s.schedules {
-		keepers = append(keepers, func(ctx context.Context) error {
-			s.keep(ctx, schedule)
-			return nil
-		})
+		idle[schedule.Name] = schedule
 	}
-	return background.Together(ctx, keepers...)
+	registered := map[string]bool{}
+	ended := make(chan Schedule)
+	var running sync.WaitGroup
+	defer running.Wait()
+	for ctx.Err() == nil {
+		due, wait, err := s.look(ctx, idle, registered)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the schedules are interrupted", zap.Error(err))
+		}
+		for _, name := range due {
+			schedule := idle[name]
+			delete(idle, name)
+			running.Go(func() {
+				s.runDue(ctx, schedule)
+				select {
+				case ended <- schedule:
+				case <-ctx.Done():
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case schedule := <-ended:
+			idle[schedule.Name] = schedule
+		case <-time.After(wait):
+		}
+	}
+	return nil
 }
 
-func (s *Scheduler) keep(ctx context.Context, schedule Schedule) {
-	log := s.log.With(zap.String("schedule", schedule.Name))
-	for registered := false; ctx.Err() == nil; {
-		var err error
-		wait := longestSleep
-		if !registered {
-			err = s.register(ctx, schedule)
-			registered = err == nil
+// look registers what is not registered yet, leases those of the idle schedules that are due and that nobody else runs, and returns
+// their names, and how long it takes until there may be more.
+func (s *Scheduler) look(ctx context.Context, idle map[string]Schedule, registered map[string]bool) (due []string, wait time.Duration, err error) {
+	var names []string
+	for name, schedule := range idle {
+		if !registered[name] {
+			if err := s.register(ctx, schedule); err != nil {
+				return nil, longestSleep, err
+			}
+			registered[name] = true
 		}
-		if registered {
-			wait, err = s.tick(ctx, schedule, log)
-		}
-		if err != nil && ctx.Err() == nil {
-			log.Warn("the schedule is interrupted", zap.Error(err))
-			wait = longestSleep
-		}
-		background.Pause(ctx, wait)
+		names = append(names, name)
 	}
+	if len(names) == 0 {
+		return nil, longestSleep, nil
+	}
+	return s.lease(ctx, names)
+}
+
+// lease is one statement, however many schedules there are.
+func (s *Scheduler) lease(ctx context.Context, names []string) (due []string, wait time.Duration, err error) {
+	var rows []struct {
+		Name  string
+		Due   bool
+		After float64 // seconds
+	}
+	err = s.db.Conn(ctx).Raw(`
+		WITH leased AS (
+			UPDATE schedule_leases SET leased_until = now() + make_interval(secs => @lease), leased_by = @instance
+			WHERE name = ANY(@names) AND next_at <= now() AND (leased_until IS NULL OR leased_until <= now())
+			RETURNING name)
+		SELECT l.name, leased.name IS NOT NULL AS due, extract(epoch FROM greatest(l.next_at, l.leased_until) - now())::float8 AS after
+		FROM schedule_leases l LEFT JOIN leased ON leased.name = l.name WHERE l.name = ANY(@names)`,
+		map[string]any{"lease": scheduleLease.Seconds(), "instance": s.instance, "names": database.Array(names)}).Scan(&rows).Error
+	if err != nil {
+		return nil, longestSleep, err
+	}
+	wait = longestSleep
+	for _, row := range rows {
+		if row.Due {
+			due = append(due, row.Name)
+		} else {
+			wait = min(wait, max(time.Duration(row.After*float64(time.Second)), 10*time.Millisecond))
+		}
+	}
+	return due, wait, nil
 }
 
 // register makes the lease row, and brings a tick nearer if the interval has become shorter.
@@ -98,26 +152,17 @@ func (s *Scheduler) register(ctx context.Context, schedule Schedule) error {
 	return nil
 }
 
-// tick runs the schedule if it is due and nobody else does, and returns how long to sleep.
-func (s *Scheduler) tick(ctx context.Context, schedule Schedule, log *zap.Logger) (time.Duration, error) {
-	claimed := s.db.Conn(ctx).Exec(`
-		UPDATE schedule_leases SET leased_until = now() + make_interval(secs => ?), leased_by = ?
-		WHERE name = ? AND next_at <= now() AND (leased_until IS NULL OR leased_until <= now())`,
-		scheduleLease.Seconds(), s.instance, schedule.Name)
-	if claimed.Error != nil {
-		return 0, claimed.Error
+// runDue runs a schedule that this instance has leased.
+func (s *Scheduler) runDue(ctx context.Context, schedule Schedule) {
+	log := s.log.With(zap.String("schedule", schedule.Name))
+	failure := s.runLeased(ctx, schedule)
+	interrupted := failure != nil && ctx.Err() != nil
+	if failure != nil && !interrupted {
+		log.Error("the scheduled run failed", withStack(failure)...)
 	}
-	if claimed.RowsAffected == 1 {
-		failure := s.runLeased(ctx, schedule)
-		interrupted := failure != nil && ctx.Err() != nil
-		if failure != nil && !interrupted {
-			log.Error("the scheduled run failed", withStack(failure)...)
-		}
-		if err := s.release(ctx, schedule, interrupted); err != nil {
-			return 0, err
-		}
+	if err := s.release(ctx, schedule, interrupted); err != nil {
+		log.Warn("the schedule is interrupted", zap.Error(err)) // its lease lapses
 	}
-	return s.untilNext(ctx, schedule)
 }
 
 // runLeased runs with a lease that is renewed meanwhile; if it is lost, the run's context ends.
@@ -132,13 +177,28 @@ func (s *Scheduler) runLeased(ctx context.Context, schedule Schedule) (err error
 		cancel(nil)
 		renewing.Wait()
 	}()
-	return schedule.Run(ctx)
+	return schedule.runTurn(ctx)
+}
+
+// runTurn runs a schedule once, or again and again where it comes often: to give the lease away each time would cost more than the run.
+func (s Schedule) runTurn(ctx context.Context) error {
+	ends := time.Now().Add(turn - s.Every)
+	for {
+		began := time.Now()
+		if err := s.Run(ctx); err != nil || began.After(ends) {
+			return err
+		}
+		background.Pause(ctx, s.Every-time.Since(began))
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
 }
 
 var errLeaseLost = errors.New("tasks: the schedule's lease is lost")
 
 func (s *Scheduler) renew(ctx context.Context, name string, lost context.CancelCauseFunc) {
-	tick := time.NewTicker(scheduleLease / 5)
+	tick := time.NewTicker(scheduleLease / 3)
 	defer tick.Stop()
 	for renewed := time.Now(); ; {
 		select {
@@ -169,15 +229,4 @@ func (s *Scheduler) release(ctx context.Context, schedule Schedule, interrupted 
 		UPDATE schedule_leases SET leased_until = NULL, leased_by = NULL, next_at = CASE WHEN ? THEN next_at ELSE
 			next_at + make_interval(secs => ? * (1 + floor(extract(epoch FROM now() - next_at)::float8 / ?))) END
 		WHERE name = ? AND leased_by = ?`, interrupted, every, every, schedule.Name, s.instance).Error
-}
-
-func (s *Scheduler) untilNext(ctx context.Context, schedule Schedule) (time.Duration, error) {
-	var seconds float64
-	err := s.db.Conn(ctx).Raw(`
-		SELECT extract(epoch FROM greatest(next_at, leased_until) - now())::float8 FROM schedule_leases WHERE name = ?`,
-		schedule.Name).Scan(&seconds).Error
-	if err != nil {
-		return 0, err
-	}
-	return min(max(time.Duration(seconds*float64(time.Second)), 10*time.Millisecond), longestSleep), nil
 }

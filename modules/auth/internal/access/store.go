@@ -79,10 +79,20 @@ func (s store) insertRevocations(ctx context.Context, added []revocation) error 
 
 // revocations returns those written since, and the database's time before they were read.
 func (s store) revocations(ctx context.Context, since time.Time) (rows []revocation, now time.Time, err error) {
-	if err = s.db.Conn(ctx).Raw("SELECT clock_timestamp()").Scan(&now).Error; err != nil {
-		return nil, now, err
+	var found []struct {
+		Now   time.Time // the statement came before it looked
+		Noted bool
+		revocation
 	}
-	err = s.db.Conn(ctx).Raw(`SELECT session_id, before, expires_at FROM revocations WHERE noted_at > ?`, since).Scan(&rows).Error
+	err = s.db.Conn(ctx).Raw(`
+		SELECT statement_timestamp() AS now, r.session_id IS NOT NULL AS noted, r.session_id, r.before, r.expires_at
+		FROM (SELECT) AS one LEFT JOIN revocations r ON r.noted_at > ?`, since).Scan(&found).Error
+	for _, row := range found {
+		now = row.Now
+		if row.Noted {
+			rows = append(rows, row.revocation)
+		}
+	}
 	return rows, now, err
 }
 

@@ -12,7 +12,7 @@ import (
 const (
 	pollEvery  = 2 * time.Second
 	flushEvery = 3 * time.Second
-	keysEvery  = 2 * time.Second // a withdrawn key must be gone everywhere soon
+	keysEvery  = 4 * time.Second // a withdrawn key must be gone everywhere soon
 )
 
 // Syncer keeps this instance's copies of keys and revocations in step with PostgreSQL, and writes when sessions were last seen.

@@ -7,7 +7,7 @@ import (
 )
 
 // sweepEvery is how late a list may notice that a sale has begun or ended. The price that is asked follows the clock itself.
-const sweepEvery = time.Second
+const sweepEvery = 2 * time.Second
 
 // Schedules brings products up to date whose sales begin or end.
 func Schedules(s *Service) []tasks.Schedule {
