@@ -85,14 +85,29 @@ func TestTakeAll_LeavesNothingOfARowThatWaitsForOne(t *testing.T) {
 	ids := []uuid.UUID{(*got)[0][0].ID, (*got)[0][1].ID}
 	taken, err := f.receipts.TakeAll(t.Context(), "a.one", append(ids, uuid.New()))
 	require.NoError(t, err)
-	require.ElementsMatch(t, ids, taken)
+	require.ElementsMatch(t, []outbox.Taken{{ID: ids[0], Tries: 1}, {ID: ids[1], Tries: 1}}, taken)
 	require.Zero(t, f.number("SELECT count(*) FROM outbox")+f.number("SELECT count(*) FROM event_receipts"))
 	taken, err = f.receipts.TakeAll(t.Context(), "a.one", ids)
 	require.NoError(t, err)
 	require.Empty(t, taken, "a second delivery finds nothing")
 	tries, err := f.receipts.Take(t.Context(), "a.one", ids[0])
 	require.NoError(t, err)
-	require.Zero(t, tries, "alone either")
+	require.Zero(t, tries, "a worker of a build before either")
+}
+
+func TestTakeAll_KeepsReceiptsWhileABuildBeforeWorks(t *testing.T) {
+	t.Parallel()
+	f := setup(t, dbtest.Tx)
+	f.publishMany(1)
+	relay, got := f.batching("a.one")
+	f.dispatch(relay)
+	id := (*got)[0][0].ID
+	before := uuid.New()
+	require.NoError(t, f.db.Conn(t.Context()).Exec("INSERT INTO processes (id, works) VALUES (?, true)", before).Error)
+	taken, err := f.receipts.TakeAll(t.Context(), "a.one", []uuid.UUID{id})
+	require.NoError(t, err)
+	require.Equal(t, []outbox.Taken{{ID: id, Tries: 1, Receipt: true}}, taken)
+	require.Equal(t, 1, f.number("SELECT count(*) FROM event_receipts"))
 }
 
 func TestTakeAll_KeepsReceiptsWhereOthersWait(t *testing.T) {
@@ -109,7 +124,7 @@ func TestTakeAll_KeepsReceiptsWhereOthersWait(t *testing.T) {
 	}
 	require.NoError(t, f.receipts.Fail(t.Context(), "a.one", ids[0], 1, errors.New("no"), true))
 	require.NoError(t, f.receipts.Fail(t.Context(), "a.one", ids[1], 1, errors.New("not yet"), false))
-	for _, want := range [][]uuid.UUID{ids[1:], nil} {
+	for _, want := range [][]outbox.Taken{{{ID: ids[1], Tries: 2, Receipt: true}, {ID: ids[2], Tries: 1, Receipt: true}}, nil} {
 		taken, err := f.receipts.TakeAll(t.Context(), "a.one", ids)
 		require.NoError(t, err)
 		require.ElementsMatch(t, want, taken, "what was given up or is done is not taken")

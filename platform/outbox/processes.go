@@ -58,7 +58,8 @@ func (p *Process) Join(ctx context.Context) error {
 	}
 	err := p.db.InTx(ctx, func(ctx context.Context) error {
 		err := p.db.Conn(ctx).Exec(`
-			INSERT INTO processes (id, works) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET works = excluded.works, seen_at = now()`, p.id, p.works).Error
+			INSERT INTO processes (id, works, takes_batches) VALUES (?, ?, true)
+			ON CONFLICT (id) DO UPDATE SET works = excluded.works, seen_at = now()`, p.id, p.works).Error
 		if err != nil {
 			return err
 		}

@@ -48,22 +48,36 @@ func (r *Receipts) Take(ctx context.Context, subscriber string, id uuid.UUID) (t
 	return tries, nil
 }
 
-// TakeAll is Take for many rows by one statement, and returns the ids of those that are to be run. A row that waits for this subscriber
-// alone, and for the first time, needs no receipt: it is deleted in the transaction, and what runs it again finds it gone.
-func (r *Receipts) TakeAll(ctx context.Context, subscriber string, ids []uuid.UUID) (taken []uuid.UUID, err error) {
+// Taken is a row that is to be run.
+type Taken struct {
+	ID      uuid.UUID
+	Tries   int  // which try this is, from 1
+	Receipt bool // there is one, and so a row to be finished
+}
+
+// TakeAll is Take for many rows, and returns those that are to be run, for subscribers that take batches; those are never taken by Take.
+// A row that waits for this subscriber alone, and was not tried before, needs no receipt: it is deleted in the transaction, and what runs
+// it again finds it gone. While a worker of a build lives that knows receipts only, there are receipts.
+func (r *Receipts) TakeAll(ctx context.Context, subscriber string, ids []uuid.UUID) (taken []Taken, err error) {
+	var there []uuid.UUID // locked before receipts are looked at: another run of one of them has committed by then
+	err = r.db.Conn(ctx).Raw(`SELECT id FROM outbox WHERE id = ANY(?) ORDER BY id FOR UPDATE`, database.Array(ids)).Scan(&there).Error
+	if err != nil || len(there) == 0 {
+		return nil, err
+	}
 	err = r.db.Conn(ctx).Raw(`
 		WITH sole AS (
 			SELECT id FROM outbox o WHERE id = ANY(@ids) AND finished_at IS NULL AND subscribers = ARRAY[(@subscriber)::text]
-				AND NOT EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id)),
+				AND NOT EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id)
+				AND NOT EXISTS (SELECT FROM processes WHERE works AND NOT takes_batches AND seen_at > now() - make_interval(secs => @living))),
 		gone AS (DELETE FROM outbox o USING sole WHERE o.id = sole.id RETURNING o.id),
 		receipts AS (
 			INSERT INTO event_receipts AS r (subscriber, event_id, done_at, tries)
-			SELECT @subscriber, id, now(), 1 FROM outbox WHERE id = ANY(@ids) AND id NOT IN (SELECT id FROM sole) ORDER BY id
+			SELECT @subscriber, id, now(), 1 FROM outbox WHERE id = ANY(@ids) AND id NOT IN (SELECT id FROM sole)
 			ON CONFLICT (event_id, subscriber) DO UPDATE SET done_at = now(), tries = r.tries + 1, last_error = NULL
 			WHERE r.done_at IS NULL AND r.dead_at IS NULL
-			RETURNING event_id)
-		SELECT id FROM gone UNION ALL SELECT event_id FROM receipts`,
-		map[string]any{"ids": database.Array(ids), "subscriber": subscriber}).Scan(&taken).Error
+			RETURNING event_id, tries)
+		SELECT id, 1 AS tries, false AS receipt FROM gone UNION ALL SELECT event_id, tries, true FROM receipts`,
+		map[string]any{"ids": database.Array(there), "subscriber": subscriber, "living": knownFor.Seconds()}).Scan(&taken).Error
 	return taken, err
 }
 
@@ -139,11 +153,17 @@ func (r *Receipts) PutBack(ctx context.Context, ids ...uuid.UUID) error {
 		database.Array(ids)).Error
 }
 
-// Done marks a claimed row as done.
-func (r *Receipts) Done(ctx context.Context, subscriber string, id uuid.UUID) error {
-	return r.db.Conn(ctx).Exec(`
-		UPDATE event_receipts SET done_at = clock_timestamp(), claimed_until = NULL, dead_at = NULL, last_error = NULL
-		WHERE event_id = ? AND subscriber = ? AND done_at IS NULL`, id, subscriber).Error
+// Done marks a claimed row as done, and finishes it where it waits for this subscriber alone, as every task does: then it reports true,
+// and there is nothing left to Finish.
+func (r *Receipts) Done(ctx context.Context, subscriber string, id uuid.UUID) (finished bool, err error) {
+	done := r.db.Conn(ctx).Exec(`
+		WITH done AS (
+			UPDATE event_receipts SET done_at = clock_timestamp(), claimed_until = NULL, dead_at = NULL, last_error = NULL
+			WHERE event_id = @id AND subscriber = @subscriber AND done_at IS NULL RETURNING event_id)
+		UPDATE outbox o SET finished_at = now() FROM done
+		WHERE o.id = done.event_id AND o.finished_at IS NULL AND o.subscribers = ARRAY[(@subscriber)::text]`,
+		map[string]any{"id": id, "subscriber": subscriber})
+	return done.RowsAffected == 1, done.Error
 }
 
 // Fail notes a failed try and ends its claim, unless a later try has begun. dead gives the row up for this subscriber

@@ -86,9 +86,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		r.sweep(ctx, wake)
 		return nil
 	}, func(ctx context.Context) error { // beside the sweep: rows are handed on while receipts are locked
-		return background.Every(ctx, r.cfg.SweepInterval, r.log, "look for lapsed claims", r.revive)
+		return background.Every(ctx, r.cfg.lookEvery(), r.log, "look for lapsed claims", r.revive)
 	}, func(ctx context.Context) error {
-		return background.Every(ctx, r.cfg.unparkEvery(), r.log, "look for parked work that can go on", r.unpark)
+		return background.Every(ctx, r.cfg.lookEvery(), r.log, "look for parked work that can go on", r.unpark)
 	}, func(ctx context.Context) error { // what a build before has parked says of nobody that it waits for
 		return background.Every(ctx, time.Minute, r.log, "look for work that another build has parked", r.Resume)
 	}, func(ctx context.Context) error {
@@ -96,8 +96,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	})
 }
 
-// unparkEvery is how soon parked work goes on once somebody arrives who can do it.
-func (c Config) unparkEvery() time.Duration { return min(5*c.SweepInterval, heartbeat) }
+// lookEvery is how soon parked work goes on once somebody arrives who can do it, and what a worker that died had claimed.
+func (c Config) lookEvery() time.Duration { return min(5*c.SweepInterval, heartbeat) }
 
 // alarm tells of work that no living worker can do: an error where a worker is missing, a warning where its module is off.
 func (r *Relay) alarm(ctx context.Context) error {
@@ -270,13 +270,14 @@ func idsOf(deliveries []Delivery) []uuid.UUID {
 	return ids
 }
 
-// plan is what becomes of one batch.
+// plan is what becomes of one batch: what is handed on, and for each row what is written down.
 type plan struct {
-	deliveries []Delivery
-	finished   []uuid.UUID            // nobody is left to wait for
-	parked     []uuid.UUID            // no living worker has those who are left, or they have given up
-	awaiting   map[string][]uuid.UUID // rows by whom they wait for that no living worker has, as JSON
-	unrecorded map[string][]uuid.UUID // rows dispatched for the first time, by their subscribers as JSON
+	deliveries  []Delivery
+	ids         []uuid.UUID
+	subscribers []*string // whom it is for, as JSON, of a row that is dispatched for the first time
+	awaits      []*string // for whom of them no living worker is there, as JSON
+	finished    []bool    // nobody is left to wait for
+	parked      []bool    // no living worker has those who are left, or they have given up
 }
 
 // rowType is what a row is about.
@@ -332,7 +333,7 @@ func (r *Relay) route(ctx context.Context, rows []claimedRow) ([]Delivery, error
 	if err != nil {
 		return nil, err
 	}
-	p := plan{unrecorded: map[string][]uuid.UUID{}, awaiting: map[string][]uuid.UUID{}}
+	var p plan
 	for _, row := range rows {
 		p.add(row, listeners{r.to.SubscribersOf(row.Kind, row.Name), peers[rowType{row.Kind, row.Name}], lasting[row.Name]}, settled)
 	}
@@ -342,10 +343,9 @@ func (r *Relay) route(ctx context.Context, rows []claimedRow) ([]Delivery, error
 
 // add decides about one row.
 func (p *plan) add(row claimedRow, to listeners, settled map[receiptKey]receiptState) {
-	recorded := row.recorded()
+	recorded, first := row.recorded(), false
 	if recorded == nil {
-		recorded = to.all(row)
-		note(p.unrecorded, recorded, row.ID)
+		recorded, first = to.all(row), true
 	}
 	open, live := 0, 0
 	var awaited []string
@@ -365,19 +365,18 @@ func (p *plan) add(row claimedRow, to listeners, settled map[receiptKey]receiptS
 			awaited = append(awaited, subscriber)
 		}
 	}
-	switch {
-	case open == 0:
-		p.finished = append(p.finished, row.ID)
-	case live == 0:
-		p.parked = append(p.parked, row.ID)
-	}
-	if len(awaited) > 0 {
-		note(p.awaiting, awaited, row.ID)
-	}
+	p.ids = append(p.ids, row.ID)
+	p.subscribers = append(p.subscribers, listed(recorded, first))
+	p.awaits = append(p.awaits, listed(awaited, len(awaited) > 0))
+	p.finished, p.parked = append(p.finished, open == 0), append(p.parked, open > 0 && live == 0)
 }
 
-// note enters a row under a list of names.
-func note(lists map[string][]uuid.UUID, names []string, id uuid.UUID) {
+// listed is a list of names as JSON; nil where there is nothing to be said.
+func listed(names []string, said bool) *string {
+	if !said {
+		return nil
+	}
 	list, _ := json.Marshal(names) // strings alone cannot fail
-	lists[string(list)] = append(lists[string(list)], id)
+	text := string(list)
+	return &text
 }

@@ -29,7 +29,7 @@ func (r claimedRow) recorded() (names []string) {
 }
 
 func (r claimedRow) delivery(subscriber string) Delivery {
-	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload, Repeated: r.Attempts > 1}
+	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload, Repeated: r.Attempts > 0}
 	if r.Trace != nil {
 		d.Trace = *r.Trace
 	}
@@ -49,25 +49,19 @@ const (
 	stateDead
 )
 
-// claim takes due rows that no other relay is taking, urgent ones first, and puts their next look into the future: should this process
-// die now, they come again.
+// claim locks due rows that no other relay has locked, urgent ones first.
 func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
 	err = r.db.Conn(ctx).Raw(`
 		WITH urgent AS (
-			SELECT id FROM outbox WHERE finished_at IS NULL AND urgent AND due_at <= now()
+			SELECT * FROM outbox WHERE finished_at IS NULL AND urgent AND due_at <= now()
 			ORDER BY due_at LIMIT @batch FOR UPDATE SKIP LOCKED),
 		others AS (
-			SELECT id FROM outbox WHERE finished_at IS NULL AND NOT urgent AND due_at <= now()
+			SELECT * FROM outbox WHERE finished_at IS NULL AND NOT urgent AND due_at <= now()
 			ORDER BY due_at LIMIT @batch FOR UPDATE SKIP LOCKED)
-		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1, awaits = NULL,
-			due_at = now() + make_interval(secs => @requeue) * least(o.attempts / 2 + 1, @patient)
-		FROM (SELECT id FROM urgent UNION ALL SELECT id FROM others LIMIT @batch) due WHERE o.id = due.id
-		RETURNING o.id, o.kind, o.name, o.payload, o.trace, o.attempts, o.drops, array_to_json(o.subscribers)::text AS subscribers`,
-		map[string]any{"batch": r.cfg.BatchSize, "requeue": r.cfg.RequeueAfter.Seconds(), "patient": patientUpTo}).Scan(&rows).Error
-	if err != nil {
-		return nil, err
-	}
-	return rows, nil
+		SELECT id, kind, name, payload, trace, attempts, drops, array_to_json(subscribers)::text AS subscribers
+		FROM (SELECT * FROM urgent UNION ALL SELECT * FROM others) AS due LIMIT @batch`,
+		map[string]any{"batch": r.cfg.BatchSize}).Scan(&rows).Error
+	return rows, err
 }
 
 // settled reads the receipts of rows that were dispatched before.
@@ -102,34 +96,21 @@ func (r *Relay) settled(ctx context.Context, rows []claimedRow) (map[receiptKey]
 	return states, nil
 }
 
-// settle writes down what route decided.
+// settle writes down what route decided, by one statement, and puts the next look at what is handed on into the future: should this
+// process die now, it comes again.
 func (r *Relay) settle(ctx context.Context, p plan) error {
-	conn := r.db.Conn(ctx)
-	for list, ids := range p.unrecorded {
-		err := conn.Exec(`UPDATE outbox SET subscribers = ARRAY(SELECT json_array_elements_text(?::json)) WHERE id = ANY(?)`,
-			list, database.Array(ids)).Error
-		if err != nil {
-			return err
-		}
+	if len(p.ids) == 0 {
+		return nil
 	}
-	for list, ids := range p.awaiting {
-		err := conn.Exec(`UPDATE outbox SET awaits = ARRAY(SELECT json_array_elements_text(?::json)) WHERE id = ANY(?)`,
-			list, database.Array(ids)).Error
-		if err != nil {
-			return err
-		}
-	}
-	if len(p.finished) > 0 {
-		if err := conn.Exec(`UPDATE outbox SET finished_at = now() WHERE id = ANY(?)`, database.Array(p.finished)).Error; err != nil {
-			return err
-		}
-	}
-	if len(p.parked) > 0 {
-		if err := conn.Exec(`UPDATE outbox SET due_at = 'infinity' WHERE id = ANY(?)`, database.Array(p.parked)).Error; err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.db.Conn(ctx).Exec(`
+		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1,
+			subscribers = CASE WHEN d.subscribers IS NULL THEN o.subscribers ELSE ARRAY(SELECT json_array_elements_text(d.subscribers::json)) END,
+			awaits = CASE WHEN d.awaits IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(d.awaits::json)) END,
+			finished_at = CASE WHEN d.finished THEN now() END,
+			due_at = CASE WHEN d.parked THEN 'infinity' ELSE now() + make_interval(secs => ?) * least(o.attempts / 2 + 1, ?) END
+		FROM unnest(?::uuid[], ?::text[], ?::text[], ?::boolean[], ?::boolean[]) AS d (id, subscribers, awaits, finished, parked)
+		WHERE o.id = d.id`, r.cfg.RequeueAfter.Seconds(), patientUpTo,
+		database.Array(p.ids), database.Array(p.subscribers), database.Array(p.awaits), database.Array(p.finished), database.Array(p.parked)).Error
 }
 
 // revive makes rows due whose claims have lapsed: who had them died, and nobody else would look for them before long. What was handed
@@ -147,7 +128,8 @@ func (r *Relay) postpone(ctx context.Context, ids []uuid.UUID) error {
 		return nil
 	}
 	return r.db.Conn(ctx).Exec(`
-		UPDATE outbox SET due_at = now() + least(make_interval(secs => least(attempts, 10)), make_interval(secs => ?))
+		UPDATE outbox SET attempts = attempts + 1,
+			due_at = now() + least(make_interval(secs => least(greatest(attempts, 1), 10)), make_interval(secs => ?))
 		WHERE id = ANY(?) AND finished_at IS NULL`, r.cfg.RequeueAfter.Seconds(), database.Array(ids)).Error
 }
 

@@ -13,7 +13,7 @@ import (
 const channel = "atrium_outbox"
 
 // atMostEvery is the pace of one process's wake-ups: a burst of commits wakes once.
-const atMostEvery = 10 * time.Millisecond
+const atMostEvery = 25 * time.Millisecond
 
 // waker wakes a relay after a commit: the one of this process, or by NOTIFY those of others. It does so in the background and outside
 // the transaction, since NOTIFY inside one takes a lock that all commits of the database share. A wake-up that gets lost costs at most

@@ -167,9 +167,10 @@ func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox
 	defer span.End()
 	bounded, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	ids := idsOf(all)
+	var open []uuid.UUID
 	err := r.db.InTx(bounded, func(ctx context.Context) error {
-		taken, err := r.receipts.TakeAll(ctx, h.name, ids)
+		taken, err := r.receipts.TakeAll(ctx, h.name, idsOf(all))
+		open = withReceipt(taken)
 		if err != nil || len(taken) == 0 {
 			return err
 		}
@@ -180,7 +181,16 @@ func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox
 		span.SetStatus(codes.Error, "failed")
 		return r.alone(ctx, all, err)
 	}
-	return r.finish(ctx, ids...)
+	return r.finish(ctx, open...)
+}
+
+func withReceipt(taken []outbox.Taken) (ids []uuid.UUID) {
+	for _, row := range taken {
+		if row.Receipt {
+			ids = append(ids, row.ID)
+		}
+	}
+	return ids
 }
 
 // alone has deliveries handed on again, each alone.
@@ -218,10 +228,10 @@ func idsOf(all []outbox.Delivery) []uuid.UUID {
 }
 
 // payloadsOf returns the payloads of the deliveries that were taken, in their order.
-func payloadsOf(all []outbox.Delivery, taken []uuid.UUID) [][]byte {
+func payloadsOf(all []outbox.Delivery, taken []outbox.Taken) [][]byte {
 	payloads := make([][]byte, 0, len(taken))
 	for _, d := range all {
-		if slices.Contains(taken, d.ID) {
+		if slices.ContainsFunc(taken, func(row outbox.Taken) bool { return row.ID == d.ID }) {
 			payloads = append(payloads, d.Payload)
 		}
 	}
@@ -232,21 +242,36 @@ func payloadsOf(all []outbox.Delivery, taken []uuid.UUID) [][]byte {
 func (r *Registry) inTransaction(ctx context.Context, h Handler, d outbox.Delivery) error {
 	bounded, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	tries, began := 0, false
+	tries, began, gone := 0, false, false
 	err := r.db.InTx(bounded, func(ctx context.Context) (err error) {
-		if tries, err = r.receipts.Take(ctx, h.name, d.ID); err != nil || tries == 0 {
+		if tries, gone, err = r.take(ctx, h, d.ID); err != nil || tries == 0 {
 			return err
 		}
 		began = true
 		return h.guarded(ctx, d, tries)
 	})
 	switch {
+	case err == nil && gone:
+		return nil
 	case err == nil:
 		return r.finish(ctx, d.ID)
 	case !began:
 		return putOff{err, unavailable}
 	}
 	return r.failed(ctx, h, d.ID, tries, err)
+}
+
+// take takes a row for one run; gone: there is nothing left of it to be finished.
+func (r *Registry) take(ctx context.Context, h Handler, id uuid.UUID) (tries int, gone bool, err error) {
+	if h.together == nil {
+		tries, err = r.receipts.Take(ctx, h.name, id)
+		return tries, false, err
+	}
+	taken, err := r.receipts.TakeAll(ctx, h.name, []uuid.UUID{id})
+	if err != nil || len(taken) == 0 {
+		return 0, false, err
+	}
+	return taken[0].Tries, !taken[0].Receipt, nil
 }
 
 // withLease runs an effect or a job: claim, work, mark done. A run that ends with its worker gives its claim back.
@@ -275,8 +300,12 @@ func (r *Registry) withLease(ctx context.Context, h Handler, d outbox.Delivery) 
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
-	if err := r.receipts.Done(ending, h.name, d.ID); err != nil {
+	finished, err := r.receipts.Done(ending, h.name, d.ID)
+	switch {
+	case err != nil:
 		return putOff{err, lease}
+	case finished:
+		return nil
 	}
 	return r.finish(ctx, d.ID)
 }
@@ -382,6 +411,9 @@ func (r *Registry) failed(ctx context.Context, h Handler, id uuid.UUID, tries in
 // finish closes the rows whose last subscriber this was. The work is done already: a failure here is left to the relay's
 // next look.
 func (r *Registry) finish(ctx context.Context, ids ...uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
 	_ = r.receipts.Finish(ctx, ids...)

@@ -530,34 +530,35 @@ func TestWorker_ABatchIsOneRunAndABadEventIsGivenUpAlone(t *testing.T) {
 	require.Less(t, len(sizes), 199, "most came together")
 }
 
-func TestWorker_AKilledBatchIsTakenOver(t *testing.T) {
+func TestRegistry_BatchesAndSingleRunsAtOnceAreOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.publish(0, 30)
+	const events = 60
+	b.publish(0, events)
 	registry, err := tasks.NewRegistry(b.db, []tasks.Handler{tasks.BatchSubscriber("orders.count", func(ctx context.Context, events []placed) error {
 		for _, e := range events {
 			if err := record(b.db, "orders.count")(ctx, uuid.Nil, e); err != nil {
 				return err
 			}
 		}
-		return nil
+		return b.db.Conn(ctx).Exec("SELECT pg_sleep(0.02)").Error
 	})})
 	require.NoError(t, err)
-	var first, second []outbox.Delivery
-	for _, batch := range []*[]outbox.Delivery{&first, &second} {
-		relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: registry.SubscribersOf}, zap.NewNop(), outbox.Config{BatchSize: 100})
-		taken, err := relay.Take(t.Context())
-		require.NoError(t, err)
-		*batch = taken.Deliveries
+	relay := outbox.NewRelay(b.db, outbox.Receivers{SubscribersOf: registry.SubscribersOf}, zap.NewNop(), outbox.Config{BatchSize: 100, RequeueAfter: time.Hour})
+	taken, err := relay.Take(t.Context())
+	require.NoError(t, err)
+	all := taken.Deliveries
+	require.Len(t, all, events)
+	// What was handed on by a relay that died, and again by the next: together, in parts, and one by one.
+	var runs sync.WaitGroup
+	for _, batch := range [][]outbox.Delivery{all, all[:20], all[10:50], all[30:]} {
+		runs.Go(func() { require.NoError(t, registry.RunBatch(t.Context(), "orders.count", batch)) })
 	}
-	require.Len(t, first, 30)
-	// Both were handed on, one by a relay that died and one by the next; they run at the same time, and one of them in halves.
-	var all sync.WaitGroup
-	for _, batch := range [][]outbox.Delivery{first, second, first[:15], second[15:]} {
-		all.Go(func() { require.NoError(t, registry.RunBatch(t.Context(), "orders.count", batch)) })
+	for _, d := range all {
+		runs.Go(func() { require.NoError(t, registry.Run(t.Context(), d)) })
 	}
-	all.Wait()
-	require.Equal(t, 30, b.number("SELECT count(*) FROM work"))
-	require.Equal(t, 30, b.number("SELECT count(DISTINCT number) FROM work"))
+	runs.Wait()
+	require.Equal(t, events, b.number("SELECT count(*) FROM work"))
+	require.Equal(t, events, b.number("SELECT count(DISTINCT number) FROM work"))
 	require.Zero(t, b.number("SELECT count(*) FROM outbox"))
 }
