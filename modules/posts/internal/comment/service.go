@@ -74,7 +74,7 @@ func (s *Service) Create(ctx context.Context, writer, post uuid.UUID, written st
 		if err := s.outbox.Publish(ctx, event); err != nil {
 			return err
 		}
-		s.contents.DropCounters(ctx, post)
+		s.contents.DropFigures(ctx, post)
 		return s.store.Move(ctx, post, 1)
 	})
 	return c, err
@@ -285,7 +285,7 @@ func (s *Service) Delete(ctx context.Context, who identity.Principal, id uuid.UU
 		if err := s.outbox.Publish(ctx, posts.CommentDeleted{CommentID: id, PostID: c.PostID, UserID: c.AuthorID}); err != nil {
 			return err
 		}
-		s.contents.DropCounters(ctx, c.PostID)
+		s.contents.DropFigures(ctx, c.PostID)
 		return s.store.Move(ctx, c.PostID, -1)
 	})
 }

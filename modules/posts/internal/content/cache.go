@@ -19,6 +19,8 @@ const (
 	localTTL   = 5 * time.Minute
 	localBytes = 64 * cache.MB
 	stateBytes = 48 * cache.MB // of some 150,000: without its state a post is not shown, however near its content is
+	// What moves on a post takes as much as its state.
+	figuresBytes = stateBytes
 )
 
 // Cache reads the content of posts. Safe for concurrent use.
@@ -26,25 +28,32 @@ type Cache struct {
 	store    *Store
 	policy   *visibility.Policy
 	contents *cache.Space[uuid.UUID, *Content]
+	figures  *cache.Space[uuid.UUID, Figures]
 	states   *cache.Space[uuid.UUID, State]
 }
 
 // NewCache returns a cache before the store.
 func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 	return &Cache{store: store, policy: policy,
-		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, localBytes),
+		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.5", sharedTTL, localTTL, localBytes),
+		figures:  cache.NewSpace[uuid.UUID, Figures](c, "posts.figures", sharedTTL, localTTL, figuresBytes),
 		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateBytes).RenewBy(1000, store.States)}
 }
 
-// Drop forgets posts after the transaction in ctx. Call it in whatever changes a post's row: edits, deletions, its counters.
+// Drop forgets posts after the transaction in ctx. Call it in whatever changes what a post says or who may see it.
 func (c *Cache) Drop(ctx context.Context, ids ...uuid.UUID) {
 	c.states.DropAfterCommit(ctx, ids...)
 	c.contents.DropAfterCommit(ctx, ids...)
 }
 
-// DropCounters forgets what moves on posts after the transaction in ctx. It is enough where only counters change.
-func (c *Cache) DropCounters(ctx context.Context, ids ...uuid.UUID) {
-	c.contents.DropAfterCommit(ctx, ids...)
+// DropFigures forgets what moves on posts after the transaction in ctx.
+func (c *Cache) DropFigures(ctx context.Context, ids ...uuid.UUID) {
+	c.figures.DropAfterCommit(ctx, ids...)
+}
+
+// Figures returns what moves on posts. Those that were purged are absent.
+func (c *Cache) Figures(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Figures, error) {
+	return c.figures.LoadMany(ctx, ids, c.store.Figures)
 }
 
 // Load returns what the posts say, deleted ones too, whoever may see them. Those that were purged are absent. What a post says is

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Content is what a post says and what moves on it. It is cached: whatever changes a post's row drops it.
+// Content is what a post says. It is cached: whatever changes that drops it.
 type Content struct {
 	ID            uuid.UUID
 	AuthorID      uuid.UUID
@@ -20,14 +20,18 @@ type Content struct {
 	Version       int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Gone          bool // deleted; it may be restored yet
-	Likes         int64
-	Comments      int64
-	Saves         int64
+	Gone          bool     // deleted; it may be restored yet
 	CountsHidden  bool     // likes and saves are shown to the author only
 	CommentPolicy string   // everyone, followers, off
 	Tags          []string `gorm:"serializer:json"`
 	Photos        []Photo  `gorm:"serializer:json"`
+}
+
+// Figures are what moves on a post. They are cached for themselves, so that a like leaves everything else near.
+type Figures struct {
+	Likes    int64 `json:"l"`
+	Comments int64 `json:"c"`
+	Saves    int64 `json:"s"`
 }
 
 // State is what decides which version of a post may be seen, and by whom.

@@ -20,7 +20,7 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*C
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.caption, p.room, p.style, p.visibility, p.version, p.created_at, p.updated_at,
 		       p.counts_hidden, p.comment_policy,
-		       p.deleted_at IS NOT NULL AS gone, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
+		       p.deleted_at IS NOT NULL AS gone,
 		       (SELECT coalesce(json_agg(coalesce(t.shown, t.tag) ORDER BY t.position), '[]') FROM post_tags t WHERE t.post_id = p.id) AS tags,
 		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt,
 		               'focal', CASE WHEN i.focal_x IS NOT NULL THEN json_build_object('x', i.focal_x, 'y', i.focal_y) END, 'pins',
@@ -38,6 +38,21 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*C
 		contents[rows[i].ID] = &rows[i]
 	}
 	return contents, nil
+}
+
+// Figures returns what moves on posts. Those that never were, or were purged, are absent.
+func (s *Store) Figures(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Figures, error) {
+	var rows []struct {
+		ID uuid.UUID
+		Figures
+	}
+	err := s.db.Conn(ctx).Raw(`SELECT id, like_count AS likes, comment_count AS comments, save_count AS saves FROM posts WHERE id = ANY(?)`,
+		database.Array(ids)).Scan(&rows).Error
+	figures := make(map[uuid.UUID]Figures, len(rows))
+	for _, row := range rows {
+		figures[row.ID] = row.Figures
+	}
+	return figures, err
 }
 
 // States returns the states of posts. Those that never were, or were purged, are absent.

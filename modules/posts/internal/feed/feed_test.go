@@ -93,7 +93,7 @@ func TestFeed_WhatIsPublishedComesIntoTheFollowersTimelines(t *testing.T) {
 	t.Run("what was purged makes the timeline anew", func(t *testing.T) {
 		b.from(me, "hit")
 		require.NoError(t, b.DB.Conn(t.Context()).Exec("DELETE FROM posts WHERE id = ?", one).Error)
-		require.NoError(t, b.Redis.Del(t.Context(), "posts.content.4:"+one).Err())
+		require.NoError(t, b.Redis.Del(t.Context(), "posts.content.5:"+one).Err())
 		fresh := b.another()
 		require.NotContains(t, fresh.Page(me, "/feed?limit=20", "").IDs(), one)
 		fresh.from(me, "miss")

@@ -114,6 +114,7 @@ func (e *Eraser) dropping(user uuid.UUID, remove func(ctx context.Context, user 
 		touched, err := remove(ctx, user)
 		e.states.Drop(ctx, user)
 		e.contents.Drop(ctx, touched...)
+		e.contents.DropFigures(ctx, touched...)
 		return len(touched) > 0, err
 	}
 }

@@ -124,7 +124,7 @@ func (s *Service) takeBack(ctx context.Context, k kind, user, post uuid.UUID, te
 // dropCaches forgets the person's state and the post's figures, once the transaction open in ctx has committed.
 func (s *Service) dropCaches(ctx context.Context, user, post uuid.UUID) {
 	s.states.Drop(ctx, user)
-	s.contents.DropCounters(ctx, post)
+	s.contents.DropFigures(ctx, post)
 }
 
 // Liker is a person who likes a post, as the viewer sees them.

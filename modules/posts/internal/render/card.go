@@ -43,9 +43,7 @@ func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*cont
 			continue
 		}
 		if c.CountsHidden && c.AuthorID == viewer {
-			own := found.post
-			own.Counts = PostCounts{Likes: c.Likes, Comments: c.Comments, Saves: c.Saves}
-			if found, err = own.encode(); err != nil {
+			if found, err = r.withCounts(ctx, found); err != nil {
 				return nil, err
 			}
 		}
@@ -54,6 +52,17 @@ func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*cont
 		rendered[c.ID] = post
 	}
 	return rendered, nil
+}
+
+// withCounts returns a card as its author sees it, with the figures that others do not see.
+func (r *Renderer) withCounts(ctx context.Context, c *card) (*card, error) {
+	figures, err := r.contents.Figures(ctx, []uuid.UUID{c.post.ID})
+	if err != nil {
+		return nil, err
+	}
+	own := c.post
+	own.Counts = PostCounts(figures[own.ID])
+	return own.encode()
 }
 
 // warm brings everything that the posts show into the caches, by one call each.
@@ -87,7 +96,7 @@ func (r *Renderer) card(ctx context.Context, id uuid.UUID) (*card, bool, error) 
 	if r.unreadable(c, photos) {
 		return nil, false, nil
 	}
-	made, err := toPost(c, false, author, photos).encode()
+	made, err := toPost(c, all.figures[id], false, author, photos).encode()
 	return made, true, err
 }
 

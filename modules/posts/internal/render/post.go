@@ -63,8 +63,8 @@ type PostViewer struct {
 }
 
 // toPost renders a post, as its author sees it (own) or as anybody else does who may.
-func toPost(c *content.Content, own bool, author users.Ref, photos []PostPhoto) Post {
-	counts := PostCounts{Likes: c.Likes, Comments: c.Comments, Saves: c.Saves}
+func toPost(c *content.Content, figures content.Figures, own bool, author users.Ref, photos []PostPhoto) Post {
+	counts := PostCounts(figures)
 	if c.CountsHidden && !own {
 		counts.Likes, counts.Saves = 0, 0
 	}

@@ -14,6 +14,7 @@ import (
 
 // related is everything that the posts of one page show from other modules, fetched once each.
 type related struct {
+	figures  map[uuid.UUID]content.Figures
 	people   map[uuid.UUID]users.Ref
 	photos   map[uuid.UUID]photo.Photo
 	products map[uuid.UUID]products.Ref
@@ -33,13 +34,17 @@ func (r *Renderer) Photos(ctx context.Context, contents map[uuid.UUID]*content.C
 }
 
 func (r *Renderer) loadRelated(ctx context.Context, contents map[uuid.UUID]*content.Content) (all related, err error) {
-	var people, photos, pinned []uuid.UUID
-	for _, c := range contents {
+	var ids, people, photos, pinned []uuid.UUID
+	for id, c := range contents {
+		ids = append(ids, id)
 		people = append(people, c.AuthorID)
 		for _, p := range c.Photos {
 			photos = append(photos, p.ID)
 		}
 		pinned = c.AppendProducts(pinned)
+	}
+	if all.figures, err = r.contents.Figures(ctx, ids); err != nil {
+		return all, err
 	}
 	if all.people, err = r.people.Refs(ctx, content.Distinct(people)); err != nil {
 		return all, err

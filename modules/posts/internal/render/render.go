@@ -72,7 +72,7 @@ func (r *Renderer) Post(ctx context.Context, viewer, id uuid.UUID) (Post, error)
 	if !own && r.unreadable(c, photos) {
 		return Post{}, posts.ErrNotFound
 	}
-	post := toPost(c, own, author, photos)
+	post := toPost(c, all.figures[id], own, author, photos)
 	post.Viewer = PostViewer(stateOf(id))
 	return post, nil
 }
