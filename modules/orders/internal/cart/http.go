@@ -56,10 +56,11 @@ func (h *HTTP) put(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.carts.Put(ctx, identity.From(ctx).UserID, variant, in.Body.Quantity); err != nil {
+	c, err := h.carts.Put(ctx, identity.From(ctx).UserID, variant, in.Body.Quantity)
+	if err != nil {
 		return nil, err
 	}
-	return h.read(ctx, nil)
+	return httpserver.OK(toCart(c)), nil
 }
 
 func (h *HTTP) remove(ctx context.Context, in *struct {
@@ -82,11 +83,7 @@ func (h *HTTP) putAll(ctx context.Context, in *struct {
 	for i, item := range in.Body.Items {
 		lines[i] = products.Line(item)
 	}
-	outcomes, err := h.carts.PutAll(ctx, user, lines)
-	if err != nil {
-		return nil, err
-	}
-	c, err := h.carts.Read(ctx, user)
+	outcomes, c, err := h.carts.PutAll(ctx, user, lines)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package cart
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -37,42 +38,73 @@ func (s *Service) Read(ctx context.Context, user uuid.UUID) (Cart, error) {
 	return show(rows, offers, s.currency)
 }
 
-// Put sets the quantity of a variant, 0 takes it out. What is not sold is products.ErrNotFound.
-func (s *Service) Put(ctx context.Context, user, variant uuid.UUID, quantity int64) error {
-	if quantity == 0 {
-		return s.Remove(ctx, user, variant)
-	}
-	offers, err := s.catalogue.Offers(ctx, []uuid.UUID{variant})
-	if err != nil {
+// Put sets the quantity of a variant, 0 takes it out, and returns the cart. What is not sold is products.ErrNotFound.
+func (s *Service) Put(ctx context.Context, user, variant uuid.UUID, quantity int64) (c Cart, err error) {
+	err = s.change(ctx, user, []uuid.UUID{variant}, func(ctx context.Context, d *draft) (err error) {
+		if quantity == 0 {
+			err = s.takeOut(ctx, d, variant)
+		} else {
+			err = s.put(ctx, d, variant, quantity)
+		}
+		if err == nil {
+			c, err = show(d.rows, d.offers, s.currency)
+		}
 		return err
-	}
-	return s.put(ctx, user, variant, quantity, offers)
+	})
+	return c, err
 }
 
-func (s *Service) put(ctx context.Context, user, variant uuid.UUID, quantity int64, offers map[uuid.UUID]products.Offer) error {
-	offer, known := offers[variant]
-	if !known || !offer.OnSale {
-		return products.ErrNotFound
-	}
-	if quantity > MaxQuantity {
-		return errTooMany
-	}
+// draft is a person's cart while it is being changed: locked, with what is offered now of it and of what is to be put in.
+type draft struct {
+	user   uuid.UUID
+	rows   []Row
+	offers map[uuid.UUID]products.Offer
+}
+
+// change lets fn change a cart in one transaction.
+func (s *Service) change(ctx context.Context, user uuid.UUID, variants []uuid.UUID, fn func(ctx context.Context, d *draft) error) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Lock(ctx, user); err != nil {
 			return err
 		}
-		others, err := s.store.Count(ctx, user, variant)
+		rows, err := s.store.Rows(ctx, user)
 		if err != nil {
 			return err
 		}
-		if others >= maxLines {
-			return errFull
+		offers, err := s.offers(ctx, rows, variants...)
+		if err != nil {
+			return err
 		}
-		return s.store.Put(ctx, Row{
-			UserID: user, VariantID: variant, ProductID: offer.Product.ID, ProductName: offer.Product.Name, Quantity: quantity,
-			PriceAmount: offer.Price.Amount, PriceCurrency: offer.Price.Currency,
-		})
+		return fn(ctx, &draft{user: user, rows: rows, offers: offers})
 	})
+}
+
+func (s *Service) put(ctx context.Context, d *draft, variant uuid.UUID, quantity int64) error {
+	offer, known := d.offers[variant]
+	at := slices.IndexFunc(d.rows, func(r Row) bool { return r.VariantID == variant })
+	switch {
+	case !known || !offer.OnSale:
+		return products.ErrNotFound
+	case quantity > MaxQuantity:
+		return errTooMany
+	case at < 0 && len(d.rows) >= maxLines, at >= 0 && len(d.rows) > maxLines:
+		return errFull
+	}
+	row := Row{
+		UserID: d.user, VariantID: variant, ProductID: offer.Product.ID, ProductName: offer.Product.Name, Quantity: quantity,
+		PriceAmount: offer.Price.Amount, PriceCurrency: offer.Price.Currency,
+	}
+	if at < 0 {
+		d.rows = append(d.rows, row)
+	} else {
+		d.rows[at] = row
+	}
+	return s.store.Put(ctx, row)
+}
+
+func (s *Service) takeOut(ctx context.Context, d *draft, variant uuid.UUID) error {
+	d.rows = slices.DeleteFunc(d.rows, func(r Row) bool { return r.VariantID == variant })
+	return s.store.Remove(ctx, d.user, variant)
 }
 
 // Remove takes a variant out; one that is not there is no error.
@@ -91,9 +123,9 @@ type Outcome struct {
 	Refused   *fault.Error
 }
 
-// PutAll sets the quantities of several variants; those of a variant that is named more than once are added up. Each variant
-// stands for itself, and the limits hold for its sum.
-func (s *Service) PutAll(ctx context.Context, user uuid.UUID, lines []products.Line) ([]Outcome, error) {
+// PutAll sets the quantities of several variants and returns the cart; those of a variant that is named more than once are added up. Each
+// variant stands for itself, and the limits hold for its sum.
+func (s *Service) PutAll(ctx context.Context, user uuid.UUID, lines []products.Line) (_ []Outcome, c Cart, _ error) {
 	var ids []uuid.UUID // each once, in the order of the request
 	sums := map[uuid.UUID]int64{}
 	for _, line := range lines {
@@ -102,27 +134,30 @@ func (s *Service) PutAll(ctx context.Context, user uuid.UUID, lines []products.L
 		}
 		sums[line.VariantID] += line.Quantity
 	}
-	offers, err := s.catalogue.Offers(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
 	refused := map[uuid.UUID]*fault.Error{}
-	for _, id := range ids {
-		var refusal *fault.Error
-		err := s.put(ctx, user, id, sums[id], offers)
-		if errors.As(err, &refusal) && refusal.Kind != fault.KindUnavailable {
-			refused[id] = refusal
-			continue
+	err := s.change(ctx, user, ids, func(ctx context.Context, d *draft) error {
+		clear(refused)
+		for _, id := range ids {
+			var refusal *fault.Error
+			err := s.put(ctx, d, id, sums[id])
+			if errors.As(err, &refusal) && refusal.Kind != fault.KindUnavailable {
+				refused[id] = refusal
+			} else if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return nil, err
-		}
+		var err error
+		c, err = show(d.rows, d.offers, s.currency)
+		return err
+	})
+	if err != nil {
+		return nil, c, err
 	}
 	outcomes := make([]Outcome, len(lines))
 	for i, line := range lines {
 		outcomes[i] = Outcome{line.VariantID, refused[line.VariantID]}
 	}
-	return outcomes, nil
+	return outcomes, c, nil
 }
 
 // Take takes the lines out of the cart for an order, in the transaction open in ctx, and returns them at the prices of now. It must be what
@@ -197,13 +232,16 @@ func (s *Service) TakeBack(ctx context.Context, user uuid.UUID, lines []products
 // Forget removes a person's cart, in the transaction open in ctx.
 func (s *Service) Forget(ctx context.Context, user uuid.UUID) error { return s.store.Forget(ctx, user) }
 
-func (s *Service) offers(ctx context.Context, rows []Row) (map[uuid.UUID]products.Offer, error) {
-	if len(rows) == 0 {
-		return map[uuid.UUID]products.Offer{}, nil
+// offers is what is offered now of the rows' variants and of others.
+func (s *Service) offers(ctx context.Context, rows []Row, others ...uuid.UUID) (map[uuid.UUID]products.Offer, error) {
+	ids := others
+	for _, row := range rows {
+		if !slices.Contains(others, row.VariantID) {
+			ids = append(ids, row.VariantID)
+		}
 	}
-	ids := make([]uuid.UUID, len(rows))
-	for i, row := range rows {
-		ids[i] = row.VariantID
+	if len(ids) == 0 {
+		return map[uuid.UUID]products.Offer{}, nil
 	}
 	return s.catalogue.Offers(ctx, ids)
 }

@@ -16,8 +16,10 @@ func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // Lock keeps everybody else from changing the person's cart until the transaction ends.
 func (s *Store) Lock(ctx context.Context, user uuid.UUID) error {
-	return s.db.Conn(ctx).Exec(`INSERT INTO carts (user_id) VALUES (?)
-		ON CONFLICT (user_id) DO UPDATE SET updated_at = now()`, user).Error
+	return s.db.Conn(ctx).Exec(`
+		WITH there AS (SELECT user_id FROM carts WHERE user_id = ? FOR UPDATE)
+		INSERT INTO carts (user_id) SELECT ? WHERE NOT EXISTS (SELECT FROM there)
+		ON CONFLICT (user_id) DO UPDATE SET updated_at = now()`, user, user).Error
 }
 
 // Rows reads a cart in the order its lines were put in.
@@ -25,13 +27,6 @@ func (s *Store) Rows(ctx context.Context, user uuid.UUID) ([]Row, error) {
 	var rows []Row
 	err := s.db.Conn(ctx).Raw(`SELECT * FROM cart_items WHERE user_id = ? ORDER BY added_at, variant_id`, user).Scan(&rows).Error
 	return rows, err
-}
-
-// Count counts the lines of a cart other than the variant's.
-func (s *Store) Count(ctx context.Context, user, variant uuid.UUID) (int, error) {
-	var n int
-	err := s.db.Conn(ctx).Raw(`SELECT count(*) FROM cart_items WHERE user_id = ? AND variant_id <> ?`, user, variant).Scan(&n).Error
-	return n, err
 }
 
 // Put sets a line, with the price shown now.
