@@ -28,22 +28,40 @@ func (sendMail) TaskName() string { return "notifications.send_mail" }
 // SendMail mails a notification to its recipient's verified address, if it still holds, once, whatever the number of tasks. The mail's
 // id is the notification's, so a repeated send is recognised. About one post there is one mail an hour: what comes meanwhile waits.
 func (s *Service) SendMail(ctx context.Context, id uuid.UUID, task sendMail) error {
-	d, ok, err := s.deliverable(ctx, task.NotificationID)
-	if err != nil || !ok || !d.channels.Mail {
+	var m *preparedMail
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		m, err = s.prepareMail(ctx, id, task.NotificationID)
 		return err
+	})
+	if err != nil || m == nil {
+		return err
+	}
+	return s.send(ctx, m.id, m.to, m.subject, m.content)
+}
+
+// preparedMail is a mail that its task has claimed.
+type preparedMail struct {
+	id      uuid.UUID
+	to      users.Contact
+	subject string
+	content mailContent
+}
+
+// prepareMail claims the mail of a notification for a task, in the transaction open in ctx; nil: it is not to be sent now.
+func (s *Service) prepareMail(ctx context.Context, task, about uuid.UUID) (*preparedMail, error) {
+	d, ok, err := s.deliverable(ctx, about)
+	if err != nil || !ok || !d.channels.Mail {
+		return nil, err
 	}
 	to, ok, err := s.address(ctx, d.RecipientID)
 	if err != nil || !ok {
-		return err
+		return nil, err
 	}
-	if mine, err := s.claimMail(ctx, d.Notification, id); err != nil || !mine {
-		return err
+	if mine, err := s.claimMail(ctx, d.Notification, task); err != nil || !mine {
+		return nil, err
 	}
 	content, err := s.compose(ctx, d, to)
-	if err != nil {
-		return err
-	}
-	return s.send(ctx, d.ID, to, d.subject(), content)
+	return &preparedMail{id: d.ID, to: to, subject: d.subject(), content: content}, err
 }
 
 // address returns how to reach a person by mail, and reports whether there is a verified address.
