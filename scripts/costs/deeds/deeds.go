@@ -25,7 +25,9 @@ var Idle = Figures{Commits: 5, Rows: 1, Redis: 30}
 func (w *World) Deeds() []Deed {
 	return []Deed{
 		{"like", Figures{2, 6, 12}, w.like},
+		{"first like", Figures{}, w.likeFirst},
 		{"comment", Figures{4, 10, 20}, w.comment},
+		{"first comment", Figures{}, w.commentFirst},
 		{"follow", Figures{}, w.follow},
 		{"save", Figures{}, w.save},
 		{"checkout", Figures{14, 28, 25}, w.checkout},
@@ -33,17 +35,36 @@ func (w *World) Deeds() []Deed {
 	}
 }
 
-func (w *World) like(ctx context.Context, n int) error {
-	return w.call(ctx, n, http.MethodPut, "/posts/"+w.posts[n]+"/like", nil, nil)
+// like has twenty people like the same post at the same time, and then the next: of twenty likes one is mailed.
+func (w *World) like(ctx context.Context, n int) error { return w.likeOf(ctx, n, w.shared(n)) }
+
+// likeFirst is the like of a post that nobody has liked: its author gets a mail.
+func (w *World) likeFirst(ctx context.Context, n int) error {
+	return w.likeOf(ctx, n, w.posts[w.times+n])
 }
 
-func (w *World) comment(ctx context.Context, n int) error {
-	return w.call(ctx, n, http.MethodPost, "/posts/"+w.posts[w.times+n]+"/comments", map[string]string{"text": "How lovely!"}, nil)
+func (w *World) likeOf(ctx context.Context, n int, post string) error {
+	return w.call(ctx, n, http.MethodPut, "/posts/"+post+"/like", nil, nil)
+}
+
+// comment is below a post that nineteen others comment on at the same time: one of them is mailed, the others wait for the next mail.
+func (w *World) comment(ctx context.Context, n int) error { return w.commentOn(ctx, n, w.shared(n)) }
+
+// commentFirst is the first comment below a post: its author gets a mail.
+func (w *World) commentFirst(ctx context.Context, n int) error {
+	return w.commentOn(ctx, n, w.posts[2*w.times+n])
+}
+
+func (w *World) commentOn(ctx context.Context, n int, post string) error {
+	return w.call(ctx, n, http.MethodPost, "/posts/"+post+"/comments", map[string]string{"text": "How lovely!"}, nil)
 }
 
 func (w *World) save(ctx context.Context, n int) error {
-	return w.call(ctx, n, http.MethodPut, "/posts/"+w.posts[2*w.times+n]+"/save", nil, nil)
+	return w.call(ctx, n, http.MethodPut, "/posts/"+w.posts[3*w.times+n]+"/save", nil, nil)
 }
+
+// shared is a post that those who act at once do something with before they go on to the next.
+func (w *World) shared(n int) string { return w.posts[n/atOnce] }
 
 func (w *World) follow(ctx context.Context, n int) error {
 	return w.call(ctx, n, http.MethodPut, "/users/"+w.strangers[n]+"/follow", nil, nil)

@@ -76,7 +76,7 @@ func (w *World) choose(ctx context.Context) error {
 		least int
 		query string
 	}{
-		{&w.posts, 3 * w.times, fmt.Sprintf(`SELECT id::text FROM posts WHERE author_id NOT IN %s ORDER BY md5(id::text) LIMIT %d`, acting, 3*w.times)},
+		{&w.posts, 4 * w.times, fmt.Sprintf(`SELECT id::text FROM posts WHERE author_id NOT IN %s ORDER BY md5(id::text) LIMIT %d`, acting, 4*w.times)},
 		{&w.strangers, w.times, fmt.Sprintf(`SELECT s.id::text FROM generate_series(0, %d) n JOIN users p ON p.handle = 'walker' || n %% %d
 			CROSS JOIN LATERAL (SELECT u.id FROM users u WHERE u.id NOT IN %s AND u.handle LIKE 'walker%%' AND NOT EXISTS
 					(SELECT FROM user_follows f WHERE f.follower_id = p.id AND f.followee_id = u.id)
