@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"io"
@@ -9,15 +10,23 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracing "go.opentelemetry.io/proto/otlp/trace/v1"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"atrium/config"
+	"atrium/platform/cache"
+	"atrium/platform/outbox"
 	"atrium/scripts/demo/client"
 )
 
@@ -79,6 +88,50 @@ func (s *spans) trips(trace string) (sql, redis int, all []string) {
 	return sql, redis, s.names[trace]
 }
 
+// agingApp is the application in this process. Its copies of what decides who may see what grow old as a test wants it, here and in Redis.
+type agingApp struct {
+	*installation
+	copies *cache.Cache
+	past   atomic.Int64 // nanoseconds
+	stop   func()
+}
+
+func (i *installation) serveAging() *agingApp {
+	i.t.Helper()
+	a := &agingApp{installation: i}
+	begin := time.Now()
+	cfg, err := config.Load(moduleNames(), "", i.environ)
+	require.NoError(i.t, err)
+	app, err := assemble(cfg, serving(roleAll), fx.Populate(&a.copies),
+		fx.Decorate(func(rdb redis.UniversalClient, box *outbox.Outbox, log *zap.Logger) *cache.Cache {
+			c := cache.New(rdb, log, cache.WithClock(func() time.Time { return begin.Add(time.Duration(a.past.Load())) }))
+			c.KeepDrops(box.KeepDrop)
+			return c
+		}))
+	require.NoError(i.t, err)
+	require.NoError(i.t, app.Start(i.t.Context()))
+	a.stop = sync.OnceFunc(func() { require.NoError(i.t, app.Stop(context.WithoutCancel(i.t.Context()))) })
+	i.t.Cleanup(a.stop)
+	return a
+}
+
+// pass lets so much time pass, in which what Redis knew of permissions has expired.
+func (a *agingApp) pass(d time.Duration) {
+	a.t.Helper()
+	options, err := redis.ParseURL(a.redisURL)
+	require.NoError(a.t, err)
+	rdb := redis.NewClient(options)
+	defer rdb.Close()
+	for _, space := range []string{"users.circle", "users.card.2", "posts.state", "posts.counts", "products.card.2"} {
+		keys, err := rdb.Keys(a.t.Context(), space+":*").Result()
+		require.NoError(a.t, err)
+		if len(keys) > 0 {
+			require.NoError(a.t, rdb.Del(a.t.Context(), keys...).Err())
+		}
+	}
+	a.past.Add(int64(d))
+}
+
 // The promise of the feed (docs/adr/0040), told by the product's own traces of the whole application over the load test's world: a page
 // that is ready costs no statement and two round trips to Redis, and one whose reader comes for the first time four statements, which
 // are all about the reader: whom they follow, what they muted, what they like, and where their timeline begins.
@@ -119,11 +172,21 @@ func TestFeed_RoundTripsOfAPage(t *testing.T) {
 	nothing, ready, first := read(ana, "miss"), read(ana, "hit"), read(ben, "miss")
 	p.stop(syscall.SIGTERM) // which sends what was traced
 
+	aging := i.serveAging()
+	read(ana, "hit")
+	read(ana, "hit") // now its copies are in use
+	aging.pass(cache.PermissionTTL * 8 / 10)
+	require.NoError(t, aging.copies.Renew(t.Context()))
+	aging.pass(cache.PermissionTTL * 4 / 10)
+	old := read(ana, "hit")
+	aging.stop()
+
 	for _, c := range []struct {
 		name, trace string
 		sql, redis  int
 	}{
 		{"a page that is ready", ready, 0, 2},
+		{"a page that is ready and was read before copies of permissions had to be renewed", old, 0, 2},
 		{"a page whose reader comes for the first time", first, 4, 20},
 		{"the very first page, of a new process and an empty Redis", nothing, 11, 40},
 	} {

@@ -39,16 +39,17 @@ type Cache struct {
 	instance string
 	remote   *remote
 	log      *zap.Logger
+	clock    clock                                     // see WithClock
 	keep     func(ctx context.Context, drop any) error // see KeepDrops; may be nil
 	lookups  *prometheus.CounterVec
 	deaf     atomic.Bool // whether Drops of other instances pass unheard
 
 	mu     sync.RWMutex
-	spaces map[string]forgetter
+	spaces map[string]anySpace
 }
 
-// forgetter is a Space without its types.
-type forgetter interface {
+// anySpace is a Space without its types.
+type anySpace interface {
 	forget(keys json.RawMessage) error
 	forgetAll()
 	renew(ctx context.Context) error
@@ -61,9 +62,15 @@ type drop struct {
 	Keys  json.RawMessage `json:"keys"`
 }
 
+// Option changes how a Cache is made.
+type Option func(*Cache)
+
+// WithClock has copies in this process age by now instead of the system's clock; Redis keeps its own time.
+func WithClock(now func() time.Time) Option { return func(c *Cache) { c.clock = now } }
+
 // New makes a cache. Run must run for Drops of other instances to arrive.
 // Redis must not be a cluster: several keys are asked for by one script.
-func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
+func New(rdb redis.UniversalClient, log *zap.Logger, options ...Option) *Cache {
 	c := &Cache{
 		instance: uuid.NewString(),
 		remote:   newRemote(rdb, log),
@@ -72,7 +79,10 @@ func New(rdb redis.UniversalClient, log *zap.Logger) *Cache {
 			Name: "atrium_cache_lookups_total",
 			Help: "Keys looked up, by space, level (local, redis, derived) and outcome (hit, miss).",
 		}, []string{"space", "level", "outcome"}),
-		spaces: map[string]forgetter{},
+		spaces: map[string]anySpace{},
+	}
+	for _, option := range options {
+		option(c)
 	}
 	c.deaf.Store(rdb != nil)
 	return c
@@ -162,7 +172,7 @@ func (c *Cache) localLife(ttl time.Duration) time.Duration {
 	return jitter(ttl, 0.9, 1)
 }
 
-func (c *Cache) register(name string, s forgetter) {
+func (c *Cache) register(name string, s anySpace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, taken := c.spaces[name]; taken {

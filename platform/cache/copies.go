@@ -39,14 +39,30 @@ var errLeftOut = otter.ErrNotFound
 // neverByItself is longer than anything is kept: what is kept is reloaded when reload says so, never by a reader.
 const neverByItself = 10 * 365 * 24 * time.Hour
 
+// clock is a source of time as otter wants it; nil is the system's.
+type clock func() time.Time
+
+// NowNano returns the time in nanoseconds since 1970.
+func (c clock) NowNano() int64 { return c.now().UnixNano() }
+
+// Tick returns when otter is to look for what has expired: it does not depend on what the clock says.
+func (c clock) Tick(every time.Duration) <-chan time.Time { return time.Tick(every) }
+
+func (c clock) now() time.Time {
+	if c == nil {
+		return time.Now()
+	}
+	return c()
+}
+
 // otterCopies implements copies.
 type otterCopies struct{ kept *otter.Cache[any, any] }
 
 // newCopies keeps values of at most so many bytes together (but at least a megabyte), each as long as life says when it is written; gone
-// hears of each that is no longer kept. A value that is larger than all that is not kept.
+// hears of each that is no longer kept. They age by now, where that is nil by the system's clock. A value that is larger than all that is not kept.
 //
 //go:noinline
-func newCopies(bytes int, life func(key, value any) time.Duration, gone func(value any)) copies {
+func newCopies(bytes int, now clock, life func(key, value any) time.Duration, gone func(value any)) copies {
 	options := &otter.Options[any, any]{
 		MaximumWeight: uint64(max(bytes, MB)),
 		Weigher:       weigh,
@@ -54,6 +70,9 @@ func newCopies(bytes int, life func(key, value any) time.Duration, gone func(val
 
 		RefreshCalculator: otter.RefreshWriting[any, any](neverByItself),
 		ExpiryCalculator:  otter.ExpiryWritingFunc(func(e otter.Entry[any, any]) time.Duration { return max(life(e.Key, e.Value), time.Millisecond) }),
+	}
+	if now != nil {
+		options.Clock = now
 	}
 	if gone != nil {
 		options.OnDeletion = func(e otter.DeletionEvent[any, any]) { gone(e.Value) }

@@ -15,12 +15,12 @@ import (
 // whichever entry it was made from, whoever's Space that is. What is read past the Spaces while it is made is not followed:
 // of that it may be as old as its ttl.
 type Derived[K comparable, V any] struct {
-	local     copies // of products
+	local     copies // of derivedValues
 	hit, miss prometheus.Counter
 }
 
-// product is a value with what it depends on.
-type product struct {
+// derivedValue is a value with what it was made from.
+type derivedValue struct {
 	value   any
 	sources *dependent
 }
@@ -31,7 +31,7 @@ func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, l
 	d := &Derived[K, V]{
 		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
 		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: newCopies(localBytes, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*product).sources.release() }),
+		local: newCopies(localBytes, c.clock, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*derivedValue).sources.release() }),
 	}
 	sizes.watch(name, localBytes, func() copies { return d.local })
 	return d
@@ -46,8 +46,8 @@ func (d *Derived[K, V]) LoadMany(ctx context.Context, keys []K, prepare func(ctx
 	var missing []K
 	pass := database.InTransaction(ctx)
 	for _, key := range keys {
-		if p, ok := d.local.get(key); ok && !pass {
-			found[key] = as[V](p.(*product).value)
+		if kept, ok := d.local.get(key); ok && !pass {
+			found[key] = as[V](kept.(*derivedValue).value)
 		} else {
 			missing = append(missing, key)
 		}
@@ -79,7 +79,7 @@ func (d *Derived[K, V]) derive(ctx context.Context, key K, derive func(ctx conte
 		sources.release()
 		return value, ok, err
 	}
-	d.local.put(key, &product{value, sources})
+	d.local.put(key, &derivedValue{value, sources})
 	if sources.stale.Load() { // forgotten while it was made: the answer may be old, what is kept may not
 		d.local.forget(key)
 	}

@@ -11,7 +11,7 @@ type Local[K comparable, V any] struct{ kept copies }
 
 // NewLocal keeps values of at most so many bytes together, each as long as life says when it is written. It is called name in the metrics.
 func NewLocal[K comparable, V any](name string, bytes int, life func(key K, value V) time.Duration) *Local[K, V] {
-	kept := newCopies(bytes, func(key, value any) time.Duration { return life(as[K](key), as[V](value)) }, nil)
+	kept := newCopies(bytes, nil, func(key, value any) time.Duration { return life(as[K](key), as[V](value)) }, nil)
 	sizes.watch(name, bytes, func() copies { return kept })
 	return &Local[K, V]{kept}
 }

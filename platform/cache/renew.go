@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,12 +32,10 @@ func (c *localCopy) life(localTTL time.Duration) time.Duration {
 	return localTTL
 }
 
-func keep(value any) *localCopy { return &localCopy{value: value, since: time.Now()} }
-
-// kept is keep for many values.
-func kept[K comparable, V any](values map[K]V, renewed bool) map[any]any {
+// asCopies makes local copies of values that were just loaded.
+func (s *Space[K, V]) asCopies(values map[K]V, renewed bool) map[any]any {
 	all := make(map[any]any, len(values))
-	now := time.Now()
+	now := s.cache.clock.now()
 	for key, value := range values {
 		all[key] = &localCopy{value: value, since: now, renewed: renewed}
 	}
@@ -51,13 +51,10 @@ func used[V any](kept any) V {
 	return as[V](c.value)
 }
 
-// renewal is how the copies of a Space are renewed, if they are.
+// renewal is how the copies of a Space are renewed; without load they are not.
 type renewal[K comparable, V any] struct {
 	load  func(ctx context.Context, keys []K) (map[K]V, error)
 	batch int // how many keys one load gets at most
-
-	mu        sync.Mutex
-	forgotten map[K]bool // while a load is under way; nil: none is
 }
 
 // RenewBy has copies in this process that are in use loaded anew before they expire, up to batch of them by one call of load, so that
@@ -69,35 +66,36 @@ func (s *Space[K, V]) RenewBy(batch int, load func(ctx context.Context, keys []K
 	return s
 }
 
-// KeepFresh renews what Spaces want renewed (see RenewBy). It blocks until ctx ends and then returns nil.
+// KeepFresh renews what Spaces want renewed (see RenewBy), every three seconds. It blocks until ctx ends and then returns nil.
 func (c *Cache) KeepFresh(ctx context.Context) error {
 	for background.Pause(ctx, renewEvery); ctx.Err() == nil; background.Pause(ctx, renewEvery) {
-		c.mu.RLock()
-		spaces := make([]forgetter, 0, len(c.spaces))
-		for _, s := range c.spaces {
-			spaces = append(spaces, s)
-		}
-		c.mu.RUnlock()
-		for _, s := range spaces {
-			if err := s.renew(ctx); err != nil && ctx.Err() == nil {
-				c.log.Warn("cache: copies were not renewed; readers load them", zap.Error(err))
-			}
+		if err := c.Renew(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn("cache: copies were not renewed; readers load them", zap.Error(err))
 		}
 	}
 	return nil
 }
 
-// renew loads the copies anew that are in use and no longer young.
+// Renew renews once what Spaces want renewed and is due. An error of one Space does not keep others from it.
+func (c *Cache) Renew(ctx context.Context) error {
+	c.mu.RLock()
+	spaces := slices.Collect(maps.Values(c.spaces))
+	c.mu.RUnlock()
+	var failures []error
+	for _, s := range spaces {
+		failures = append(failures, s.renew(ctx))
+	}
+	return errors.Join(failures...)
+}
+
+// renew loads the copies anew that are in use and no longer young. What is forgotten meanwhile does not come back: see copies.
 func (s *Space[K, V]) renew(ctx context.Context) error {
 	if s.renewal.load == nil {
 		return nil
 	}
 	local := *s.local.Load()
-	due := s.due(local)
-	for len(due) > 0 {
-		some := due[:min(s.renewal.batch, len(due))]
-		due = due[len(some):]
-		if err := s.reload(ctx, local, some); err != nil {
+	for keys := range slices.Chunk(s.due(local), s.renewal.batch) {
+		if err := local.reload(ctx, keys, s.renewing); err != nil {
 			return err
 		}
 	}
@@ -106,7 +104,7 @@ func (s *Space[K, V]) renew(ctx context.Context) error {
 
 // due returns the keys of copies that are in use and have lived most of their lives.
 func (s *Space[K, V]) due(local copies) (keys []any) {
-	now := time.Now()
+	now := s.cache.clock.now()
 	for key, kept := range local.all() {
 		if c := kept.(*localCopy); c.used.Load() && now.Sub(c.since) > c.life(s.localTTL)*7/10 {
 			keys = append(keys, key)
@@ -115,46 +113,8 @@ func (s *Space[K, V]) due(local copies) (keys []any) {
 	return keys
 }
 
-func (s *Space[K, V]) reload(ctx context.Context, local copies, keys []any) error {
-	s.renewal.begin()
-	err := local.reload(ctx, keys, s.renewing)
-	for _, key := range s.renewal.end() { // perhaps it was read before it was changed
-		local.forget(key)
-	}
-	return err
-}
-
 // renewing is the load of a renewal as copies are loaded.
 func (s *Space[K, V]) renewing(ctx context.Context, keys []any) (map[any]any, error) {
 	values, err := s.renewal.load(ctx, typed[K](keys))
-	return kept(values, true), err
-}
-
-func (r *renewal[K, V]) begin() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forgotten = map[K]bool{}
-}
-
-// end returns the keys that were forgotten since begin.
-func (r *renewal[K, V]) end() []K {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	keys := make([]K, 0, len(r.forgotten))
-	for key := range r.forgotten {
-		keys = append(keys, key)
-	}
-	r.forgotten = nil
-	return keys
-}
-
-func (r *renewal[K, V]) noteForgotten(keys []K) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.forgotten == nil {
-		return
-	}
-	for _, key := range keys {
-		r.forgotten[key] = true
-	}
+	return s.asCopies(values, true), err
 }

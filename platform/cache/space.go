@@ -45,7 +45,7 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
 	s.newLocal = func() copies {
-		return newCopies(localBytes, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
+		return newCopies(localBytes, c.clock, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
 	}
 	s.forgetAll()
 	c.register(name, s)
@@ -72,7 +72,7 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 			value, err := load(ctx)
 			return map[K]V{key: value}, err
 		})
-		return keep(values[key]), err
+		return s.asCopies(values, false)[key], err
 	}
 	drops := s.drops.Load()
 	loaded, err := local.load(ctx, key, loader)
@@ -136,7 +136,7 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 func (s *Space[K, V]) filling(load func(ctx context.Context, missing []K) (map[K]V, error)) func(context.Context, []any) (map[any]any, error) {
 	return func(ctx context.Context, keys []any) (map[any]any, error) {
 		values, err := s.fill(ctx, typed[K](keys), load)
-		return kept(values, false), err
+		return s.asCopies(values, false), err
 	}
 }
 
@@ -237,7 +237,6 @@ func (s *Space[K, V]) forget(list json.RawMessage) error {
 
 func (s *Space[K, V]) forgetLocal(keys []K) {
 	s.drops.Add(1)
-	s.renewal.noteForgotten(keys)
 	local := *s.local.Load()
 	for _, key := range keys {
 		local.forget(key)

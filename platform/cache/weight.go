@@ -21,7 +21,7 @@ const (
 
 // weigh is about how many bytes of memory an entry takes, with all that its value leads to.
 func weigh(key, value any) uint32 {
-	if p, ok := value.(*product); ok {
+	if p, ok := value.(*derivedValue); ok {
 		value = p.value
 	}
 	size := perEntry + deepSize(reflect.ValueOf(key), 0) + deepSize(reflect.ValueOf(value), 0)
