@@ -19,6 +19,7 @@ import (
 	"atrium/platform/database"
 	"atrium/platform/httpserver"
 	"atrium/platform/outbox"
+	"atrium/platform/sandbox"
 )
 
 // cli is what the commands share.
@@ -32,6 +33,10 @@ type cli struct {
 // Main runs one command and returns the process's exit code. What goes wrong is one sentence on errOut. extras are served
 // beside the catalogue: the benchmarks' binary has some.
 func Main(args, environ []string, out, errOut io.Writer, extras ...fx.Option) int {
+	if err := sandbox.HideProcess(); err != nil { // first: its environment has secrets
+		fmt.Fprintf(errOut, "atrium: %v\n", err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	c := &cli{environ: environ, out: out, extras: extras}

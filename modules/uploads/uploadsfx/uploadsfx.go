@@ -32,6 +32,7 @@ var Module = fx.Module("uploads",
 	plug.Routes((*intake.HTTP).Routes),
 	plug.Handlers(importer.Handlers, library.Handlers, cleanup.Handlers, processing.Handlers),
 	plug.Schedules(cleanup.Schedules, intake.Schedules, queue.Schedules),
+	plug.Background(processing.Services),
 	plug.DataExport(library.DataExport),
 	plug.Bootstrap(intake.Bootstrap),
 )

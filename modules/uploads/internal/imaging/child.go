@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"atrium/platform/sandbox"
 )
 
 // input is what a child reads.
@@ -28,22 +28,18 @@ var trusted = input{}
 // outOfMemory is how libvips, GLib and the decoders word it; their exit status does not tell.
 var outOfMemory = []string{"out of memory", "Memory allocation", "Insufficient memory", "failed to allocate"}
 
-// run runs one of libvips' programs in its own process group, limited, and kills the whole group when ctx ends.
+// run runs one of libvips' programs in a sandbox, and kills it when ctx ends.
 func (p *Processor) run(ctx context.Context, folder string, from input, program string, arguments ...string) error {
 	return p.runInto(ctx, nil, folder, from, program, arguments...)
 }
 
 // runInto is run of a program that writes to stdout.
 func (p *Processor) runInto(ctx context.Context, stdout io.Writer, folder string, from input, program string, arguments ...string) error {
-	cmd := exec.CommandContext(ctx, p.program(program), arguments...)
-	cmd.Dir = folder
-	cmd.Env = environment(folder, from)
-	cmd.SysProcAttr = ownGroup()
-	cmd.Cancel = func() error { return killGroup(cmd.Process) }
-	cmd.WaitDelay = time.Second
 	stderr := &head{most: maxStderr}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err := p.runLimited(cmd, p.limits.compute(from.pixels))
+	err := sandbox.Run(ctx, sandbox.Program{
+		Path: p.program(program), Arguments: arguments, Folder: folder, Environment: environment(folder, from), Stdout: stdout, Stderr: stderr,
+		Limits: p.limits.of(from.pixels),
+	})
 	if err == nil {
 		return nil
 	}
@@ -51,8 +47,8 @@ func (p *Processor) runInto(ctx context.Context, stdout io.Writer, folder string
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %s stopped: %w", ErrTooLong, program, ctx.Err())
-	case !errors.As(err, &exit):
-		return fmt.Errorf("imaging: %s: %w", program, err)
+	case errors.Is(err, sandbox.ErrNotStarted), !errors.As(err, &exit):
+		return fmt.Errorf("imaging: %s: %w: %s", program, err, stderr)
 	case stderr.hasAny(outOfMemory):
 		return fmt.Errorf("%w: %s: %w: %s", ErrOutOfMemory, program, err, stderr)
 	case isOverCPU(exit):
@@ -63,6 +59,14 @@ func (p *Processor) runInto(ctx context.Context, stdout io.Writer, folder string
 		return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, program, err, stderr)
 	}
 	return fmt.Errorf("imaging: %s: %w: %s", program, err, stderr)
+}
+
+// mapped is how many bytes of addresses a child needs beside its memory and a file: libvips with all that it is linked to, and what it reads.
+const mapped = 1 << 30
+
+// of is what a child may take that decodes so many pixels.
+func (l Limits) of(pixels int64) sandbox.Limits {
+	return sandbox.Limits{CPU: l.compute(pixels), Memory: l.Memory, Address: l.Memory + l.Disk + mapped, File: l.Disk, Files: 256}
 }
 
 // isOverCPU reports whether the system ended a child for the time that it had computed.
@@ -83,7 +87,7 @@ func (p *Processor) program(name string) string {
 // needs one: that halves a child's start, and their decoders are not even in its memory.
 func environment(folder string, from input) []string {
 	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder, "LC_ALL=C.UTF-8",
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + folder, "TMPDIR=" + folder, "LC_ALL=C.UTF-8",
 		"VIPS_CONCURRENCY=1", "VIPS_DISC_THRESHOLD=32m", "MALLOC_ARENA_MAX=2",
 	}
 	if from.untrusted {

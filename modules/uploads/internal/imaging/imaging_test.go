@@ -225,8 +225,8 @@ func TestMakeVariantsRefuses(t *testing.T) {
 func TestMakeVariantsKillsAHangingChild(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	grandchild := filepath.Join(folder, "pid")
-	script := "#!/bin/sh\nsleep 600 &\necho $! > " + grandchild + "\nwait\n"
+	hanging := filepath.Join(folder, "pid")
+	script := "#!/bin/sh\necho $$ > " + hanging + "\nexec sleep 600\n"
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte(script), 0o700))
 	quick := roomy
 	quick.Time = 300 * time.Millisecond
@@ -234,7 +234,7 @@ func TestMakeVariantsKillsAHangingChild(t *testing.T) {
 	_, err := NewProcessor(quick, folder).MakeVariants(t.Context(), Source{Path: "source"}, folder)
 	require.ErrorIs(t, err, ErrTooLong)
 	require.Less(t, time.Since(began), 10*time.Second)
-	pid, err := os.ReadFile(grandchild)
+	pid, err := os.ReadFile(hanging)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !running(strings.TrimSpace(string(pid))) }, 5*time.Second, 10*time.Millisecond)
 }

@@ -115,7 +115,7 @@ func TestAPictureThatIsFoundOutLaterFailsAlone(t *testing.T) {
 func TestFault_P8_WhatWasKilledForTimeIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte("#!/bin/sh\nsleep 600\n"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte("#!/bin/sh\nexec sleep 600\n"), 0o700))
 	cfg := defaults.Section[uploads.Config]("uploads")
 	cfg.ImageTime, cfg.VipsFolder, cfg.TempFolder = 200*time.Millisecond, folder, t.TempDir()
 	b := moduletest.SetupWith(t, cfg)

@@ -2,13 +2,32 @@ package processing
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"atrium/modules/uploads/internal/upload"
+	"atrium/platform/background"
+	"atrium/platform/sandbox"
 	"atrium/platform/tasks"
 )
+
+// Services says at a process's start whether programs that decode pictures are confined here as docs/adr/0066 has it.
+func Services(s *Service) []background.Service {
+	return []background.Service{{Name: "uploads.sandbox", Prepare: s.checkSandbox, Run: background.UntilStopped}}
+}
+
+func (s *Service) checkSandbox(ctx context.Context) error {
+	switch err := sandbox.Check(ctx); {
+	case errors.Is(err, sandbox.ErrIncomplete):
+		s.log.Warn("pictures are decoded by programs that this system does not confine fully", zap.Error(err))
+	case err != nil:
+		s.log.Error("pictures cannot be decoded: no program can be started in a sandbox", zap.Error(err))
+	}
+	return nil
+}
 
 // Handlers runs upload.MakeVariants, and upload.MakeLargeVariants beside it.
 func Handlers(s *Service) []tasks.Handler {
