@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,9 +101,9 @@ func (i *installation) serveAging() *agingApp {
 	i.t.Helper()
 	a := &agingApp{installation: i}
 	begin := time.Now()
-	cfg, err := config.Load(moduleNames(), "", i.environ)
+	cfg, err := config.Load(moduleNames(), "", append(slices.Clip(i.environ), "ATRIUM_LOG_LEVEL=error"))
 	require.NoError(i.t, err)
-	app, err := assemble(cfg, serving(roleAll), fx.Populate(&a.copies),
+	app, err := assemble(cfg, serving(roleAPI), fx.Populate(&a.copies),
 		fx.Decorate(func(rdb redis.UniversalClient, box *outbox.Outbox, log *zap.Logger) *cache.Cache {
 			c := cache.New(rdb, log, cache.WithClock(func() time.Time { return begin.Add(time.Duration(a.past.Load())) }))
 			c.KeepDrops(box.KeepDrop)

@@ -25,12 +25,26 @@ kill -9 $PPID
 exit 1
 `
 
+// withoutRights is a command as a server is run: by a user who is nobody else.
+func withoutRights(command *exec.Cmd) *exec.Cmd {
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	return command
+}
+
 func TestFault_K7_WhoTakesOverADecoderInTheWorkerFindsNothing(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte(takenOver), 0o700))
+	folder, err := os.MkdirTemp("", "atrium-sandbox-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte(takenOver), 0o755))
 	i := install(t, "ATRIUM_UPLOADS_VIPS_FOLDER="+folder)
-	p := i.serve("all")
+	for _, open := range []string{folder, i.folder} {
+		require.NoError(t, os.Chmod(open, 0o755))
+	}
+	p := i.start("all", withoutRights(exec.Command(filepath.Join(i.folder, "atrium"), "serve")))
 	require.NotContains(t, p.log.String(), "does not confine")
 	ada, _, err := client.SignIn(t.Context(), i.stack, "sandbox-ada", "ada@atrium.test", "Ada", "ada")
 	require.NoError(t, err)

@@ -23,9 +23,18 @@ var roomy = Limits{CPU: 20 * time.Second, Memory: 256 << 20, Address: 1 << 40, F
 // asNobody makes this test binary tell what a server of the least rights sees of itself once it is hidden, and what its children can do.
 const asNobody = "TEST_AS_NOBODY"
 
+// asServer makes this test binary run a program that never ends, after it told its number.
+const asServer = "TEST_AS_SERVER"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(asNobody) != "" {
+	switch {
+	case os.Getenv(asNobody) != "":
 		os.Exit(tellAsNobody())
+	case os.Getenv(asServer) != "":
+		fmt.Println(Run(context.Background(), Program{
+			Path: "sh", Arguments: []string{"-c", "echo $$; exec sleep 600"}, Folder: "/", Stdout: os.Stdout, Limits: roomy,
+		}))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -195,6 +204,25 @@ func TestRun_KillsWhenTheContextEnds(t *testing.T) {
 	began := time.Now()
 	require.Error(t, Run(ctx, Program{Path: "sleep", Arguments: []string{"600"}, Folder: t.TempDir(), Limits: roomy}))
 	require.Less(t, time.Since(began), 10*time.Second)
+}
+
+func TestRun_AProgramDoesNotOutliveItsServer(t *testing.T) {
+	t.Parallel()
+	server := exec.CommandContext(t.Context(), thisProgram)
+	server.Env = append(os.Environ(), asServer+"=1")
+	out, err := server.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	var program int
+	_, err = fmt.Fscanln(out, &program)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(program, 0), "it runs")
+	require.NoError(t, server.Process.Kill())
+	require.Error(t, server.Wait())
+	require.Eventually(t, func() bool {
+		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", program))
+		return err != nil || bytes.Contains(state, []byte(") Z ")) // nobody may wait for it
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 func TestCheck_FindsNothingMissingHere(t *testing.T) {
