@@ -83,6 +83,23 @@ func TestDerived_IsForgottenWithWhatItIsMadeFrom(t *testing.T) {
 	require.Equal(t, map[int]int{1: 22, 2: 42}, get())
 }
 
+func TestDerived_WhatIsForgottenWhileItIsMadeIsNotKept(t *testing.T) {
+	t.Parallel()
+	d := newDoubles(New(nil, zap.NewNop()))
+	d.set(t.Context(), 1, 10)
+	found, err := d.twice.LoadMany(t.Context(), []int{1}, func(context.Context, []int) error { return nil },
+		func(ctx context.Context, key int) (int, bool, error) {
+			numbers, err := d.load(ctx, []int{key})
+			d.set(t.Context(), key, 11)
+			return 2 * numbers[key], true, err
+		})
+	require.NoError(t, err)
+	require.Equal(t, map[int]int{1: 20}, found, "it was so when it was read")
+	found, err = d.get(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, map[int]int{1: 22}, found)
+}
+
 func TestDerived_LeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	d := newDoubles(New(nil, zap.NewNop()))
