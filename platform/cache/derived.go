@@ -29,9 +29,10 @@ type derivedValue struct {
 // made in one rush is not made anew in one. It is called name in the metrics.
 func NewDerived[K comparable, V any](c *Cache, name string, ttl time.Duration, localBytes int) *Derived[K, V] {
 	d := &Derived[K, V]{
-		hit:   c.lookups.WithLabelValues(name, "derived", "hit"),
-		miss:  c.lookups.WithLabelValues(name, "derived", "miss"),
-		local: newCopies(localBytes, c.clock, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) }, func(value any) { value.(*derivedValue).sources.release() }),
+		hit:  c.lookups.WithLabelValues(name, "derived", "hit"),
+		miss: c.lookups.WithLabelValues(name, "derived", "miss"),
+		local: newCopies(localBytes, c.clock, func(any, any) time.Duration { return c.localLife(jitter(ttl, 0.5, 1)) },
+			func(value any) { value.(*derivedValue).sources.release() }),
 	}
 	sizes.watch(name, localBytes, func() copies { return d.local })
 	return d

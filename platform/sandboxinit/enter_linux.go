@@ -39,18 +39,19 @@ func enter(order string) {
 	set(most)
 	dropCapabilities()
 	// Where the system refuses one of these, the program runs all the same: whoever serves has said so at its start (see Check).
-	call(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0)
+	setting(prSetNoNewPrivs, 1)
 	install(rules)
 	if checks {
 		report()
 	}
-	fault := call(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(args[0])), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
+	_, _, fault := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(args[0])), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
 	fail("becoming the program", fault)
 }
 
-func call(number, a, b, c uintptr) syscall.Errno {
-	_, _, fault := syscall.RawSyscall6(number, a, b, c, 0, 0, 0)
-	return fault
+// setting makes a setting of this process, as far as the system permits it, or returns the value of one that is only asked for.
+func setting(operation, value uintptr) (current uintptr) {
+	current, _, _ = syscall.RawSyscall6(syscall.SYS_PRCTL, operation, value, 0, 0, 0, 0)
+	return current
 }
 
 // arguments are the program's path and what it is called with: what this process was called with.
@@ -95,7 +96,7 @@ func pointers(texts []string) []*byte {
 
 // closeInherited closes files that whoever started the server left open in it: the server's own are closed when a program starts.
 func closeInherited() {
-	if call(callCloseRange, firstInherited, ^uintptr(0)>>1, 0) == 0 {
+	if _, _, fault := syscall.RawSyscall(callCloseRange, firstInherited, ^uintptr(0), 0); fault == 0 {
 		return
 	}
 	for fd := firstInherited; fd < mostWithoutTheRange; fd++ { // before Linux 5.9
@@ -133,15 +134,15 @@ func set(all []limit) {
 // dropCapabilities leaves a server that runs as root none that its children could use: root is then a user like any other.
 func dropCapabilities() {
 	for capability := uintptr(0); capability <= lastCapability; capability++ {
-		call(syscall.SYS_PRCTL, prCapBSetDrop, capability, 0)
+		setting(prCapBSetDrop, capability)
 	}
-	call(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClear, 0)
+	setting(prCapAmbient, prCapAmbientClear)
 	header := struct {
 		version uint32
 		pid     int32
 	}{version: capabilityVersion}
 	var none [2]struct{ effective, permitted, inheritable uint32 }
-	call(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none)), 0)
+	_, _, _ = syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&none)), 0)
 }
 
 func install(rules []syscall.SockFilter) {
@@ -149,7 +150,7 @@ func install(rules []syscall.SockFilter) {
 		return
 	}
 	program := syscall.SockFprog{Len: uint16(len(rules)), Filter: &rules[0]}
-	call(syscall.SYS_PRCTL, prSetSeccomp, seccompModeFilter, uintptr(unsafe.Pointer(&program)))
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, prSetSeccomp, seccompModeFilter, uintptr(unsafe.Pointer(&program)))
 }
 
 // report tries what a child must not be able to do, tells what it could, and ends.
@@ -165,7 +166,7 @@ func report() {
 	if readable("/proc/" + text(parent) + "/environ") {
 		say(1, CanReadHost)
 	}
-	if set, _, fault := syscall.RawSyscall6(syscall.SYS_PRCTL, prGetNoNewPrivs, 0, 0, 0, 0, 0); fault != 0 || set != 1 {
+	if setting(prGetNoNewPrivs, 0) != 1 {
 		say(1, CanGain)
 	}
 	syscall.Exit(0)

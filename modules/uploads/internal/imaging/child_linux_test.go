@@ -49,3 +49,12 @@ func TestFault_K7_AChildFindsNothingOfTheServer(t *testing.T) {
 		require.Regexp(t, want, err.Error())
 	}
 }
+
+func TestAProgramThatCannotBeRunIsNoFaultOfThePicture(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), nil, 0o700))
+	err := NewProcessor(roomy, folder).run(t.Context(), folder, Source{}.input(), "vips")
+	require.ErrorIs(t, err, sandbox.ErrNotStarted)
+	require.NotErrorIs(t, err, ErrCorrupt)
+}
