@@ -24,20 +24,17 @@ func (c constructor) String() string { return fmt.Sprintf("%v of %q", c.makes, c
 
 // constructors reads all that options provide, out of fx's own types: it has no list of them. Members of groups make nothing that others need.
 func constructors(v reflect.Value, module string) (all []constructor) {
-	switch v.Kind() {
-	case reflect.Interface:
+	switch kind := v.Kind(); {
+	case kind == reflect.Interface:
 		return constructors(v.Elem(), module)
-	case reflect.Slice:
+	case kind == reflect.Slice:
 		for i := range v.Len() {
 			all = append(all, constructors(v.Index(i), module)...)
 		}
-	case reflect.Struct:
-		switch v.Type().Name() {
-		case "moduleOption":
-			return constructors(v.FieldByName("options"), v.FieldByName("name").String())
-		case "provideOption":
-			return provided(v.FieldByName("Targets"), module)
-		}
+	case kind == reflect.Struct && v.Type().Name() == "moduleOption":
+		return constructors(v.FieldByName("options"), v.FieldByName("name").String())
+	case kind == reflect.Struct && v.Type().Name() == "provideOption":
+		return provided(v.FieldByName("Targets"), module)
 	}
 	return all
 }

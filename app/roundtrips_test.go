@@ -122,7 +122,7 @@ func (a *agingApp) pass(d time.Duration) {
 	options, err := redis.ParseURL(a.redisURL)
 	require.NoError(a.t, err)
 	rdb := redis.NewClient(options)
-	defer rdb.Close()
+	defer func() { _ = rdb.Close() }()
 	for _, space := range []string{"users.circle", "users.card.2", "posts.state", "posts.counts", "products.card.2"} {
 		keys, err := rdb.Keys(a.t.Context(), space+":*").Result()
 		require.NoError(a.t, err)
