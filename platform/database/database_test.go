@@ -140,6 +140,7 @@ func TestFault_R2_ABuildAcceptsSchemasThatDeclareThemselvesCompatible(t *testing
 	require.NoError(t, migrate(fstest.MapFS{"29990101000001_b.sql": {Data: from(own - 5)}}))
 	require.NoError(t, database.Migrate(t.Context(), cfg, migrations.FS), "the build itself migrates as ever")
 	require.ErrorContains(t, migrate(fstest.MapFS{"29990101000002_c.sql": {Data: from(29990101000001)}}), "newer than this build")
+	require.ErrorContains(t, migrate(fstest.MapFS{"29990101000003_d.sql": {Data: from(own)}}), "newer than this build", "one of them is not compatible")
 
 	cfg = dbtest.Config(t)
 	require.ErrorContains(t, migrate(fstest.MapFS{"29990101000000_a.sql": {Data: []byte("-- +goose Up\nSELECT 1;\n")}}), "newer than this build")

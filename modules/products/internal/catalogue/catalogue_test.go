@@ -77,7 +77,7 @@ func TestFault_H7_AnEditOfAProductThatChangesNothingKeepsItsVersionAndTellsNobod
 	require.Equal(t, object{"amount": 5000.0, "currency": "EUR"}, offered["price"])
 	for _, same := range []object{
 		{"sku": offered["sku"], "name": offered["name"], "options": object{"color": "blue"}}, {"compare_at_price": object{"amount": 12900, "currency": "EUR"}},
-		{"sale": object{"price": object{"amount": 5000, "currency": "EUR"}, "starts_at": "2026-01-01T01:00:00.123456+01:00"}},
+		{"sale": object{"price": object{"amount": 5000, "currency": "EUR"}, "starts_at": "2026-01-01T01:00:00.123456789+01:00"}},
 	} {
 		require.Equal(t, offered, s.Do("PATCH", variant, same, "If-Match", `"1"`).Want(200).JSON(), same)
 	}
