@@ -34,6 +34,8 @@ var (
 	ErrAnimated = fault.Invalid("uploads.animated", "Moving pictures are not taken.")
 	// ErrTooManyPixels: the picture is larger than may be decoded. It is deleted, and the upload has failed.
 	ErrTooManyPixels = fault.Invalid("uploads.too_many_pixels", "The picture has too many pixels.")
+	// ErrTooMuchMemory: to decode the picture takes more memory than a picture may. The file is deleted, and the upload has failed.
+	ErrTooMuchMemory = fault.Invalid("uploads.too_large", "The picture is too large.")
 	// ErrTooComplex: to decode the picture would take more work than its pixels explain. It is deleted, and the upload has failed.
 	ErrTooComplex = fault.Invalid("uploads.too_complex", "The picture is too complex.")
 	// ErrOff answers while the module is off.

@@ -26,7 +26,10 @@ type input struct {
 var trusted = input{}
 
 // outOfMemory is how libvips, GLib and the decoders word it; their exit status does not tell.
-var outOfMemory = []string{"out of memory", "Memory allocation", "Insufficient memory", "failed to allocate"}
+var outOfMemory = []string{
+	"out of memory", "Memory allocation", "Insufficient memory", "failed to allocate", "bad_alloc", "Error creating thread",
+	"Unsupported color conversion", // libheif's: to RGB there is always one, unless its planes find no room
+}
 
 // run runs one of libvips' programs in a sandbox, and kills it when ctx ends.
 func (p *Processor) run(ctx context.Context, folder string, from input, program string, arguments ...string) error {
@@ -82,13 +85,14 @@ func (p *Processor) program(name string) string {
 	return filepath.Join(p.folder, name)
 }
 
-// environment is all that a child gets to know. Pictures that have to be held as a whole go to a file beyond 32 MB. Plug-ins
+// environment is all that a child gets to know. Pictures that have to be held as a whole go to a file beyond 32 MB. Warnings are
+// switched off: a decoder that fails has one for each tile, and why it failed comes after them. Plug-ins
 // (ImageMagick, Poppler, OpenSlide among them) are looked for in the work's folder, where there are none, unless the picture
 // needs one: that halves a child's start, and their decoders are not even in its memory.
 func environment(folder string, from input) []string {
 	env := []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + folder, "TMPDIR=" + folder, "LC_ALL=C.UTF-8",
-		"VIPS_CONCURRENCY=1", "VIPS_DISC_THRESHOLD=32m", "MALLOC_ARENA_MAX=2",
+		"VIPS_CONCURRENCY=1", "VIPS_DISC_THRESHOLD=32m", "VIPS_WARNING=1", "MALLOC_ARENA_MAX=2",
 	}
 	if from.untrusted {
 		env = append(env, "VIPS_BLOCK_UNTRUSTED=1")

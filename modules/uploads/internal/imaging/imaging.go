@@ -78,11 +78,16 @@ func VariantPath(folder string, size int, format string) string {
 
 // Source is a picture to make variants of.
 type Source struct {
-	Path   string
-	Pixels int64
-	Grey   bool // has no colours
-	HEIF   bool // is decoded by a plug-in of libvips
-	Strict bool // is refused where the decoder has to guess: its end was missing
+	Path          string
+	Width, Height int // as stored; asked for where the decoder does not resize
+	Pixels        int64
+	HEIF          bool   // is decoded by a plug-in of libvips
+	Inks          bool   // is for print: cyan, magenta, yellow and black
+	Deep          bool   // has more than 8 bits a channel
+	Alpha         bool   // may be transparent
+	Profile       string // the file of its colour profile; "": its colours are those of sRGB
+	Orientation   int    // EXIF's, where the decoder does not follow it; else 0
+	Strict        bool   // is refused where the decoder has to guess: its end was missing
 }
 
 func (s Source) input() input { return input{untrusted: true, plugin: s.HEIF, pixels: s.Pixels} }
@@ -132,12 +137,14 @@ func (p *Processor) uprightSize(ctx context.Context, source Source, folder strin
 	if width < 1 || height < 1 {
 		return 0, 0, fmt.Errorf("%w: no size", ErrCorrupt)
 	}
-	const firstOnItsSide = 5 // of EXIF's orientations
-	if fields.number("orientation") >= firstOnItsSide {
+	if max(fields.number("orientation"), source.Orientation) >= firstOnItsSide {
 		return height, width, nil
 	}
 	return width, height, nil
 }
+
+// firstOnItsSide of EXIF's orientations exchanges width and height, as do all after it.
+const firstOnItsSide = 5
 
 // describe adds what clients show before any file is there, from the smallest variant: the palette and the blurhash.
 func (v *Variants) describe(path string) error {
@@ -159,29 +166,6 @@ func variantSizes(long int) []int {
 		}
 	}
 	return append(sizes, min(long, largest))
-}
-
-// decode is the only step that reads what a user sent: upright, sRGB, 8 bit, at most 2048 pixels, opaque.
-func (p *Processor) decode(ctx context.Context, source Source, folder string) (rawImage, error) {
-	out, edge, failOn := filepath.Join(folder, "base.v"), strconv.Itoa(largest), "error"
-	if source.Strict {
-		failOn = "warning"
-	}
-	arguments := []string{"thumbnail", source.Path, out, edge, "--height", edge, "--size", "down", "--fail-on", failOn}
-	if !source.Grey {
-		// Without the fallback, colours of a picture that carries no profile are shifted. It does not fit grey ones, which
-		// need no conversion.
-		arguments = append(arguments, "--export-profile", "srgb", "--import-profile", "srgb")
-	}
-	if err := p.run(ctx, folder, source.input(), "vips", arguments...); err != nil {
-		return rawImage{}, err
-	}
-	base, err := stripEXIFAndGPS(out)
-	if err != nil || !base.hasAlpha() {
-		return base, err
-	}
-	base.path = filepath.Join(folder, "flat.v")
-	return base, p.run(ctx, folder, trusted, "vips", "flatten", out, base.path, "--background", "255")
 }
 
 // resize makes the smaller pictures, each from the next larger one, still in libvips' own format: encoding them all in one process

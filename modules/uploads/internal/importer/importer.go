@@ -29,6 +29,7 @@ const MaxBytes = 5 << 20
 // Deps are what a Service needs.
 type Deps struct {
 	plug.In
+	Config  uploads.Config
 	DB      *database.DB
 	Uploads *upload.Store
 	Imports *Store
@@ -41,6 +42,7 @@ type Deps struct {
 
 // Service imports pictures. From quarantine on they go the way of all others.
 type Service struct {
+	cfg     uploads.Config
 	db      *database.DB
 	uploads *upload.Store
 	store   *Store
@@ -52,7 +54,9 @@ type Service struct {
 }
 
 func NewService(d Deps) *Service {
-	return &Service{db: d.DB, uploads: d.Uploads, store: d.Imports, outbox: d.Outbox, queue: d.Queue, blobs: d.Blobs, files: d.Files, log: d.Log}
+	return &Service{
+		cfg: d.Config, db: d.DB, uploads: d.Uploads, store: d.Imports, outbox: d.Outbox, queue: d.Queue, blobs: d.Blobs, files: d.Files, log: d.Log,
+	}
 }
 
 // Import implements uploads.Importer. The task carries no address, which is personal data.
@@ -106,7 +110,7 @@ func (s *Service) Accept(ctx context.Context, wanted *Import, content []byte) er
 	u := upload.New(wanted.OwnerID, upload.Declaration{
 		ContentType: header.ContentType, Bytes: int64(len(content)), SHA256: sha256.Sum256(content),
 	}, time.Now())
-	if err := u.Check(header); err != nil {
+	if err := u.Check(header, s.cfg.ImageMemory); err != nil {
 		return s.cancel(ctx, wanted.UploadID, err)
 	}
 	u.ID, u.Status, u.Width, u.Height = wanted.UploadID, upload.Processing, header.Width, header.Height

@@ -46,6 +46,8 @@ func (h *HTTP) Routes() httpserver.Routes {
 func Bootstrap(cfg uploads.Config) httpserver.Bootstrap {
 	return httpserver.Bootstrap{Members: map[string]any{"uploads": map[string]any{
 		"content_types": upload.ContentTypes, "max_bytes": cfg.MaxBytes, "max_side": upload.MaxSide, "max_pixels": upload.MaxPixels, "max_alt": upload.MaxAlt,
+		"max_held_pixels": upload.MaxHeldPixels, // WebP, progressive JPEG, interlaced PNG
+		"max_heic_pixels": upload.MaxHEICPixels(cfg.ImageMemory, false), "max_deep_heic_pixels": upload.MaxHEICPixels(cfg.ImageMemory, true),
 	}}}
 }
 

@@ -159,6 +159,8 @@ func TestPhotoZooRefuses(t *testing.T) {
 	still := moduletest.Picture(t, 40, 30)
 	progressive := w.Run("late.jpg", "vips", "jpegsave", plain, "late.jpg", "--interlace")
 	heic := w.Run("phone.heic", "heif-enc", plain, "-o", "phone.heic")
+	w.Run("deep.png", "vips", "colourspace", plain, "deep.png", "rgb16")
+	deep := w.Run("deep.heic", "heif-enc", "-b", "10", "deep.png", "-o", "deep.heic")
 	frames := &gif.GIF{}
 	frame := image.NewPaletted(image.Rect(0, 0, 1, 1), color.Palette{color.White, color.Black})
 	for range 50_000 {
@@ -184,7 +186,8 @@ func TestPhotoZooRefuses(t *testing.T) {
 		{"a flood in a JPEG", "image/jpeg", resized(t, still, 0xC0, 64_250, 64_250), "uploads.too_many_pixels"},
 		{"a flood in a HEIC", "image/heic", resizedHEIC(t, heic, 64_250, 64_250), "uploads.too_many_pixels"},
 		{"26 megapixels that cannot be streamed, in a JPEG", "image/jpeg", resized(t, progressive, 0xC2, 5200, 5001), "uploads.too_many_pixels"},
-		{"26 megapixels that cannot be streamed, in a HEIC", "image/heic", resizedHEIC(t, heic, 5200, 5001), "uploads.too_many_pixels"},
+		{"27 megapixels of 10 bits, in a HEIC", "image/heic", resizedHEIC(t, deep, 5200, 5200), "uploads.too_large"},
+		{"51 megapixels, in a HEIC", "image/heic", resizedHEIC(t, heic, 10_200, 5_000), "uploads.too_many_pixels"},
 		{"a JPEG's first bytes", "image/jpeg", still[:100], "uploads.corrupt"},
 		{"a HEIC's first bytes", "image/heic", heic[:200], "uploads.corrupt"},
 	} {

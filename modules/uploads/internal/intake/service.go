@@ -184,7 +184,7 @@ func (s *Service) inspect(ctx context.Context, u *upload.Upload) (sniff.Header, 
 	if info.Bytes != u.Bytes || info.ContentType != u.ContentType || !bytes.Equal(info.SHA256, u.SHA256) {
 		return sniff.Header{}, uploads.ErrMismatch
 	}
-	return u.Inspect(newRangeReader(ctx, s.blobs, u.QuarantineKey, info.Bytes), info.Bytes)
+	return u.Inspect(newRangeReader(ctx, s.blobs, u.QuarantineKey, info.Bytes), info.Bytes, s.cfg.ImageMemory)
 }
 
 // refuse fails the upload first: should the deletion fail, the sweep comes by.

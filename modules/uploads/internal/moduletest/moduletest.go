@@ -81,7 +81,7 @@ func SetupWith(t *testing.T, cfg uploads.Config) *Bundle {
 	require.NoError(t, err)
 	b.Queue = queue.NewService(db, queue.NewStore(db), events)
 	b.Importer = importer.NewService(importer.Deps{
-		DB: db, Uploads: b.Uploads, Imports: b.Imports, Outbox: events, Queue: b.Queue, Blobs: blobs, Files: files, Log: log,
+		Config: cfg, DB: db, Uploads: b.Uploads, Imports: b.Imports, Outbox: events, Queue: b.Queue, Blobs: blobs, Files: files, Log: log,
 	})
 	photos := library.NewStore(db)
 	b.Library = library.NewService(library.Deps{

@@ -156,7 +156,13 @@ func (w Tools) Run(out string, arguments ...string) []byte {
 	command.Dir = w.folder
 	text, err := command.CombinedOutput()
 	require.NoError(w.t, err, "%s: %s", arguments, text)
-	content, err := os.ReadFile(w.Path(out))
+	return w.Read(out)
+}
+
+// Read returns a file that a tool has written.
+func (w Tools) Read(name string) []byte {
+	w.t.Helper()
+	content, err := os.ReadFile(w.Path(name))
 	require.NoError(w.t, err)
 	return content
 }

@@ -177,7 +177,7 @@ func (s *Service) fetch(ctx context.Context, u *upload.Upload, folder string) (s
 		return source{}, err
 	}
 	defer file.Close()
-	header, err := u.Inspect(file, u.Bytes)
+	header, err := u.Inspect(file, u.Bytes, s.cfg.ImageMemory)
 	if err != nil {
 		return source{}, err
 	}
@@ -186,10 +186,22 @@ func (s *Service) fetch(ctx context.Context, u *upload.Upload, folder string) (s
 		return source{}, fmt.Errorf("uploads: %w", err)
 	}
 	defer picture.Close()
-	header, copied, err := u.CopyPicture(picture, file, u.Bytes, header)
-	return source{header: header, Source: imaging.Source{
-		Path: picture.Name(), Pixels: header.Pixels, Grey: header.Grey, HEIF: header.ContentType == "image/heic", Strict: copied.Unended,
-	}}, err
+	header, copied, err := u.CopyPicture(picture, file, u.Bytes, s.cfg.ImageMemory, header)
+	if err != nil {
+		return source{}, err
+	}
+	found := source{header: header, Source: imaging.Source{
+		Path: picture.Name(), Width: header.Width, Height: header.Height, Pixels: header.Pixels, HEIF: header.ContentType == "image/heic",
+		Inks: header.Inks, Deep: header.Deep, Alpha: header.Alpha, Orientation: copied.Orientation, Strict: copied.Unended,
+	}}
+	if copied.Profile == nil {
+		return found, nil
+	}
+	found.Profile = filepath.Join(folder, "profile.icc")
+	if err := os.WriteFile(found.Profile, copied.Profile, 0o600); err != nil {
+		return source{}, fmt.Errorf("uploads: %w", err)
+	}
+	return found, nil
 }
 
 // download reads the file from quarantine, and compares it once more with what was declared.

@@ -3,37 +3,49 @@ package sniff
 import (
 	"encoding/binary"
 	"io"
+	"slices"
+
+	"atrium/modules/uploads/internal/icc"
 )
 
 // metaMost bounds the box that describes a HEIF file's pictures. Phones write a few kilobytes.
 const metaMost = 1 << 20
 
-// readHEIF follows the ISO base media boxes to the extents of the primary picture.
+// readHEIF reads what a HEIF file says about its primary picture.
 func readHEIF(r io.ReaderAt, size int64) (Header, error) {
+	m, err := findMeta(r, size)
+	if err != nil {
+		return Header{}, err
+	}
+	return m.header()
+}
+
+// findMeta follows the ISO base media boxes to the one that describes the pictures, and reads it.
+func findMeta(r io.ReaderAt, size int64) (*meta, error) {
 	var kind string
 	for off := int64(0); off < size; {
 		name, begin, end, err := boxAt(r, off, size)
 		if err != nil {
-			return Header{}, err
+			return nil, err
 		}
 		switch name {
 		case "ftyp":
 			if kind, err = brand(r, begin, end); err != nil {
-				return Header{}, err
+				return nil, err
 			}
 		case "meta":
 			if kind == "" || end-begin > metaMost {
-				return Header{}, ErrBroken
+				return nil, ErrBroken
 			}
 			content := make([]byte, end-begin)
 			if err := readAt(r, content, begin); err != nil {
-				return Header{}, err
+				return nil, err
 			}
 			return readMeta(content)
 		}
 		off = end
 	}
-	return Header{}, ErrBroken
+	return nil, ErrBroken
 }
 
 // boxAt reads the head of the box at off: its name and where its content lies.
@@ -96,20 +108,31 @@ func (s size) pixels() int64 {
 
 // meta is what the box of that name says of a file's items.
 type meta struct {
-	primary uint32
-	sizes   map[int]size        // by the property's number: what is shown
-	coded   map[int]size        // by the property's number: what the decoder has to decode for it
-	owns    map[uint32][]int    // by item: its properties
-	parts   map[uint32][]uint32 // by item: what it is composed of
-	beside  []uint32            // auxiliary pictures of the primary one, such as its transparency
+	primary   uint32
+	sizes     map[int]size        // by the property's number: what is shown
+	codings   map[int]coding      // by the property's number: what the decoder has to decode for it
+	colors    map[int]icc.Coded   // by the property's number: colours that are told by code points
+	profiles  map[int][]byte      // by the property's number: colour profiles
+	alphas    map[int]bool        // by the property's number: those that make an item another's transparency
+	turns     map[int]bool        // by the property's number: those that turn or mirror
+	owns      map[uint32][]int    // by item: its properties
+	parts     map[uint32][]uint32 // by item: what it is composed of
+	describes map[uint32]uint32   // by item: what it tells about
+	kinds     map[uint32]string   // by item: its type
+	places    map[uint32]place    // by item: where it lies
+	inside    []byte              // what of the items lies in the box itself
+	beside    []uint32            // auxiliary pictures of the primary one, such as its transparency
 }
 
 // readMeta reads from the meta box which item is the primary picture, how large each picture is, and what it is composed of.
-func readMeta(content []byte) (Header, error) {
+func readMeta(content []byte) (*meta, error) {
 	if len(content) < 4 {
-		return Header{}, ErrBroken
+		return nil, ErrBroken
 	}
-	m := meta{sizes: map[int]size{}, coded: map[int]size{}, owns: map[uint32][]int{}, parts: map[uint32][]uint32{}}
+	m := &meta{
+		sizes: map[int]size{}, codings: map[int]coding{}, colors: map[int]icc.Coded{}, profiles: map[int][]byte{}, turns: map[int]bool{}, alphas: map[int]bool{},
+		owns: map[uint32][]int{}, parts: map[uint32][]uint32{}, describes: map[uint32]uint32{}, kinds: map[uint32]string{}, places: map[uint32]place{},
+	}
 	var references []byte
 	err := eachBox(content[4:], func(name string, body []byte) (err error) {
 		switch name {
@@ -119,16 +142,19 @@ func readMeta(content []byte) (Header, error) {
 			references = body
 		case "iprp":
 			err = m.readProperties(body)
+		case "iinf":
+			m.readKinds(body)
+		case "iloc":
+			m.readPlaces(body)
+		case "idat":
+			m.inside = body
 		}
 		return err
 	})
 	if err == nil {
 		err = m.readReferences(references)
 	}
-	if err != nil {
-		return Header{}, err
-	}
-	return m.header()
+	return m, err
 }
 
 func (m *meta) header() (Header, error) {
@@ -148,7 +174,11 @@ func (m *meta) header() (Header, error) {
 			return Header{}, ErrTooComplex
 		}
 	}
-	return Header{ContentType: "image/heic", Width: int(s.width), Height: int(s.height), Pixels: most}, nil
+	c := m.codingOf(m.primary)
+	return Header{
+		ContentType: "image/heic", Width: int(s.width), Height: int(s.height), Pixels: most,
+		Deep: c.deep, Dense: c.dense, Alpha: slices.ContainsFunc(m.beside, m.isAlpha),
+	}, nil
 }
 
 func (m *meta) sizeOf(item uint32) (size, bool) {
@@ -165,7 +195,7 @@ func (m *meta) work(item uint32) int64 {
 	shown, _ := m.sizeOf(item)
 	most := shown.pixels()
 	for _, property := range m.owns[item] {
-		most = max(most, m.coded[property].pixels())
+		most = max(most, m.codings[property].pixels())
 	}
 	return most
 }
@@ -233,6 +263,8 @@ func (m *meta) readReferences(body []byte) error {
 			switch to := c.number(idBytes); {
 			case name == "dimg":
 				m.parts[from] = append(m.parts[from], to)
+			case name == "cdsc":
+				m.describes[from] = to
 			case name == "auxl" && to == m.primary:
 				m.beside = append(m.beside, from)
 			}
@@ -241,12 +273,12 @@ func (m *meta) readReferences(body []byte) error {
 	})
 }
 
-// readProperties reads the pictures' sizes, as shown (ispe) and as coded (hvcC), and which item has which properties (ipma).
+// readProperties reads what pictures are like and how they are shown (ipco), and which item has which of these properties (ipma).
 func (m *meta) readProperties(iprp []byte) error {
 	return eachBox(iprp, func(name string, body []byte) error {
 		switch name {
 		case "ipco":
-			return m.readSizes(body)
+			return m.readShapes(body)
 		case "ipma":
 			return associations(body, m.owns)
 		}
@@ -254,7 +286,7 @@ func (m *meta) readProperties(iprp []byte) error {
 	})
 }
 
-func (m *meta) readSizes(ipco []byte) error {
+func (m *meta) readShapes(ipco []byte) error {
 	number := 0
 	return eachBox(ipco, func(name string, body []byte) error {
 		number++
@@ -265,7 +297,13 @@ func (m *meta) readSizes(ipco []byte) error {
 			m.sizes[number] = size{int64(c.number(4)), int64(c.number(4))}
 			return c.err
 		case "hvcC":
-			m.coded[number] = codedSize(body)
+			m.codings[number] = readCoding(body)
+		case "irot", "imir":
+			m.turns[number] = true
+		case "colr":
+			m.readColors(number, body)
+		case "auxC":
+			m.alphas[number] = saysAlpha(body)
 		}
 		return nil
 	})

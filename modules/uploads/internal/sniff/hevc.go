@@ -1,27 +1,36 @@
 package sniff
 
-// codedSize reads from the configuration of an HEVC decoder (hvcC) how large the coded picture is: the largest of the sequence
-// parameter sets. What cannot be followed counts nothing; the decoder will say so.
-func codedSize(hvcC []byte) (most size) {
-	const head, parameters = 22, 33 // bytes before the arrays; the type of a sequence parameter set
+// coding is how an HEVC picture is coded.
+type coding struct {
+	size
+	deep  bool // has more than 8 bits a channel
+	dense bool // has a colour for each pixel (4:4:4)
+}
+
+// readCoding reads the configuration of an HEVC decoder (hvcC): the coded picture is as large as the largest of the sequence parameter
+// sets. What cannot be followed counts nothing; the decoder will say so.
+func readCoding(hvcC []byte) (found coding) {
+	const head, parameters = 22, 33         // bytes before the arrays; the type of a sequence parameter set
+	const chroma, luma, full = 16, 17, 0x03 // where the sampling and the depth are told; 4:4:4
 	if len(hvcC) < head {
-		return size{}
+		return coding{}
 	}
+	found.deep, found.dense = hvcC[luma]&0x07 > 0, hvcC[chroma]&full == full
 	c := cursor{b: hvcC[head:]}
 	for arrays := c.number(1); arrays > 0 && c.err == nil; arrays-- {
 		kind := c.number(1) & 0x3F
 		for units := c.number(2); units > 0 && c.err == nil; units-- {
 			length := int(c.number(2))
 			if length > len(c.b) {
-				return most
+				return found
 			}
-			if s := sequenceSize(c.b[:length]); kind == parameters && s.pixels() > most.pixels() {
-				most = s
+			if s := sequenceSize(c.b[:length]); kind == parameters && s.pixels() > found.pixels() {
+				found.size = s
 			}
 			c.b = c.b[length:]
 		}
 	}
-	return most
+	return found
 }
 
 // sequenceSize reads the size from a sequence parameter set (ITU-T H.265, 7.3.2.2).

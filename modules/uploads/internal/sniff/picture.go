@@ -23,13 +23,14 @@ const (
 
 // Copied is what CopyPicture found on its way.
 type Copied struct {
+	Look
 	Held    bool // has to be decoded as a whole, whatever its header said
 	Unended bool // had no end marker, which the copy has
 }
 
 // CopyPicture writes what a decoder needs to show the file that h was read from, and nothing else: comments, XMP, previews, further
-// pictures and whatever lies between the segments or after the end stay behind, and are never inflated. It decodes nothing, and
-// returns ErrTooComplex or ErrBroken where the file is to blame.
+// pictures and whatever lies between the segments or after the end stay behind, and are never inflated; the colour profile is told beside
+// the copy. It decodes nothing, and returns ErrTooComplex or ErrBroken where the file is to blame.
 func CopyPicture(w io.Writer, r io.ReaderAt, size int64, h Header) (Copied, error) {
 	out := bufio.NewWriter(w)
 	copied, err := copyPicture(out, r, size, h)
@@ -42,18 +43,23 @@ func CopyPicture(w io.Writer, r io.ReaderAt, size int64, h Header) (Copied, erro
 	return copied, nil
 }
 
-func copyPicture(w *bufio.Writer, r io.ReaderAt, size int64, h Header) (Copied, error) {
+func copyPicture(w *bufio.Writer, r io.ReaderAt, size int64, h Header) (copied Copied, err error) {
 	switch h.ContentType {
 	case "image/jpeg":
-		return copyJPEG(w, bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10))
+		return copyJPEG(w, bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10), h)
 	case "image/png":
-		return Copied{}, copyPNG(w, r, size)
+		copied.Profile, err = copyPNG(w, r, size, h)
+		return copied, err
 	case "image/webp":
-		return Copied{}, copyWebP(w, r, size)
+		copied.Profile, err = copyWebP(w, r, size)
+		return copied, err
 	}
 	// A HEIF file's items are reached by their places in it; a decoder touches none but the picture's.
-	_, err := io.Copy(w, io.NewSectionReader(r, 0, size))
-	return Copied{}, err
+	if copied.Look, err = readHEIFLook(r, size); err != nil {
+		return Copied{}, err
+	}
+	_, err = io.Copy(w, io.NewSectionReader(r, 0, size))
+	return copied, err
 }
 
 // copyRange copies n bytes at off. An early end of the file is ErrBroken.

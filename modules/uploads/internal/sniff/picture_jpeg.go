@@ -6,6 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
+	"slices"
+
+	"atrium/modules/uploads/internal/icc"
 )
 
 // The markers of a JPEG file that are told apart.
@@ -33,9 +37,9 @@ type jpegCopier struct {
 	r *bufio.Reader
 	w *bufio.Writer
 
-	pending     byte          // the marker that ended a scan
-	once        map[byte]bool // the application segments that were copied: one of each kind counts
-	profile     [][]byte      // the segments of the colour profile, until the frame begins
+	pending     byte            // the marker that ended a scan
+	once        map[byte]bool   // the application segments that were copied: one of each kind counts
+	profile     map[byte][]byte // the parts of the colour profile by their numbers
 	profileSize int
 	progressive bool
 	missing     map[byte]*[coefficients]bool // by component: what has not come, or not in full precision
@@ -44,8 +48,8 @@ type jpegCopier struct {
 	held        bool
 }
 
-func copyJPEG(w *bufio.Writer, r *bufio.Reader) (Copied, error) {
-	c := &jpegCopier{r: r, w: w, once: map[byte]bool{}, missing: map[byte]*[coefficients]bool{}}
+func copyJPEG(w *bufio.Writer, r *bufio.Reader, h Header) (Copied, error) {
+	c := &jpegCopier{r: r, w: w, once: map[byte]bool{}, profile: map[byte][]byte{}, missing: map[byte]*[coefficients]bool{}}
 	if _, err := r.Discard(2); err != nil {
 		return Copied{}, ErrBroken
 	}
@@ -61,7 +65,7 @@ func copyJPEG(w *bufio.Writer, r *bufio.Reader) (Copied, error) {
 		return Copied{}, err
 	}
 	_, err = w.Write([]byte{0xFF, markerEOI})
-	return Copied{Held: c.held, Unended: unended}, err
+	return Copied{Look: Look{Profile: c.wholeProfile(h.space())}, Held: c.held, Unended: unended}, err
 }
 
 // segments copies until the end marker, or returns an early end of the file.
@@ -137,11 +141,8 @@ func (c *jpegCopier) segment(marker byte, body []byte) error {
 		}
 		c.once[marker] = true
 		return c.write(marker, body)
-	case marker == markerAPP2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00")):
-		c.profileSize += len(body)
-		if c.profileSize <= maxProfile {
-			c.profile = append(c.profile, body)
-		}
+	case marker == markerAPP2 && bytes.HasPrefix(body, []byte(profileName)):
+		c.keepProfile(body[len(profileName):])
 		return nil
 	case isFrame(marker):
 		return c.frame(marker, body)
@@ -161,7 +162,34 @@ func (c *jpegCopier) write(marker byte, body []byte) error {
 	return err
 }
 
-// frame copies the frame header, and before it the colour profile unless that is too long.
+// profileName begins a segment with a part of the colour profile; the part's number and that of all parts follow.
+const profileName = "ICC_PROFILE\x00"
+
+// keepProfile keeps a part of the colour profile.
+func (c *jpegCopier) keepProfile(part []byte) {
+	const numbers = 2
+	if c.profileSize += len(part); len(part) < numbers || c.profileSize > maxProfile {
+		return
+	}
+	c.profile[part[0]] = part[numbers:]
+}
+
+// wholeProfile is the colour profile if it fits a picture in that space, or nil.
+func (c *jpegCopier) wholeProfile(space string) []byte {
+	if c.profileSize > maxProfile {
+		return nil
+	}
+	var whole []byte
+	for _, number := range slices.Sorted(maps.Keys(c.profile)) {
+		whole = append(whole, c.profile[number]...)
+	}
+	if !icc.Fits(whole, space) {
+		return nil
+	}
+	return whole
+}
+
+// frame copies the frame header.
 func (c *jpegCopier) frame(marker byte, body []byte) error {
 	const head, each = 6, 3 // precision, height, width and the number of components; then each component's id, sampling and table
 	if c.components > 0 || len(body) < head || len(body) < head+each*int(body[head-1]) {
@@ -174,13 +202,6 @@ func (c *jpegCopier) frame(marker byte, body []byte) error {
 			all[k] = true
 		}
 		c.missing[body[head+each*i]] = all
-	}
-	if c.profileSize <= maxProfile {
-		for _, part := range c.profile {
-			if err := c.write(markerAPP2, part); err != nil {
-				return err
-			}
-		}
 	}
 	return c.write(marker, body)
 }

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+
+	"atrium/modules/uploads/internal/icc"
 )
 
 // What the head of a WebP file's extended form says is in it.
 const (
 	webpXMP   = 0x04
+	webpICC   = 0x20
 	riffHead  = 12 // RIFF, length, WEBP
 	chunkHead = 8  // name, length
 )
@@ -16,11 +19,11 @@ const (
 // part is a part of a file.
 type part struct{ off, length int64 }
 
-// copyWebP copies the chunks of the picture and tells the new length.
-func copyWebP(w *bufio.Writer, r io.ReaderAt, size int64) error {
-	chunks, err := webpChunks(r, size)
+// copyWebP copies the chunks of the picture, tells the new length, and returns the colour profile.
+func copyWebP(w *bufio.Writer, r io.ReaderAt, size int64) (profile []byte, err error) {
+	chunks, profile, err := webpChunks(r, size)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	length := int64(riffHead)
 	for _, c := range chunks {
@@ -29,40 +32,49 @@ func copyWebP(w *bufio.Writer, r io.ReaderAt, size int64) error {
 	head := append([]byte("RIFF----"), "WEBP"...)
 	binary.LittleEndian.PutUint32(head[4:], uint32(length-chunkHead))
 	if _, err := w.Write(head); err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range chunks {
 		if err := copyWebPChunk(w, r, c); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return profile, nil
 }
 
-// webpChunks finds what a decoder needs: one of each kind.
-func webpChunks(r io.ReaderAt, size int64) (chunks []part, err error) {
+// webpChunks finds what a decoder needs, one of each kind, and the colour profile.
+func webpChunks(r io.ReaderAt, size int64) (chunks []part, profile []byte, err error) {
 	once := map[string]bool{}
 	walked := 0
 	for off := int64(riffHead); off+chunkHead <= size; {
 		if walked++; walked > maxParts {
-			return nil, ErrTooComplex
+			return nil, nil, ErrTooComplex
 		}
 		var head [chunkHead]byte
 		if err := readAt(r, head[:], off); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		name, length := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
-		length += chunkHead + length%2
+		name, bytes := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
+		length := chunkHead + bytes + bytes%2
+		if name == "ICCP" && !once[name] && bytes <= maxProfile {
+			once[name], profile = true, make([]byte, bytes)
+			if err := readAt(r, profile, off+chunkHead); err != nil {
+				return nil, nil, err
+			}
+		}
 		if !once[name] && wantsWebPChunk(name, length) {
 			if length > size-off {
-				return nil, ErrBroken
+				return nil, nil, ErrBroken
 			}
 			once[name] = true
 			chunks = append(chunks, part{off, length})
 		}
 		off += length
 	}
-	return chunks, nil
+	if !icc.Fits(profile, icc.RGB) {
+		profile = nil
+	}
+	return chunks, profile, nil
 }
 
 func wantsWebPChunk(name string, length int64) bool {
@@ -71,20 +83,18 @@ func wantsWebPChunk(name string, length int64) bool {
 		return true
 	case "EXIF":
 		return length <= maxEXIF
-	case "ICCP":
-		return length <= maxProfile
 	}
 	return false
 }
 
-// copyWebPChunk takes the promise of XMP back, which stays behind.
+// copyWebPChunk takes the promises of XMP and of a profile back, which stay behind.
 func copyWebPChunk(w *bufio.Writer, r io.ReaderAt, c part) error {
 	head := make([]byte, chunkHead+1)
 	if err := readAt(r, head, c.off); err != nil {
 		return err
 	}
 	if string(head[:4]) == "VP8X" {
-		head[chunkHead] &^= webpXMP
+		head[chunkHead] &^= webpXMP | webpICC
 	}
 	if _, err := w.Write(head); err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gabriel-vasile/mimetype"
 	"golang.org/x/image/webp"
+
+	"atrium/modules/uploads/internal/icc"
 )
 
 var (
@@ -27,6 +29,21 @@ type Header struct {
 	Pixels        int64  // of the largest picture inside, which a HEIC file composes from tiles
 	Streams       bool   // can be decoded row by row; else the decoder holds all of it
 	Grey          bool   // has no colours
+	Inks          bool   // has the four of print (CMYK)
+	Deep          bool   // has more than 8 bits a channel
+	Dense         bool   // has its colours in full resolution, as far as a decoder holds more for it
+	Alpha         bool   // may be transparent; not told of WebP
+}
+
+// space is the colour space that a profile of the picture has to be of.
+func (h Header) space() string {
+	switch {
+	case h.Grey:
+		return icc.Grey
+	case h.Inks:
+		return icc.CMYK
+	}
+	return icc.RGB
 }
 
 // headBytes is what mimetype looks at.
@@ -110,7 +127,7 @@ func frame(marker byte, b []byte) (Header, error) {
 		return Header{}, fmt.Errorf("%w: coding %#x", ErrUnknown, marker)
 	}
 	h, err := header("image/jpeg", int(binary.BigEndian.Uint16(b[2:])), int(binary.BigEndian.Uint16(b)))
-	h.Streams, h.Grey = marker != 0xC2, b[4] == 1
+	h.Streams, h.Grey, h.Inks = marker != 0xC2, b[4] == 1, b[4] == 4
 	return h, err
 }
 
@@ -124,7 +141,7 @@ func readPNG(r io.ReaderAt, size int64) (Header, error) {
 		return Header{}, ErrBroken
 	}
 	width, height := binary.BigEndian.Uint32(b[16:]), binary.BigEndian.Uint32(b[20:])
-	const colored = 2 // a bit of the colour type
+	const colored, transparent = 2, 4 // bits of the colour type
 	for off := int64(8); off < size; {
 		var chunk [8]byte
 		if err := readAt(r, chunk[:], off); err != nil {
@@ -135,7 +152,7 @@ func readPNG(r io.ReaderAt, size int64) (Header, error) {
 			return Header{}, ErrAnimated
 		case "IDAT":
 			h, err := header("image/png", int(width), int(height))
-			h.Streams, h.Grey = b[28] == 0, b[25]&colored == 0
+			h.Streams, h.Grey, h.Deep, h.Alpha = b[28] == 0, b[25]&colored == 0, b[24] > 8, b[25]&transparent != 0
 			return h, err
 		}
 		off += 12 + int64(binary.BigEndian.Uint32(chunk[:]))

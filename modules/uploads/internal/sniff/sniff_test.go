@@ -66,8 +66,14 @@ func TestRead(t *testing.T) {
 	large := jpegOf(t, rgb) // with 500 kB of profiles before the frame
 	filler := append([]byte{0xFF, 0xE2, 0xFF, 0xFF}, make([]byte, 65533)...)
 	large = bytes.Join([][]byte{large[:2], bytes.Repeat(filler, 8), large[2:]}, nil)
+	deep := Header{ContentType: "image/png", Width: 40, Height: 30, Pixels: 1200, Streams: true, Grey: true, Deep: true}
 	extent := func(contentType string, streams, grey bool) Header {
 		return Header{ContentType: contentType, Width: 40, Height: 30, Pixels: 1200, Streams: streams, Grey: grey}
+	}
+	transparent := func(contentType string, streams bool) Header {
+		h := extent(contentType, streams, false)
+		h.Alpha = true
+		return h
 	}
 	for name, c := range map[string]struct {
 		content []byte
@@ -77,12 +83,12 @@ func TestRead(t *testing.T) {
 		"jpeg, grey":        {jpegOf(t, image.NewGray(rgb.Bounds())), extent("image/jpeg", true, true)},
 		"jpeg, large head":  {large, extent("image/jpeg", true, false)},
 		"jpeg, progressive": {convert(t, ".jpg[interlace]"), extent("image/jpeg", false, false)},
-		"png":               {pngOf(t, rgb), extent("image/png", true, false)},
-		"png, grey":         {pngOf(t, image.NewGray16(rgb.Bounds())), extent("image/png", true, true)},
-		"png, interlaced":   {convert(t, ".png[interlace]"), extent("image/png", false, false)},
+		"png":               {pngOf(t, rgb), transparent("image/png", true)},
+		"png, grey":         {pngOf(t, image.NewGray16(rgb.Bounds())), deep},
+		"png, interlaced":   {convert(t, ".png[interlace]"), transparent("image/png", false)},
 		"webp, with alpha":  {convert(t, ".webp"), extent("image/webp", false, false)},
 		"webp, lossless":    {convert(t, ".webp[lossless]"), extent("image/webp", false, false)},
-		"heic":              {heic(t), Header{ContentType: "image/heic", Width: 96, Height: 64, Pixels: 96 * 64}},
+		"heic":              {heic(t), Header{ContentType: "image/heic", Width: 96, Height: 64, Pixels: 96 * 64, Alpha: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
