@@ -36,7 +36,11 @@ func (p *Processor) shrink(ctx context.Context, source Source, folder string) (p
 		return out, p.run(ctx, folder, source.input(), "vips", "thumbnail", source.Path, out, edge, "--height", edge, "--size", "down",
 			"--fail-on", source.failOn())
 	}
-	scale := min(1, largest/float64(max(source.Width, source.Height)))
+	width, height, err := p.uprightSize(ctx, source, folder)
+	if err != nil {
+		return "", err
+	}
+	scale := min(1, largest/float64(max(width, height)))
 	stored := source.Path + "[access=sequential,fail-on=" + source.failOn() + "]"
 	if err := p.run(ctx, folder, source.input(), "vips", "resize", stored, out, strconv.FormatFloat(scale, 'f', -1, 64)); err != nil {
 		return "", err
@@ -48,7 +52,7 @@ func (p *Processor) shrink(ctx context.Context, source Source, folder string) (p
 // too coarse for a profile with a curve of its own, and converts inks by what it thinks they are. It alone knows how to resize what is
 // partly transparent, though.
 func (s Source) keepsValues() bool {
-	return !s.Inks && (!s.Deep || s.Profile == "" || s.HEIF || s.Alpha)
+	return !s.Inks && (!s.Deep || s.Alpha)
 }
 
 func (s Source) failOn() string {

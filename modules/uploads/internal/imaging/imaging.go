@@ -78,16 +78,15 @@ func VariantPath(folder string, size int, format string) string {
 
 // Source is a picture to make variants of.
 type Source struct {
-	Path          string
-	Width, Height int // as stored; asked for where the decoder does not resize
-	Pixels        int64
-	HEIF          bool   // is decoded by a plug-in of libvips
-	Inks          bool   // is for print: cyan, magenta, yellow and black
-	Deep          bool   // has more than 8 bits a channel
-	Alpha         bool   // may be transparent
-	Profile       string // the file of its colour profile; "": its colours are those of sRGB
-	Orientation   int    // EXIF's, where the decoder does not follow it; else 0
-	Strict        bool   // is refused where the decoder has to guess: its end was missing
+	Path        string
+	Pixels      int64
+	HEIF        bool   // is decoded by a plug-in of libvips
+	Inks        bool   // is for print: cyan, magenta, yellow and black
+	Deep        bool   // has more than 8 bits a channel
+	Alpha       bool   // may be transparent
+	Profile     string // the file of its colour profile; "": its colours are those of sRGB
+	Orientation int    // EXIF's, where the decoder does not follow it; else 0
+	Strict      bool   // is refused where the decoder has to guess: its end was missing
 }
 
 func (s Source) input() input { return input{untrusted: true, plugin: s.HEIF, pixels: s.Pixels} }

@@ -126,3 +126,9 @@ func moved(t *testing.T, iloc []byte, by int) []byte {
 	}
 	return out
 }
+
+// WithProperties is the function of that name.
+func (w Tools) WithProperties(content []byte, properties ...[]byte) []byte {
+	w.t.Helper()
+	return WithProperties(w.t, content, properties...)
+}

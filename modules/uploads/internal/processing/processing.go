@@ -191,7 +191,7 @@ func (s *Service) fetch(ctx context.Context, u *upload.Upload, folder string) (s
 		return source{}, err
 	}
 	found := source{header: header, Source: imaging.Source{
-		Path: picture.Name(), Width: header.Width, Height: header.Height, Pixels: header.Pixels, HEIF: header.ContentType == "image/heic",
+		Path: picture.Name(), Pixels: header.Pixels, HEIF: header.ContentType == "image/heic",
 		Inks: header.Inks, Deep: header.Deep, Alpha: header.Alpha, Orientation: copied.Orientation, Strict: copied.Unended,
 	}}
 	if copied.Profile == nil {

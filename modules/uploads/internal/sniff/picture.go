@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"atrium/modules/uploads/internal/icc"
 )
 
 // ErrTooComplex: to decode the picture would take more work than its pixels explain.
@@ -37,10 +39,22 @@ func CopyPicture(w io.Writer, r io.ReaderAt, size int64, h Header) (Copied, erro
 	if err != nil {
 		return Copied{}, err
 	}
+	if copied.Profile == nil && h.Deep {
+		copied.Profile = h.plainProfile()
+	}
 	if err := out.Flush(); err != nil {
 		return Copied{}, fmt.Errorf("sniff: copy: %w", err)
 	}
 	return copied, nil
+}
+
+// plainProfile is for pictures of more than 8 bits a channel that tell nothing of their colours: converted they are rounded, where a
+// decoder that makes them shallower cuts off.
+func (h Header) plainProfile() []byte {
+	if h.Grey {
+		return icc.OfGrey(icc.SRGBCurve)
+	}
+	return icc.OfDisplay(icc.SRGB, icc.SRGBCurve)
 }
 
 func copyPicture(w *bufio.Writer, r io.ReaderAt, size int64, h Header) (copied Copied, err error) {
