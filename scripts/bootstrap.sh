@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what Atrium needs beside Go, git and make, and only what is missing:
 # PostgreSQL's server, redis-server and libvips' programs. With --test also what
-# the tests need (a C compiler for the race detector, heif-enc), with --browser
+# the tests need (a C compiler for the race detector, heif-enc, cwebp), with --browser
 # also Chromium, with --bench also wrk. It never starts, changes or stops a server of the system: the
 # local stack runs its own, from the same binaries. Nothing missing: no output.
 set -eu
@@ -55,6 +55,7 @@ if ! have vips || ! have vipsthumbnail; then want libvips-tools vips "makes the 
 if [ $with_tests = yes ]; then
 	have_compiler || want "gcc libc6-dev" "gcc" "the tests run with Go's race detector, which needs a C compiler"
 	have heif-enc || want libheif-examples libheif "makes HEIC photos for the tests"
+	have cwebp || want webp webp "WebP's own program, which the variants' sizes are compared with"
 fi
 if [ $with_browser = yes ]; then have_browser || want chromium "--cask chromium" "drives the browser tests"; fi
 if [ $with_bench = yes ]; then have wrk || want wrk wrk "drives the benchmarks over HTTP"; fi
@@ -69,7 +70,7 @@ if [ "$(uname -s)" = Darwin ]; then
 		echo "bootstrap.sh: install Homebrew (https://brew.sh) first, or by hand:$brew" >&2
 		exit 1
 	fi
-	for package in postgresql@17 redis vips gcc libheif wrk; do
+	for package in postgresql@17 redis vips gcc libheif webp wrk; do
 		case " $brew " in *" $package "*) brew install --quiet "$package" ;; esac
 	done
 	case $brew in *"--cask chromium"*) brew install --quiet --cask chromium ;; esac

@@ -98,9 +98,9 @@ func environment(folder string, from input) []string {
 		env = append(env, "VIPS_BLOCK_UNTRUSTED=1")
 	}
 	if !from.plugin {
-		env = append(env, "VIPSHOME="+folder)
+		return append(env, "VIPSHOME="+folder)
 	}
-	return env
+	return append(env, "GLIBC_TUNABLES=glibc.malloc.hugetlb=1") // planes of some ten megabytes: a tenth less time for fewer pages
 }
 
 // head keeps the first bytes that a child writes: a hostile picture may make a decoder very talkative.

@@ -49,14 +49,14 @@ func writePNG(t *testing.T, path string, img image.Image) string {
 }
 
 // vips runs libvips on fixtures.
-func vips(t *testing.T, arguments ...string) {
+func vips(t testing.TB, arguments ...string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "vips", arguments...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
 // open decodes a variant with libvips: Go's WebP decoder takes WebP's narrow YCbCr for the full range, and shows white as grey.
-func open(t *testing.T, path string) image.Image {
+func open(t testing.TB, path string) image.Image {
 	t.Helper()
 	plain := filepath.Join(t.TempDir(), "plain.png")
 	vips(t, "copy", path, plain)
