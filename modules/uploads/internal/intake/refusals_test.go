@@ -16,6 +16,7 @@ import (
 
 	"atrium/config/defaults"
 	"atrium/modules/uploads"
+	"atrium/modules/uploads/internal/intake"
 	"atrium/modules/uploads/internal/moduletest"
 	"atrium/modules/uploads/internal/upload"
 	"atrium/platform/apptest"
@@ -198,4 +199,24 @@ func TestPhotoZooRefuses(t *testing.T) {
 	}
 	_, streamed := b.Send("image/jpeg", resized(t, still, 0xC0, 5200, 5001))
 	streamed.Want(http.StatusAccepted) // as many pixels are taken where they can be streamed
+}
+
+// What a decoder cannot hold is refused at once, and how much it can hold is told.
+func TestFault_P1_TheLimitIsTold(t *testing.T) {
+	t.Parallel()
+	cfg := defaults.Section[uploads.Config]("uploads")
+	told := func() map[string]any {
+		return intake.Bootstrap(cfg).Members["uploads"].(map[string]any)
+	}
+	require.EqualValues(t, 49_000_000, told()["max_heic_pixels"])
+	require.EqualValues(t, 26_000_000, told()["max_deep_heic_pixels"])
+	cfg.ImageMemory = 128 << 20
+	require.EqualValues(t, 11_000_000, told()["max_heic_pixels"])
+	b := moduletest.SetupWith(t, cfg)
+	w := moduletest.NewTools(t)
+	heic := w.Run("phone.heic", "heif-enc", w.Write("plain.jpg", moduletest.Picture(t, 40, 30)), "-o", "phone.heic")
+	id, completed := b.Send("image/heic", resizedHEIC(t, heic, 4000, 3000))
+	require.Equal(t, "uploads.too_large", completed.Want(http.StatusUnprocessableEntity).Code())
+	require.Contains(t, string(completed.Body), "11 megapixels")
+	require.Equal(t, string(upload.TooLarge), b.Find(id).Reason)
 }

@@ -22,7 +22,7 @@ const (
 // MaxHEICPixels is how many pixels a HEIC picture may have whose decoder may take that many bytes: of the kind that phones write, with
 // 8 or with more bits a channel.
 func MaxHEICPixels(memory int64, deep bool) int64 {
-	return min(MaxPixels, sniff.MostPixels(memory, sniff.Header{Deep: deep})/1_000_000*1_000_000)
+	return min(MaxPixels, sniff.MostPixels(memory, sniff.Header{ContentType: "image/heic", Deep: deep})/1_000_000*1_000_000)
 }
 
 // ContentTypes are the types that may be declared.
@@ -107,7 +107,6 @@ func faultOf(err error) error {
 
 // Check compares what the file's header says with what was declared, and with what may be decoded within so many bytes of memory.
 func (u *Upload) Check(h sniff.Header, memory int64) error {
-	isHEIC := h.ContentType == "image/heic"
 	switch {
 	case h.ContentType != sniffedType(u.ContentType):
 		return uploads.ErrMismatch.Saying("The file is not of the declared type.")
@@ -115,10 +114,10 @@ func (u *Upload) Check(h sniff.Header, memory int64) error {
 		return uploads.ErrTooManyPixels.Saying("A photo may have at most %d pixels on each side.", MaxSide)
 	case h.Pixels > MaxPixels:
 		return uploads.ErrTooManyPixels.Saying("A photo may have at most %d megapixels.", MaxPixels/1_000_000)
-	case isHEIC && h.Pixels > sniff.MostPixels(memory, h):
-		return uploads.ErrTooMuchMemory.Saying("A photo of this kind may have at most %d megapixels.", sniff.MostPixels(memory, h)/1_000_000)
-	case !isHEIC && !h.Streams && h.Pixels > MaxHeldPixels:
+	case h.ContentType != "image/heic" && !h.Streams && h.Pixels > MaxHeldPixels:
 		return uploads.ErrTooManyPixels.Saying("A photo of this kind may have at most %d megapixels.", MaxHeldPixels/1_000_000)
+	case !h.Streams && h.Pixels > sniff.MostPixels(memory, h):
+		return uploads.ErrTooMuchMemory.Saying("A photo of this kind may have at most %d megapixels.", sniff.MostPixels(memory, h)/1_000_000)
 	}
 	return nil
 }
