@@ -25,8 +25,8 @@ import (
 	"atrium/scripts/demo/client"
 )
 
-// mostMemory is what a worker and its children may take together.
-const mostMemory = 512 << 20
+// mostMemory is what a worker of two slots and its children may take together: the largest HEIC beside another photo.
+const mostMemory = 640 << 20
 
 // roomJPEG is what a phone's camera makes: 12 megapixels of shades and grain, 5 MB.
 var roomJPEG = sync.OnceValues(func() ([]byte, error) {
