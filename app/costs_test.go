@@ -17,15 +17,17 @@ import (
 // costly is what a deed may cost, with all that follows from it. Of the commands of Redis those count that clients send, without those by
 // which workers look for work in vain: how often they look is a matter of time. `make costs` has them as well.
 //
-// Measured on 29 November 2026: like 17.6, 20, 23.9; comment 19.0, 20, 19.8; follow 13.4, 20, 12.0; save 3.8, 5, 14.4; checkout 24.8, 39, 8.4;
-// webhook 27.5, 37, 13.5. Rows come out the same each time; commits differ by how many rows of the outbox a relay takes at once.
-var costly = map[string]deeds.Figures{ //                   goal: commits, rows, commands
-	"like":     {Commits: 19.5, Rows: 20.5, Redis: 26}, //  2, 6, 12
-	"comment":  {Commits: 21, Rows: 20.5, Redis: 22},   //  4, 10, 20
-	"follow":   {Commits: 15, Rows: 20.5, Redis: 14},
-	"save":     {Commits: 4.5, Rows: 5.5, Redis: 16},
-	"checkout": {Commits: 27, Rows: 39.5, Redis: 9.5}, //  14, 28, 25
-	"webhook":  {Commits: 30, Rows: 37.5, Redis: 15},
+// Measured on 29 November 2026: like 2.2, 6.6, 6.2 (one of twenty is mailed); first like 6.7, 13, 15.3; comment 2.6, 7.1, 4.1; first comment 7.4, 13, 13.7;
+// follow 7.5, 14, 13.1; save 3.2, 4, 10.2; checkout 8.1, 25, 5.7; webhook 13.8, 32, 17.4. Commits and commands differ by how many rows of the outbox a relay takes at once.
+var costly = map[string]deeds.Figures{ //                     goal: commits, rows, commands
+	"like":          {Commits: 3.5, Rows: 7.2, Redis: 10}, //   2, 6, 12
+	"first like":    {Commits: 9.5, Rows: 13.5, Redis: 20},
+	"comment":       {Commits: 4, Rows: 7.7, Redis: 8}, //      4, 10, 20
+	"first comment": {Commits: 10, Rows: 13.5, Redis: 19},
+	"follow":        {Commits: 10, Rows: 14.5, Redis: 17},
+	"save":          {Commits: 4.5, Rows: 4.5, Redis: 14},
+	"checkout":      {Commits: 10.5, Rows: 25.5, Redis: 9}, //  14, 28, 25
+	"webhook":       {Commits: 18, Rows: 32.5, Redis: 22},
 }
 
 // What a deed costs does not grow unseen: counted on the wire (commits), by triggers (rows) and by MONITOR (commands of Redis), while the
