@@ -176,6 +176,11 @@ func TestRevocations(t *testing.T) {
 		_, err := p.tokens.Authenticate(t.Context(), token)
 		require.ErrorIs(t, err, auth.ErrInvalidToken)
 	})
+	t.Run("an instance that starts later knows it", func(t *testing.T) {
+		later := NewRevocations(p.db, nil, p.now)
+		require.NoError(t, later.Poll(t.Context()))
+		require.True(t, later.Revoked(session, p.now()))
+	})
 	t.Run("another session is not touched", func(t *testing.T) {
 		_, err := p.tokens.Authenticate(t.Context(), p.issue(t, uuid.New()))
 		require.NoError(t, err)

@@ -82,7 +82,7 @@ func (s store) revocations(ctx context.Context, since time.Time) (rows []revocat
 	var found []struct {
 		Now   time.Time // the statement came before it looked
 		Noted bool
-		revocation
+		Row   revocation `gorm:"embedded"`
 	}
 	err = s.db.Conn(ctx).Raw(`
 		SELECT statement_timestamp() AS now, r.session_id IS NOT NULL AS noted, r.session_id, r.before, r.expires_at
@@ -90,7 +90,7 @@ func (s store) revocations(ctx context.Context, since time.Time) (rows []revocat
 	for _, row := range found {
 		now = row.Now
 		if row.Noted {
-			rows = append(rows, row.revocation)
+			rows = append(rows, row.Row)
 		}
 	}
 	return rows, now, err
