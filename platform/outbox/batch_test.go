@@ -43,7 +43,7 @@ func (f fixture) publishMany(n int) {
 	f.publish(events...)
 }
 
-func TestRelay_HandsOnBatchesAndRepeatsOneByOne(t *testing.T) {
+func TestRelay_HandsOnBatchesAndWhatFailedOneByOne(t *testing.T) {
 	t.Parallel()
 	f := setup(t, dbtest.Tx)
 	f.publishMany(105)
@@ -52,10 +52,25 @@ func TestRelay_HandsOnBatchesAndRepeatsOneByOne(t *testing.T) {
 	require.Len(t, *got, 2)
 	require.Len(t, (*got)[0], 100)
 	require.Len(t, (*got)[1], 5)
+	failed := []uuid.UUID{(*got)[1][0].ID, (*got)[1][1].ID}
 	*got = nil
 	f.makeDue()
 	require.Equal(t, 105, f.dispatch(relay))
-	require.Len(t, *got, 105)
+	require.Len(t, *got, 2, "what nobody has come to yet comes together again")
+	require.NoError(t, f.receipts.Split(t.Context(), "a.one", failed))
+	*got = nil
+	f.makeDue()
+	require.Equal(t, 105, f.dispatch(relay))
+	require.Len(t, *got, 4)
+	require.Len(t, (*got)[0], 100)
+	require.Len(t, (*got)[1], 3)
+	require.ElementsMatch(t, failed, []uuid.UUID{(*got)[2][0].ID, (*got)[3][0].ID})
+
+	require.NoError(t, f.db.Conn(t.Context()).Exec("INSERT INTO processes (id, works) VALUES (gen_random_uuid(), true)").Error)
+	*got = nil
+	f.makeDue()
+	require.Equal(t, 105, f.dispatch(relay))
+	require.Len(t, *got, 105, "a worker of a build before knows no batches")
 }
 
 func TestRelay_UrgentRowsFirst(t *testing.T) {

@@ -68,7 +68,7 @@ func (r *Receipts) TakeAll(ctx context.Context, subscriber string, ids []uuid.UU
 		WITH sole AS (
 			SELECT id FROM outbox o WHERE id = ANY(@ids) AND finished_at IS NULL AND subscribers = ARRAY[(@subscriber)::text]
 				AND NOT EXISTS (SELECT FROM event_receipts r WHERE r.event_id = o.id)
-				AND NOT EXISTS (SELECT FROM processes WHERE works AND NOT takes_batches AND seen_at > now() - make_interval(secs => @living))),
+				AND NOT EXISTS (`+knowsNoBatches+`)),
 		gone AS (DELETE FROM outbox o USING sole WHERE o.id = sole.id RETURNING o.id),
 		receipts AS (
 			INSERT INTO event_receipts AS r (subscriber, event_id, done_at, tries)
@@ -77,8 +77,22 @@ func (r *Receipts) TakeAll(ctx context.Context, subscriber string, ids []uuid.UU
 			WHERE r.done_at IS NULL AND r.dead_at IS NULL
 			RETURNING event_id, tries)
 		SELECT id, 1 AS tries, false AS receipt FROM gone UNION ALL SELECT event_id, tries, true FROM receipts`,
-		map[string]any{"ids": database.Array(there), "subscriber": subscriber, "living": knownFor.Seconds()}).Scan(&taken).Error
+		map[string]any{"ids": database.Array(there), "subscriber": subscriber, "known": knownFor.Seconds()}).Scan(&taken).Error
 	return taken, err
+}
+
+// knowsNoBatches finds processes of a build before whose workers write receipts and lock no rows. One that works no more may still end
+// what it runs.
+const knowsNoBatches = `SELECT FROM processes WHERE NOT takes_batches
+	AND seen_at > now() - CASE WHEN works THEN make_interval(secs => @known) ELSE interval '2 minutes' END`
+
+// Split notes of rows that they were tried together in vain, so that each comes alone, in a moment.
+func (r *Receipts) Split(ctx context.Context, subscriber string, ids []uuid.UUID) error {
+	return r.db.Conn(ctx).Exec(`
+		WITH tried AS (
+			INSERT INTO event_receipts (subscriber, event_id, tries) SELECT ?, id, 0 FROM outbox WHERE id = ANY(?) ON CONFLICT DO NOTHING)
+		UPDATE outbox SET due_at = now() + interval '1 second' WHERE id = ANY(?) AND finished_at IS NULL AND due_at < 'infinity'`,
+		subscriber, database.Array(ids), database.Array(ids)).Error
 }
 
 // Claim reserves a row for one run of an effect or a job, for as long as lease. Whoever dies in between leaves it to
@@ -146,7 +160,7 @@ func (r *Receipts) Lapsed(ctx context.Context, subscriber string, id uuid.UUID) 
 	return lapsed, err
 }
 
-// PutBack has rows handed on again in a moment: they came to a worker that does not know their handler, or together with one that failed.
+// PutBack has rows handed on again in a moment: they came to a worker that does not know their handler.
 func (r *Receipts) PutBack(ctx context.Context, ids ...uuid.UUID) error {
 	return r.db.Conn(ctx).Exec(`
 		UPDATE outbox SET due_at = now() + interval '1 second' WHERE id = ANY(?) AND finished_at IS NULL AND due_at < 'infinity'`,

@@ -33,7 +33,7 @@ type Delivery struct {
 	Subscriber string // of a task: its name
 	Payload    json.RawMessage
 	Trace      string   // W3C traceparent, or ""
-	Repeated   bool     // it was handed on before
+	Alone      bool     // not to be handed on together with others: it was tried, or a worker lives that knows no batches
 	Elsewhere  *Handler // how another process has it, where this one does not
 }
 
@@ -242,13 +242,13 @@ func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
 // together is how many deliveries a subscriber gets at once at most.
 const together = 100
 
-// batches brings together what subscribers take together, in the order of the first of each. What is handed on again comes alone: if a
+// batches brings together what subscribers take together, in the order of the first of each. What was tried comes alone: if a
 // batch fails, only the one that made it fail goes on failing.
 func (r *Relay) batches(deliveries []Delivery) [][]Delivery {
 	var batches [][]Delivery
 	open := map[string]int{} // by subscriber: the batch that has room
 	for _, d := range deliveries {
-		if d.Repeated || d.Elsewhere != nil || r.to.TakesBatches == nil || !r.to.TakesBatches(d.Kind, d.Subscriber) {
+		if d.Alone || d.Elsewhere != nil || r.to.TakesBatches == nil || !r.to.TakesBatches(d.Kind, d.Subscriber) {
 			batches = append(batches, []Delivery{d})
 			continue
 		}
@@ -359,6 +359,7 @@ func (p *plan) add(row claimedRow, to listeners, settled map[receiptKey]receiptS
 			continue
 		}
 		if d, ok := to.delivery(row, subscriber); ok {
+			d.Alone = row.Alone || state == stateTried
 			live++
 			p.deliveries = append(p.deliveries, d)
 		} else {

@@ -16,7 +16,7 @@ type claimedRow struct {
 	Name        string
 	Payload     json.RawMessage
 	Trace       *string
-	Attempts    int
+	Alone       bool            // a worker lives that knows no batches
 	Subscribers *string         // a JSON array; nil: never dispatched
 	Drops       json.RawMessage // a JSON array; nil: none
 }
@@ -29,7 +29,7 @@ func (r claimedRow) recorded() (names []string) {
 }
 
 func (r claimedRow) delivery(subscriber string) Delivery {
-	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload, Repeated: r.Attempts > 0}
+	d := Delivery{ID: r.ID, Kind: r.Kind, Name: r.Name, Subscriber: subscriber, Payload: r.Payload}
 	if r.Trace != nil {
 		d.Trace = *r.Trace
 	}
@@ -45,6 +45,7 @@ type receiptState int
 
 const (
 	stateOpen receiptState = iota
+	stateTried
 	stateDone
 	stateDead
 )
@@ -58,9 +59,10 @@ func (r *Relay) claim(ctx context.Context) (rows []claimedRow, err error) {
 		others AS (
 			SELECT * FROM outbox WHERE finished_at IS NULL AND NOT urgent AND due_at <= now()
 			ORDER BY due_at LIMIT @batch FOR UPDATE SKIP LOCKED)
-		SELECT id, kind, name, payload, trace, attempts, drops, array_to_json(subscribers)::text AS subscribers
+		SELECT id, kind, name, payload, trace, drops, array_to_json(subscribers)::text AS subscribers,
+			EXISTS (`+knowsNoBatches+`) AS alone
 		FROM (SELECT * FROM urgent UNION ALL SELECT * FROM others) AS due LIMIT @batch`,
-		map[string]any{"batch": r.cfg.BatchSize}).Scan(&rows).Error
+		map[string]any{"batch": r.cfg.BatchSize, "known": knownFor.Seconds()}).Scan(&rows).Error
 	return rows, err
 }
 
@@ -78,20 +80,24 @@ func (r *Relay) settled(ctx context.Context, rows []claimedRow) (map[receiptKey]
 	var receipts []struct {
 		EventID    uuid.UUID
 		Subscriber string
-		Done       bool
+		Done, Dead bool
 	}
 	err := r.db.Conn(ctx).Raw(`
-		SELECT event_id, subscriber, done_at IS NOT NULL AS done FROM event_receipts
-		WHERE event_id = ANY(?) AND (done_at IS NOT NULL OR dead_at IS NOT NULL)`, database.Array(ids)).Scan(&receipts).Error
+		SELECT event_id, subscriber, done_at IS NOT NULL AS done, dead_at IS NOT NULL AS dead FROM event_receipts
+		WHERE event_id = ANY(?)`, database.Array(ids)).Scan(&receipts).Error
 	if err != nil {
 		return nil, err
 	}
 	states := make(map[receiptKey]receiptState, len(receipts))
 	for _, receipt := range receipts {
-		states[receiptKey{receipt.EventID, receipt.Subscriber}] = stateDead
-		if receipt.Done {
-			states[receiptKey{receipt.EventID, receipt.Subscriber}] = stateDone
+		state := stateTried
+		switch {
+		case receipt.Done:
+			state = stateDone
+		case receipt.Dead:
+			state = stateDead
 		}
+		states[receiptKey{receipt.EventID, receipt.Subscriber}] = state
 	}
 	return states, nil
 }
@@ -103,7 +109,7 @@ func (r *Relay) settle(ctx context.Context, p plan) error {
 		return nil
 	}
 	return r.db.Conn(ctx).Exec(`
-		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1,
+		UPDATE outbox o SET dispatched_at = now(), attempts = o.attempts + 1, drops = NULL,
 			subscribers = CASE WHEN d.subscribers IS NULL THEN o.subscribers ELSE ARRAY(SELECT json_array_elements_text(d.subscribers::json)) END,
 			awaits = CASE WHEN d.awaits IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(d.awaits::json)) END,
 			finished_at = CASE WHEN d.finished THEN now() END,

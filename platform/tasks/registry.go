@@ -160,7 +160,7 @@ func (r *Registry) TakesBatches(kind, subscriber string) bool {
 func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox.Delivery) error {
 	h, ok := r.handlers[typeName(outbox.KindEvent, subscriber)]
 	if !ok || h.together == nil {
-		return r.alone(ctx, all, errParked)
+		return errParked
 	}
 	ctx, span := otel.Tracer("atrium/platform/tasks").Start(ctx, h.name, trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(linksTo(all)...), trace.WithAttributes(attribute.Int("outbox.batch", len(all))))
@@ -179,7 +179,7 @@ func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox
 	if err != nil {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "failed")
-		return r.alone(ctx, all, err)
+		return r.split(ctx, h, all, err)
 	}
 	return r.finish(ctx, open...)
 }
@@ -193,20 +193,20 @@ func withReceipt(taken []outbox.Taken) (ids []uuid.UUID) {
 	return ids
 }
 
-// alone has deliveries handed on again, each alone.
-func (r *Registry) alone(ctx context.Context, all []outbox.Delivery, cause error) error {
+// split has deliveries handed on again, each alone.
+func (r *Registry) split(ctx context.Context, h Handler, all []outbox.Delivery, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
-	if err := r.receipts.PutBack(ctx, idsOf(all)...); err != nil {
+	if err := r.receipts.Split(ctx, h.name, idsOf(all)); err != nil {
 		return putOff{errors.Join(cause, err), unavailable}
 	}
-	return split{cause}
+	return apart{cause}
 }
 
-// split says that a batch failed, and that each of its deliveries comes again alone.
-type split struct{ error }
+// apart says that a batch failed, and that each of its deliveries comes again alone.
+type apart struct{ error }
 
-func (s split) Unwrap() error { return s.error }
+func (a apart) Unwrap() error { return a.error }
 
 func linksTo(all []outbox.Delivery) []trace.Link {
 	var links []trace.Link

@@ -145,6 +145,18 @@ type envelope struct {
 	Batch   []envelope      `json:"batch,omitempty"`
 }
 
+// ids are the rows that it is about.
+func (e envelope) ids() []uuid.UUID {
+	if len(e.Batch) == 0 {
+		return []uuid.UUID{e.ID}
+	}
+	ids := make([]uuid.UUID, len(e.Batch))
+	for i, one := range e.Batch {
+		ids[i] = one.ID
+	}
+	return ids
+}
+
 // kindBatch is the kind in the asynq type of a task that holds a batch of events.
 const kindBatch = "batch"
 
@@ -263,16 +275,16 @@ func (r *Runner) process(ctx context.Context, task *asynq.Task) error {
 	log := r.log.With(zap.String("handler", subscriber), zap.Stringer("outbox_id", e.ID))
 	var over dead
 	var wait putOff
-	var apart split
+	var split apart
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &apart):
+	case errors.As(err, &split):
 		log.Warn("a batch failed, and comes again one by one", withStack(err)...)
 		return nil
 	case errors.Is(err, errParked): // the relay finds who has it, and parks the row if nobody has
 		log.Info("put back: its handler is not here")
-		return r.putBack(ctx, e.ID)
+		return r.putBack(ctx, e.ids()...)
 	case errors.As(err, &over):
 		log.Error("given up: see `atrium outbox list --dead`", withStack(err)...)
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
@@ -296,10 +308,10 @@ func (r *Runner) run(ctx context.Context, kind, subscriber string, e envelope) e
 }
 
 // putBack leaves a row to those who have its handler.
-func (r *Runner) putBack(ctx context.Context, id uuid.UUID) error {
+func (r *Runner) putBack(ctx context.Context, ids ...uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
-	if err := r.registry.receipts.PutBack(ctx, id); err != nil {
+	if err := r.registry.receipts.PutBack(ctx, ids...); err != nil {
 		return putOff{err, unavailable}
 	}
 	return nil

@@ -118,10 +118,12 @@ func (s *Scheduler) lease(ctx context.Context, names []string) (due []string, wa
 		After float64 // seconds
 	}
 	err = s.db.Conn(ctx).Raw(`
-		WITH leased AS (
-			UPDATE schedule_leases SET leased_until = now() + make_interval(secs => @lease), leased_by = @instance
-			WHERE name = ANY(@names) AND next_at <= now() AND (leased_until IS NULL OR leased_until <= now())
-			RETURNING name)
+		WITH due AS (
+			SELECT name FROM schedule_leases WHERE name = ANY(@names) AND next_at <= now() AND (leased_until IS NULL OR leased_until <= now())
+			ORDER BY name FOR UPDATE SKIP LOCKED),
+		leased AS (
+			UPDATE schedule_leases l SET leased_until = now() + make_interval(secs => @lease), leased_by = @instance
+			FROM due WHERE l.name = due.name RETURNING l.name)
 		SELECT l.name, leased.name IS NOT NULL AS due, extract(epoch FROM greatest(l.next_at, l.leased_until) - now())::float8 AS after
 		FROM schedule_leases l LEFT JOIN leased ON leased.name = l.name WHERE l.name = ANY(@names)`,
 		map[string]any{"lease": scheduleLease.Seconds(), "instance": s.instance, "names": database.Array(names)}).Scan(&rows).Error
@@ -212,7 +214,7 @@ func (s *Scheduler) renew(ctx context.Context, name string, lost context.CancelC
 		switch {
 		case held.Error == nil && held.RowsAffected == 1:
 			renewed = time.Now()
-		case held.Error == nil || time.Since(renewed) > scheduleLease*4/5:
+		case held.Error == nil || time.Since(renewed) > scheduleLease-scheduleLease/3:
 			lost(errLeaseLost)
 			return
 		}

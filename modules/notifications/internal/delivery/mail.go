@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"atrium/modules/notifications"
 	"atrium/modules/notifications/internal/notification"
 	"atrium/modules/orders"
 	"atrium/modules/users"
@@ -49,6 +50,13 @@ type preparedMail struct {
 
 // prepareMail claims the mail of a notification for a task, in the transaction open in ctx; nil: it is not to be sent now.
 func (s *Service) prepareMail(ctx context.Context, task, about uuid.UUID) (*preparedMail, error) {
+	// The notification before the mails about its post, as everywhere.
+	if _, err := s.store.Lock(ctx, about); err != nil {
+		if errors.Is(err, notifications.ErrNotFound) {
+			return nil, nil // whom it was for is gone
+		}
+		return nil, err
+	}
 	d, ok, err := s.deliverable(ctx, about)
 	if err != nil || !ok || !d.channels.Mail {
 		return nil, err

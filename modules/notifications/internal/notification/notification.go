@@ -2,6 +2,8 @@
 package notification
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -73,6 +75,13 @@ type key struct {
 	recipient, subject, actor, cause uuid.UUID
 	kind                             Type
 	subjectType                      SubjectType
+}
+
+// compare orders keys, by recipient first.
+func (k key) compare(other key) int {
+	return cmp.Or(
+		bytes.Compare(k.recipient[:], other.recipient[:]), cmp.Compare(k.kind, other.kind), cmp.Compare(k.subjectType, other.subjectType),
+		bytes.Compare(k.subject[:], other.subject[:]), bytes.Compare(k.actor[:], other.actor[:]), bytes.Compare(k.cause[:], other.cause[:]))
 }
 
 func (n Notification) key() key {

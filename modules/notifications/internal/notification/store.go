@@ -22,8 +22,8 @@ type Store struct{ db *database.DB }
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
 // PutAll writes notifications, or finds those with their keys, each once, and has them locked until the transaction open in ctx ends:
-// whoever asks the modules after that asks later than all who had them locked before. It keeps their order, by recipient and then as
-// given. New ones are written as told, since nearly all are: SetUntold is for those that are not.
+// whoever asks the modules after that asks later than all who had them locked before. They come in the order of their
+// keys. New ones are written as told, since nearly all are: SetUntold is for those that are not.
 func (s *Store) PutAll(ctx context.Context, all []Notification) ([]Notification, error) {
 	all = distinct(all)
 	if len(all) == 0 {
@@ -47,7 +47,7 @@ func (s *Store) PutAll(ctx context.Context, all []Notification) ([]Notification,
 	return inOrder(all, kept, c.ids), nil
 }
 
-// distinct orders notifications by recipient, so that those who lock several never wait for each other in a circle, and leaves out
+// distinct orders notifications by their keys, so that those who lock several never wait for each other in a circle, and leaves out
 // those whose key was there before.
 func distinct(all []Notification) []Notification {
 	seen := map[key]bool{}
@@ -58,7 +58,7 @@ func distinct(all []Notification) []Notification {
 			once = append(once, n)
 		}
 	}
-	slices.SortStableFunc(once, func(a, b Notification) int { return slices.Compare(a.RecipientID[:], b.RecipientID[:]) })
+	slices.SortFunc(once, func(a, b Notification) int { return a.key().compare(b.key()) })
 	return once
 }
 
