@@ -39,8 +39,9 @@ func (s *Service) Read(ctx context.Context, user uuid.UUID) (Cart, error) {
 }
 
 // Put sets the quantity of a variant, 0 takes it out, and returns the cart. What is not sold is products.ErrNotFound.
-func (s *Service) Put(ctx context.Context, user, variant uuid.UUID, quantity int64) (c Cart, err error) {
-	err = s.change(ctx, user, []uuid.UUID{variant}, func(ctx context.Context, d *draft) (err error) {
+func (s *Service) Put(ctx context.Context, user, variant uuid.UUID, quantity int64) (Cart, error) {
+	var c Cart
+	err := s.change(ctx, user, []uuid.UUID{variant}, func(ctx context.Context, d *draft) (err error) {
 		if quantity == 0 {
 			err = s.takeOut(ctx, d, variant)
 		} else {
@@ -51,7 +52,26 @@ func (s *Service) Put(ctx context.Context, user, variant uuid.UUID, quantity int
 		}
 		return err
 	})
-	return c, err
+	if err != nil {
+		return Cart{}, err
+	}
+	return c, s.addPhotos(ctx, c)
+}
+
+// addPhotos adds to a cart what offers do not have in a transaction.
+func (s *Service) addPhotos(ctx context.Context, c Cart) error {
+	ids := make([]uuid.UUID, len(c.Lines))
+	for i, line := range c.Lines {
+		ids[i] = line.Product.ID
+	}
+	refs, err := s.catalogue.Refs(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, line := range c.Lines {
+		c.Lines[i].Product.Photo = refs[line.Product.ID].Photo
+	}
+	return nil
 }
 
 // draft is a person's cart while it is being changed: locked, with what is offered now of it and of what is to be put in.
@@ -157,7 +177,7 @@ func (s *Service) PutAll(ctx context.Context, user uuid.UUID, lines []products.L
 	for i, line := range lines {
 		outcomes[i] = Outcome{line.VariantID, refused[line.VariantID]}
 	}
-	return outcomes, c, nil
+	return outcomes, c, s.addPhotos(ctx, c)
 }
 
 // Take takes the lines out of the cart for an order, in the transaction open in ctx, and returns them at the prices of now. It must be what

@@ -19,8 +19,9 @@ const (
 	localTTL   = 5 * time.Minute
 	localBytes = 64 * cache.MB
 	stateBytes = 48 * cache.MB // of some 150,000: without its state a post is not shown, however near its content is
-	// What moves on a post takes as much as its state.
+	// What moves on a post takes as much as its state. A build before does not drop it, so it lives for minutes.
 	figuresBytes = stateBytes
+	figuresTTL   = 10 * time.Minute
 )
 
 // Cache reads the content of posts. Safe for concurrent use.
@@ -29,6 +30,7 @@ type Cache struct {
 	policy   *visibility.Policy
 	contents *cache.Space[uuid.UUID, *Content]
 	figures  *cache.Space[uuid.UUID, Figures]
+	before   *cache.Space[uuid.UUID, *Content] // of the build before, which has the figures in it: dropped for it, never read; goes with the next release
 	states   *cache.Space[uuid.UUID, State]
 }
 
@@ -36,7 +38,8 @@ type Cache struct {
 func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 	return &Cache{store: store, policy: policy,
 		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.5", sharedTTL, localTTL, localBytes),
-		figures:  cache.NewSpace[uuid.UUID, Figures](c, "posts.figures", sharedTTL, localTTL, figuresBytes),
+		figures:  cache.NewSpace[uuid.UUID, Figures](c, "posts.figures", figuresTTL, localTTL, figuresBytes),
+		before:   cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, cache.MB),
 		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateBytes).RenewBy(1000, store.States)}
 }
 
@@ -44,11 +47,13 @@ func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 func (c *Cache) Drop(ctx context.Context, ids ...uuid.UUID) {
 	c.states.DropAfterCommit(ctx, ids...)
 	c.contents.DropAfterCommit(ctx, ids...)
+	c.before.DropAfterCommit(ctx, ids...)
 }
 
 // DropFigures forgets what moves on posts after the transaction in ctx.
 func (c *Cache) DropFigures(ctx context.Context, ids ...uuid.UUID) {
 	c.figures.DropAfterCommit(ctx, ids...)
+	c.before.DropAfterCommit(ctx, ids...)
 }
 
 // Figures returns what moves on posts. Those that were purged are absent.
@@ -57,18 +62,36 @@ func (c *Cache) Figures(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Fig
 }
 
 // Load returns what the posts say, deleted ones too, whoever may see them. Those that were purged are absent. What a post says is
-// of the version, visibility and deletion that its state tells, however old the copy of it was.
+// of the version, visibility and deletion that its state tells, however old the copy of it was. It brings the figures near as well, by
+// the same statement where contents are missing.
 func (c *Cache) Load(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, error) {
-	var read map[uuid.UUID]*Content // just now, by this call: its state is known too
-	contents, err := c.contents.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (_ map[uuid.UUID]*Content, err error) {
-		read, err = c.store.Contents(ctx, missing)
-		return read, err
+	r := &reading{}
+	// Around the contents: what is read after a copy was asked for may be kept, what was read before may be old.
+	_, err := c.figures.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]Figures, error) {
+		if _, err := c.loadContents(ctx, missing, r); err != nil {
+			return nil, err
+		}
+		return c.readFigures(ctx, missing, r.figures)
 	})
 	if err != nil {
 		return nil, err
 	}
+	return c.load(ctx, ids, r)
+}
+
+// reading is what one call has read just now.
+type reading struct {
+	contents map[uuid.UUID]*Content
+	figures  map[uuid.UUID]Figures
+}
+
+func (c *Cache) load(ctx context.Context, ids []uuid.UUID, r *reading) (map[uuid.UUID]*Content, error) {
+	contents, err := c.loadContents(ctx, ids, r)
+	if err != nil {
+		return nil, err
+	}
 	states, err := c.states.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]State, error) {
-		return c.readStates(ctx, missing, read)
+		return c.readStates(ctx, missing, r.contents)
 	})
 	if err != nil {
 		return nil, err
@@ -83,6 +106,37 @@ func (c *Cache) Load(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Conte
 		return contents, nil
 	}
 	return c.renew(ctx, contents, outdated)
+}
+
+func (c *Cache) loadContents(ctx context.Context, ids []uuid.UUID, r *reading) (map[uuid.UUID]*Content, error) {
+	return c.contents.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]*Content, error) {
+		contents, figures, err := c.store.Contents(ctx, missing)
+		if r.contents == nil {
+			r.contents, r.figures = map[uuid.UUID]*Content{}, map[uuid.UUID]Figures{}
+		}
+		maps.Copy(r.contents, contents)
+		maps.Copy(r.figures, figures)
+		return contents, err
+	})
+}
+
+// readFigures returns the figures of posts, from those that came with their contents just now.
+func (c *Cache) readFigures(ctx context.Context, ids []uuid.UUID, read map[uuid.UUID]Figures) (map[uuid.UUID]Figures, error) {
+	figures := make(map[uuid.UUID]Figures, len(ids))
+	var others []uuid.UUID
+	for _, id := range ids {
+		if f, ok := read[id]; ok {
+			figures[id] = f
+		} else {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 {
+		return figures, nil
+	}
+	found, err := c.store.Figures(ctx, others)
+	maps.Copy(figures, found)
+	return figures, err
 }
 
 // readStates returns the states of posts, from their contents where those were read just now.
@@ -108,7 +162,7 @@ func (c *Cache) readStates(ctx context.Context, ids []uuid.UUID, read map[uuid.U
 func (c *Cache) renew(ctx context.Context, contents map[uuid.UUID]*Content, outdated []uuid.UUID) (map[uuid.UUID]*Content, error) {
 	c.states.Drop(ctx, outdated...)
 	c.contents.Drop(ctx, outdated...)
-	read, err := c.contents.LoadMany(ctx, outdated, c.store.Contents)
+	read, err := c.loadContents(ctx, outdated, &reading{})
 	if err != nil {
 		return nil, err
 	}
@@ -125,22 +179,40 @@ func (c *Cache) renew(ctx context.Context, contents map[uuid.UUID]*Content, outd
 
 // Find returns what a post says if the viewer may see it, else posts.ErrNotFound.
 func (c *Cache) Find(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
-	found, err := c.FindVisible(ctx, viewer, []uuid.UUID{id})
+	found, err := c.load(ctx, []uuid.UUID{id}, &reading{})
+	return c.only(ctx, viewer, id, found, err)
+}
+
+// FindToShow is Find for a post that is shown with its figures.
+func (c *Cache) FindToShow(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
+	found, err := c.Load(ctx, []uuid.UUID{id})
+	return c.only(ctx, viewer, id, found, err)
+}
+
+func (c *Cache) only(ctx context.Context, viewer, id uuid.UUID, found map[uuid.UUID]*Content, err error) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
+	visible, err := c.visible(ctx, viewer, []uuid.UUID{id}, found)
+	if err != nil {
+		return nil, err
+	}
+	if len(visible) == 0 {
 		return nil, posts.ErrNotFound
 	}
-	return found[0], nil
+	return visible[0], nil
 }
 
-// FindVisible returns those of the posts that the viewer (uuid.Nil: nobody) may see now, in the order of ids.
+// FindVisible returns those of the posts that the viewer (uuid.Nil: nobody) may see now, in the order of ids. Their figures are near.
 func (c *Cache) FindVisible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]*Content, error) {
 	found, err := c.Load(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
+	return c.visible(ctx, viewer, ids, found)
+}
+
+func (c *Cache) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID, found map[uuid.UUID]*Content) ([]*Content, error) {
 	relations, err := c.policy.Relations(ctx, viewer, Authors(found))
 	if err != nil {
 		return nil, err
@@ -156,7 +228,11 @@ func (c *Cache) FindVisible(ctx context.Context, viewer uuid.UUID, ids []uuid.UU
 
 // Visible implements posts.Reader.
 func (c *Cache) Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]posts.Post, error) {
-	visible, err := c.FindVisible(ctx, viewer, ids)
+	contents, err := c.load(ctx, ids, &reading{})
+	if err != nil {
+		return nil, err
+	}
+	visible, err := c.visible(ctx, viewer, ids, contents)
 	if err != nil {
 		return nil, err
 	}

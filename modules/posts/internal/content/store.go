@@ -14,13 +14,16 @@ type Store struct{ db *database.DB }
 
 func NewStore(db *database.DB) *Store { return &Store{db: db} }
 
-// Contents returns what the posts say, deleted ones too. Those that never were, or were purged, are absent.
-func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, error) {
-	var rows []Content
+// Contents returns what the posts say and what moves on them, deleted ones too. Those that never were, or were purged, are absent.
+func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, map[uuid.UUID]Figures, error) {
+	var rows []struct {
+		Content
+		Figures
+	}
 	err := s.db.Conn(ctx).Raw(`
 		SELECT p.id, p.author_id, p.caption, p.room, p.style, p.visibility, p.version, p.created_at, p.updated_at,
 		       p.counts_hidden, p.comment_policy,
-		       p.deleted_at IS NOT NULL AS gone,
+		       p.deleted_at IS NOT NULL AS gone, p.like_count AS likes, p.comment_count AS comments, p.save_count AS saves,
 		       (SELECT coalesce(json_agg(coalesce(t.shown, t.tag) ORDER BY t.position), '[]') FROM post_tags t WHERE t.post_id = p.id) AS tags,
 		       (SELECT coalesce(json_agg(json_build_object('id', i.photo_id, 'alt', i.alt,
 		               'focal', CASE WHEN i.focal_x IS NOT NULL THEN json_build_object('x', i.focal_x, 'y', i.focal_y) END, 'pins',
@@ -31,13 +34,13 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*C
 		        FROM post_images i WHERE i.post_id = p.id) AS photos
 		FROM posts p WHERE p.id = ANY(?)`, database.Array(ids)).Scan(&rows).Error
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	contents := make(map[uuid.UUID]*Content, len(rows))
+	contents, figures := make(map[uuid.UUID]*Content, len(rows)), make(map[uuid.UUID]Figures, len(rows))
 	for i := range rows {
-		contents[rows[i].ID] = &rows[i]
+		contents[rows[i].ID], figures[rows[i].ID] = &rows[i].Content, rows[i].Figures
 	}
-	return contents, nil
+	return contents, figures, nil
 }
 
 // Figures returns what moves on posts. Those that never were, or were purged, are absent.

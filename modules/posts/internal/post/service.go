@@ -174,7 +174,7 @@ func (s *Service) Edit(ctx context.Context, author, id uuid.UUID, match etag.Mat
 		if err := match.Check(version); err != nil {
 			return err
 		}
-		now, err := s.contentStore.Contents(ctx, []uuid.UUID{id})
+		now, _, err := s.contentStore.Contents(ctx, []uuid.UUID{id})
 		if err != nil {
 			return err
 		}
