@@ -163,7 +163,7 @@ func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox
 		return errParked
 	}
 	ctx, span := otel.Tracer("atrium/platform/tasks").Start(ctx, h.name, trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithLinks(linksTo(all)...), trace.WithAttributes(attribute.Int("outbox.batch", len(all))))
+		trace.WithLinks(linksTo(ctx, all)...), trace.WithAttributes(attribute.Int("outbox.batch", len(all))))
 	defer span.End()
 	bounded, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
@@ -208,10 +208,10 @@ type apart struct{ error }
 
 func (a apart) Unwrap() error { return a.error }
 
-func linksTo(all []outbox.Delivery) []trace.Link {
+func linksTo(ctx context.Context, all []outbox.Delivery) []trace.Link {
 	var links []trace.Link
 	for _, d := range all {
-		ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": d.Trace})
+		ctx := propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": d.Trace})
 		if link := trace.LinkFromContext(ctx); link.SpanContext.IsValid() {
 			links = append(links, link)
 		}

@@ -185,16 +185,14 @@ func (s *Scheduler) runLeased(ctx context.Context, schedule Schedule) (err error
 // runTurn runs a schedule once, or again and again where it comes often: to give the lease away each time would cost more than the run.
 func (s Schedule) runTurn(ctx context.Context) error {
 	ends := time.Now().Add(turn - s.Every)
-	for {
+	for again := true; again; again = ctx.Err() == nil {
 		began := time.Now()
 		if err := s.Run(ctx); err != nil || began.After(ends) {
 			return err
 		}
 		background.Pause(ctx, s.Every-time.Since(began))
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 var errLeaseLost = errors.New("tasks: the schedule's lease is lost")

@@ -4,6 +4,7 @@ package icc
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // The colour spaces of pictures, as profiles name them.
@@ -130,5 +131,5 @@ func write(space string, entries []entry) []byte {
 	copy(head[classAt:], "mntr"+space+"XYZ ")
 	copy(head[signatureAt:], "acsp")
 	copy(head[68:], fixed(nil, d50[:]...))
-	return append(append(head, table...), bodies...)
+	return slices.Concat(head, table, bodies)
 }

@@ -3,6 +3,7 @@ package processing_test
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // The profiles of the tests are written here, of version 2, as older cameras and all printers have them.
@@ -33,7 +34,7 @@ func writeProfile(class, space, pcs string, tags []profileTag) []byte {
 	copy(out[12:], class+space+pcs)
 	copy(out[36:], "acsp")
 	copy(out[68:], xyzTag(0.9642, 1, 0.8249)[8:])
-	return append(append(out, table...), bodies...)
+	return slices.Concat(out, table, bodies)
 }
 
 func xyzTag(v ...float64) []byte {
