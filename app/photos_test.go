@@ -61,9 +61,9 @@ type studio struct {
 	api, worker *process
 }
 
-func openStudio(t testing.TB) *studio {
+func openStudio(t testing.TB, environ ...string) *studio {
 	t.Helper()
-	i := install(t, "ATRIUM_UPLOADS_PER_HOUR=100000", "ATRIUM_TASKS_MEDIA_CONCURRENCY=2")
+	i := install(t, append(environ, "ATRIUM_UPLOADS_PER_HOUR=100000", "ATRIUM_TASKS_MEDIA_CONCURRENCY=2")...)
 	s := &studio{installation: i, api: i.serve("api"), worker: i.serve("worker")}
 	var err error
 	s.person, _, err = client.SignIn(t.Context(), i.stack, "photographer", "photographer@atrium.test", "Photographer", "camera")
@@ -184,7 +184,7 @@ func (s *studio) develop(ctx context.Context, f film) (time.Duration, error) {
 // and the API's process starts no child at all.
 func TestPhotosStorm_AWorkerStaysWithinItsMemory(t *testing.T) {
 	t.Parallel()
-	s := openStudio(t)
+	s := openStudio(t, "ATRIUM_UPLOADS_IMAGE_TIME=5m") // beside all other tests, whose work is not to be measured here
 	films := mixedFilms(t)
 	worker, api := watchProcess(t, s.worker.command.Process.Pid), watchProcess(t, s.api.command.Process.Pid)
 	ids := make(chan string, 8)

@@ -41,7 +41,7 @@ func TestFault_K7_AChildFindsNothingOfTheServer(t *testing.T) {
 			strings.Contains(" PATH HOME TMPDIR LC_ALL MALLOC_ARENA_MAX GLIBC_TUNABLES OLDPWD PWD SHLVL ", " "+name+" "), line)
 	}
 	for _, want := range []string{"folder " + work + "\n", `NoNewPrivs:\s1\n`, `Seccomp:\s2\n`, `CapEff:\s0+\n`, `core file size .* 0\n`, `cpu time .* 60\n`,
-		`file size .* 430080\n`, `data seg size .* 327680\n`, `open files .* 256\n`, `virtual memory .* 1806336\n`} {
+		`file size .* 430080\n`, `data seg size .* 393216\n`, `open files .* 256\n`, `virtual memory .* 1871872\n`} {
 		require.Regexp(t, want, told.String())
 	}
 	for _, want := range []string{"socket: Operation not permitted", "kill: .* - Operation not permitted",

@@ -66,7 +66,9 @@ type Bundle struct {
 func Setup(t *testing.T) *Bundle {
 	t.Helper()
 	t.Parallel()
-	return SetupWith(t, defaults.Section[uploads.Config]("uploads"))
+	cfg := defaults.Section[uploads.Config]("uploads")
+	cfg.ImageTime = 5 * time.Minute // beside all other tests
+	return SetupWith(t, cfg)
 }
 
 // SetupWith runs the module with a configuration.
