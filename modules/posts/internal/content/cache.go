@@ -62,36 +62,18 @@ func (c *Cache) Figures(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Fig
 }
 
 // Load returns what the posts say, deleted ones too, whoever may see them. Those that were purged are absent. What a post says is
-// of the version, visibility and deletion that its state tells, however old the copy of it was. It brings the figures near as well, by
-// the same statement where contents are missing.
+// of the version, visibility and deletion that its state tells, however old the copy of it was.
 func (c *Cache) Load(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Content, error) {
-	r := &reading{}
-	// Around the contents: what is read after a copy was asked for may be kept, what was read before may be old.
-	_, err := c.figures.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]Figures, error) {
-		if _, err := c.loadContents(ctx, missing, r); err != nil {
-			return nil, err
-		}
-		return c.readFigures(ctx, missing, r.figures)
+	var read map[uuid.UUID]*Content // just now, by this call: its state is known too
+	contents, err := c.contents.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (_ map[uuid.UUID]*Content, err error) {
+		read, err = c.read(ctx, missing)
+		return read, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.load(ctx, ids, r)
-}
-
-// reading is what one call has read just now.
-type reading struct {
-	contents map[uuid.UUID]*Content
-	figures  map[uuid.UUID]Figures
-}
-
-func (c *Cache) load(ctx context.Context, ids []uuid.UUID, r *reading) (map[uuid.UUID]*Content, error) {
-	contents, err := c.loadContents(ctx, ids, r)
-	if err != nil {
-		return nil, err
-	}
 	states, err := c.states.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]State, error) {
-		return c.readStates(ctx, missing, r.contents)
+		return c.readStates(ctx, missing, read)
 	})
 	if err != nil {
 		return nil, err
@@ -108,35 +90,17 @@ func (c *Cache) load(ctx context.Context, ids []uuid.UUID, r *reading) (map[uuid
 	return c.renew(ctx, contents, outdated)
 }
 
-func (c *Cache) loadContents(ctx context.Context, ids []uuid.UUID, r *reading) (map[uuid.UUID]*Content, error) {
-	return c.contents.LoadMany(ctx, ids, func(ctx context.Context, missing []uuid.UUID) (map[uuid.UUID]*Content, error) {
-		contents, figures, err := c.store.Contents(ctx, missing)
-		if r.contents == nil {
-			r.contents, r.figures = map[uuid.UUID]*Content{}, map[uuid.UUID]Figures{}
-		}
-		maps.Copy(r.contents, contents)
-		maps.Copy(r.figures, figures)
-		return contents, err
+// read reads contents, and the figures that are not near by the same statement. The copies of both are asked for before it: what is read
+// after that may be kept.
+func (c *Cache) read(ctx context.Context, ids []uuid.UUID) (contents map[uuid.UUID]*Content, err error) {
+	_, err = c.figures.LoadMany(ctx, ids, func(ctx context.Context, _ []uuid.UUID) (figures map[uuid.UUID]Figures, err error) {
+		contents, figures, err = c.store.Contents(ctx, ids)
+		return figures, err
 	})
-}
-
-// readFigures returns the figures of posts, from those that came with their contents just now.
-func (c *Cache) readFigures(ctx context.Context, ids []uuid.UUID, read map[uuid.UUID]Figures) (map[uuid.UUID]Figures, error) {
-	figures := make(map[uuid.UUID]Figures, len(ids))
-	var others []uuid.UUID
-	for _, id := range ids {
-		if f, ok := read[id]; ok {
-			figures[id] = f
-		} else {
-			others = append(others, id)
-		}
+	if err == nil && contents == nil { // all figures were near
+		contents, _, err = c.store.Contents(ctx, ids)
 	}
-	if len(others) == 0 {
-		return figures, nil
-	}
-	found, err := c.store.Figures(ctx, others)
-	maps.Copy(figures, found)
-	return figures, err
+	return contents, err
 }
 
 // readStates returns the states of posts, from their contents where those were read just now.
@@ -162,7 +126,7 @@ func (c *Cache) readStates(ctx context.Context, ids []uuid.UUID, read map[uuid.U
 func (c *Cache) renew(ctx context.Context, contents map[uuid.UUID]*Content, outdated []uuid.UUID) (map[uuid.UUID]*Content, error) {
 	c.states.Drop(ctx, outdated...)
 	c.contents.Drop(ctx, outdated...)
-	read, err := c.loadContents(ctx, outdated, &reading{})
+	read, err := c.contents.LoadMany(ctx, outdated, c.read)
 	if err != nil {
 		return nil, err
 	}
@@ -179,40 +143,22 @@ func (c *Cache) renew(ctx context.Context, contents map[uuid.UUID]*Content, outd
 
 // Find returns what a post says if the viewer may see it, else posts.ErrNotFound.
 func (c *Cache) Find(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
-	found, err := c.load(ctx, []uuid.UUID{id}, &reading{})
-	return c.only(ctx, viewer, id, found, err)
-}
-
-// FindToShow is Find for a post that is shown with its figures.
-func (c *Cache) FindToShow(ctx context.Context, viewer, id uuid.UUID) (*Content, error) {
-	found, err := c.Load(ctx, []uuid.UUID{id})
-	return c.only(ctx, viewer, id, found, err)
-}
-
-func (c *Cache) only(ctx context.Context, viewer, id uuid.UUID, found map[uuid.UUID]*Content, err error) (*Content, error) {
+	found, err := c.FindVisible(ctx, viewer, []uuid.UUID{id})
 	if err != nil {
 		return nil, err
 	}
-	visible, err := c.visible(ctx, viewer, []uuid.UUID{id}, found)
-	if err != nil {
-		return nil, err
-	}
-	if len(visible) == 0 {
+	if len(found) == 0 {
 		return nil, posts.ErrNotFound
 	}
-	return visible[0], nil
+	return found[0], nil
 }
 
-// FindVisible returns those of the posts that the viewer (uuid.Nil: nobody) may see now, in the order of ids. Their figures are near.
+// FindVisible returns those of the posts that the viewer (uuid.Nil: nobody) may see now, in the order of ids.
 func (c *Cache) FindVisible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) ([]*Content, error) {
 	found, err := c.Load(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	return c.visible(ctx, viewer, ids, found)
-}
-
-func (c *Cache) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID, found map[uuid.UUID]*Content) ([]*Content, error) {
 	relations, err := c.policy.Relations(ctx, viewer, Authors(found))
 	if err != nil {
 		return nil, err
@@ -228,11 +174,7 @@ func (c *Cache) visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID, 
 
 // Visible implements posts.Reader.
 func (c *Cache) Visible(ctx context.Context, viewer uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]posts.Post, error) {
-	contents, err := c.load(ctx, ids, &reading{})
-	if err != nil {
-		return nil, err
-	}
-	visible, err := c.visible(ctx, viewer, ids, contents)
+	visible, err := c.FindVisible(ctx, viewer, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -342,3 +342,15 @@ func TestFeed_LeavesOutWhatOneMuted(t *testing.T) {
 	b.People.MuteWhat(me, nil)
 	require.Equal(t, all, feed())
 }
+
+// A build before keeps the figures with the content, under another name: both forget them while both run.
+func TestFigures_AreDroppedForABuildBefore(t *testing.T) {
+	t.Parallel()
+	b, _ := setupRedis(t)
+	ana, ben := b.People.Add("ana"), b.People.Add("ben")
+	post := b.Publish(ana, "a room")
+	before := "posts.content.4:" + post
+	require.NoError(t, b.Redis.Set(t.Context(), before, "with figures", time.Hour).Err())
+	b.Send(ben, http.MethodPut, "/posts/"+post+"/like", nil).Want(http.StatusNoContent)
+	require.Zero(t, b.Redis.Exists(t.Context(), before).Val())
+}

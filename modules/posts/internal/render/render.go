@@ -52,7 +52,7 @@ func NewRenderer(d Deps) *Renderer {
 // Post returns the whole post with its palettes if the viewer may see it, else posts.ErrNotFound. One of which no photo can be read is
 // there for its author alone, who can mend or delete it.
 func (r *Renderer) Post(ctx context.Context, viewer, id uuid.UUID) (Post, error) {
-	c, err := r.contents.FindToShow(ctx, viewer, id)
+	c, err := r.contents.Find(ctx, viewer, id)
 	if err != nil {
 		return Post{}, err
 	}
