@@ -1,14 +1,19 @@
 package cart_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"atrium/modules/orders"
+	"atrium/modules/orders/internal/cart"
 	"atrium/modules/orders/internal/moduletest"
+	"atrium/modules/products"
 	"atrium/platform/apptest"
 	"atrium/platform/money"
+	"atrium/platform/photo"
 )
 
 type object = map[string]any
@@ -110,4 +115,32 @@ func TestFault_O18_WhatDoesNotFitIsAProblem(t *testing.T) {
 	c = b.Cart()
 	require.Len(t, c["items"], 9, "what waited is the cart then")
 	require.Empty(t, c["problems"])
+}
+
+// photographed is a catalogue whose products have photos; offers have them outside transactions only, as everywhere.
+type photographed struct{ products.Catalogue }
+
+func (p photographed) Refs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]products.Ref, error) {
+	refs, err := p.Catalogue.Refs(ctx, ids)
+	for id, ref := range refs {
+		ref.Photo = &photo.Photo{ID: id}
+		refs[id] = ref
+	}
+	return refs, err
+}
+
+func TestCart_WhatIsPutInIsShownWithItsPhoto(t *testing.T) {
+	t.Parallel()
+	s := moduletest.New(t)
+	carts := cart.NewService(s.DB, cart.NewStore(s.DB), photographed{s.Shop}, orders.Config{Currency: "EUR"})
+	lamp, rug, buyer := s.Lamp(3), s.Shop.Add("Rug", money.Of(900, "EUR"), 3), uuid.New()
+	put, err := carts.Put(t.Context(), buyer, lamp, 1)
+	require.NoError(t, err)
+	_, bulk, err := carts.PutAll(t.Context(), buyer, []products.Line{{VariantID: rug, Quantity: 1}})
+	require.NoError(t, err)
+	require.Len(t, bulk.Lines, 2)
+	for _, line := range append(put.Lines, bulk.Lines...) {
+		require.NotNil(t, line.Product.Photo)
+		require.Equal(t, line.Product.ID, line.Product.Photo.ID)
+	}
 }
