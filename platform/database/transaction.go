@@ -77,7 +77,7 @@ func (db *DB) AfterCommit(ctx context.Context, fn func(ctx context.Context)) {
 
 // Collection is what the steps of one transaction bring together.
 type Collection struct {
-	LastStep    func(ctx context.Context) error // runs inside the transaction when its steps are done; an error rolls back. May be nil
+	LastStep    func(ctx context.Context) error // runs inside the transaction when its steps are done; an error rolls back
 	AfterCommit func(ctx context.Context)       // runs as with DB.AfterCommit
 }
 
@@ -96,9 +96,7 @@ func Collect[T any](ctx context.Context, key any, begin func() (T, Collection)) 
 		tx.collected = map[any]any{}
 	}
 	tx.collected[key] = collected
-	if steps.LastStep != nil {
-		tx.lastSteps = append(tx.lastSteps, steps.LastStep)
-	}
+	tx.lastSteps = append(tx.lastSteps, steps.LastStep)
 	tx.afterCommit = append(tx.afterCommit, steps.AfterCommit)
 	return collected, true
 }
