@@ -41,9 +41,9 @@ func (s *Space[K, V]) DropAfterCommit(ctx context.Context, keys ...K) {
 		s.Drop(ctx, keys...)
 		return
 	}
-	kept := s.cache.newDrop(s.name, keys)
-	due.add(s.forgotten(keys), func() { s.forgetLocal(keys) })
-	due.failed = errors.Join(due.failed, s.cache.keepDrop(ctx, kept))
+	remote := s.forgotten(keys)
+	due.add(remote, func() { s.forgetLocal(keys) })
+	due.failed = errors.Join(due.failed, s.cache.keepDrop(ctx, remote.message))
 }
 
 // dropsKey is what a transaction collects the Drops of one cache under.
@@ -67,11 +67,11 @@ func (p *pendingDrops) forget() {
 	}
 }
 
-func (c *Cache) keepDrop(ctx context.Context, d drop) error {
+func (c *Cache) keepDrop(ctx context.Context, written json.RawMessage) error {
 	if c.keep == nil {
 		return nil
 	}
-	return c.keep(ctx, d)
+	return c.keep(ctx, written)
 }
 
 func (c *Cache) dropAll(ctx context.Context, due *pendingDrops) {
