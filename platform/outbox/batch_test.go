@@ -216,3 +216,25 @@ func TestPublish_AfterTheLastStepIsRefused(t *testing.T) {
 	}))
 	require.ErrorContains(t, late, "has written its rows")
 }
+
+func TestRelay_IsWokenByTheOutboxOfItsProcess(t *testing.T) {
+	t.Parallel()
+	f := setup(t, dbtest.Clone)
+	handed := make(chan string, 1)
+	relay := outbox.NewRelay(f.db, receivers([]string{"a.one"}, func(_ context.Context, d outbox.Delivery) error {
+		handed <- d.Name
+		return nil
+	}), zaptest.NewLogger(t), outbox.Config{RequeueAfter: time.Hour, SweepInterval: time.Hour, BatchSize: 10})
+	relay.WokenBy(f.out)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- relay.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	for range 3 { // the first may come before the relay has begun, and is found by its first look
+		f.publish(happened{})
+		require.Equal(t, "notes.happened.v1", <-handed)
+	}
+}

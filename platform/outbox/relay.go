@@ -230,7 +230,7 @@ func (r *Relay) handOn(ctx context.Context, deliveries []Delivery) error {
 	var waiting []uuid.UUID
 	for i, batch := range batches {
 		if !handed[i] {
-			waiting = append(waiting, idsOf(batch)...)
+			waiting = append(waiting, RowIDs(batch)...)
 		}
 	}
 	if err := r.postpone(context.WithoutCancel(ctx), waiting); err != nil {
@@ -262,7 +262,8 @@ func (r *Relay) batches(deliveries []Delivery) [][]Delivery {
 	return batches
 }
 
-func idsOf(deliveries []Delivery) []uuid.UUID {
+// RowIDs returns the ids of the rows that deliveries are of, in their order.
+func RowIDs(deliveries []Delivery) []uuid.UUID {
 	ids := make([]uuid.UUID, len(deliveries))
 	for i, d := range deliveries {
 		ids[i] = d.ID

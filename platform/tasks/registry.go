@@ -169,7 +169,7 @@ func (r *Registry) RunBatch(ctx context.Context, subscriber string, all []outbox
 	defer cancel()
 	var open []uuid.UUID
 	err := r.db.InTx(bounded, func(ctx context.Context) error {
-		taken, err := r.receipts.TakeAll(ctx, h.name, idsOf(all))
+		taken, err := r.receipts.TakeAll(ctx, h.name, outbox.RowIDs(all))
 		open = withReceipt(taken)
 		if err != nil || len(taken) == 0 {
 			return err
@@ -197,7 +197,7 @@ func withReceipt(taken []outbox.Taken) (ids []uuid.UUID) {
 func (r *Registry) split(ctx context.Context, h Handler, all []outbox.Delivery, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer cancel()
-	if err := r.receipts.Split(ctx, h.name, idsOf(all)); err != nil {
+	if err := r.receipts.Split(ctx, h.name, outbox.RowIDs(all)); err != nil {
 		return putOff{errors.Join(cause, err), unavailable}
 	}
 	return apart{cause}
@@ -217,14 +217,6 @@ func linksTo(ctx context.Context, all []outbox.Delivery) []trace.Link {
 		}
 	}
 	return links
-}
-
-func idsOf(all []outbox.Delivery) []uuid.UUID {
-	ids := make([]uuid.UUID, len(all))
-	for i, d := range all {
-		ids[i] = d.ID
-	}
-	return ids
 }
 
 // payloadsOf returns the payloads of the deliveries that were taken, in their order.

@@ -118,3 +118,21 @@ func TestNewScheduler_RefusesWithASentence(t *testing.T) {
 	_, err = tasks.NewScheduler(db, []tasks.Schedule{{Name: "orders.never"}}, zap.NewNop())
 	require.ErrorContains(t, err, "positive interval")
 }
+
+func TestScheduler_WhatComesOftenKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var leases sync.Map
+	var runs atomic.Int32
+	b.instances(2, tasks.Schedule{Name: "orders.often", Every: 10 * time.Millisecond, Run: func(ctx context.Context) error {
+		var lease string
+		err := b.db.Conn(ctx).Raw("SELECT leased_by::text || next_at::text FROM schedule_leases WHERE name = 'orders.often'").Scan(&lease).Error
+		leases.Store(lease, true)
+		runs.Add(1)
+		return err
+	}})
+	b.eventually(func() bool { return runs.Load() >= 20 })
+	different := 0
+	leases.Range(func(any, any) bool { different++; return true })
+	require.Equal(t, 1, different, "twenty runs are one turn")
+}
