@@ -235,6 +235,11 @@ func TestRelay_IsWokenByTheOutboxOfItsProcess(t *testing.T) {
 	})
 	for range 3 { // the first may come before the relay has begun, and is found by its first look
 		f.publish(happened{})
-		require.Equal(t, "notes.happened.v1", <-handed)
+		select {
+		case name := <-handed:
+			require.Equal(t, "notes.happened.v1", name)
+		case <-time.After(time.Minute):
+			t.Fatal("nobody has woken the relay")
+		}
 	}
 }
