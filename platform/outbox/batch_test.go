@@ -231,7 +231,7 @@ func TestRelay_IsWokenByTheOutboxOfItsProcess(t *testing.T) {
 	go func() { ended <- relay.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		<-ended
+		require.NoError(t, <-ended)
 	})
 	for range 3 { // the first may come before the relay has begun, and is found by its first look
 		f.publish(happened{})
