@@ -32,7 +32,11 @@ func Fill[T any](after T, need int, more func(after T, n int) ([]T, error), keep
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, kept...)
+		if rows == nil {
+			rows = kept // as it is mostly
+		} else {
+			rows = append(rows, kept...)
+		}
 		if len(rows) >= need || len(found) < n {
 			return rows[:min(len(rows), need)], nil
 		}

@@ -40,17 +40,17 @@ func NewService(cfg posts.Config, store *Store, pager *list.Pager, policy *visib
 
 // ByUser lists a person's posts, newest first. Of a private account only its followers see any; users.ErrNotFound where the
 // person is hidden.
-func (s *Service) ByUser(ctx context.Context, viewer uuid.UUID, user string, q page.Query) (page.List[render.Post], error) {
+func (s *Service) ByUser(ctx context.Context, viewer uuid.UUID, user string, q page.Query) (page.List[render.Card], error) {
 	author, err := s.people.Resolve(ctx, user)
 	if err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	relations, err := s.policy.Relations(ctx, viewer, []uuid.UUID{author})
 	if err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	if !relations.CanSeePerson(author) {
-		return page.List[render.Post]{}, users.ErrNotFound
+		return page.List[render.Card]{}, users.ErrNotFound
 	}
 	seen := []string{}
 	for _, visibility := range []string{posts.Public, posts.Followers, posts.Private} {
@@ -65,7 +65,7 @@ func (s *Service) ByUser(ctx context.Context, viewer uuid.UUID, user string, q p
 }
 
 // Tagged lists posts with a hashtag, newest first. A tag that nobody used, or that cannot be one, has none.
-func (s *Service) Tagged(ctx context.Context, viewer uuid.UUID, tag string, q page.Query) (page.List[render.Post], error) {
+func (s *Service) Tagged(ctx context.Context, viewer uuid.UUID, tag string, q page.Query) (page.List[render.Card], error) {
 	parsed, _ := text.ParseTag(tag)
 	return s.pager.Page(ctx, q, list.List{Scope: page.Scope("posts.tagged", viewer, parsed.Key), Viewer: viewer,
 		Source: func(ctx context.Context, after page.Position, n int) ([]page.Position, error) {
@@ -74,10 +74,10 @@ func (s *Service) Tagged(ctx context.Context, viewer uuid.UUID, tag string, q pa
 }
 
 // Showing lists posts with a product pinned on them, those that most people saved first; products.ErrNotFound where there is no such product.
-func (s *Service) Showing(ctx context.Context, viewer uuid.UUID, product string, q page.Query) (page.List[render.Post], error) {
+func (s *Service) Showing(ctx context.Context, viewer uuid.UUID, product string, q page.Query) (page.List[render.Card], error) {
 	id, err := s.catalogue.Resolve(ctx, product)
 	if err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	return s.pager.Page(ctx, q, list.List{Scope: page.Scope("posts.showing", viewer, id.String()), Viewer: viewer,
 		Source: func(ctx context.Context, after page.Position, n int) ([]page.Position, error) {
@@ -86,7 +86,7 @@ func (s *Service) Showing(ctx context.Context, viewer uuid.UUID, product string,
 }
 
 // Saved lists what the person saved and may still see, the newest save first.
-func (s *Service) Saved(ctx context.Context, user uuid.UUID, q page.Query) (page.List[render.Post], error) {
+func (s *Service) Saved(ctx context.Context, user uuid.UUID, q page.Query) (page.List[render.Card], error) {
 	return s.pager.Page(ctx, q, list.List{Scope: page.Scope("posts.saves", user), Viewer: user,
 		Source: func(ctx context.Context, after page.Position, n int) ([]page.Position, error) {
 			return s.store.saved(ctx, user, after, n)

@@ -22,7 +22,7 @@ const (
 
 // Explore lists public posts, what people like now first. All pages of one walk show the order of its first page, for at least 15
 // minutes, on every instance; a walk that is older goes on in an order made anew.
-func (s *Service) Explore(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[render.Post], error) {
+func (s *Service) Explore(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[render.Card], error) {
 	return s.pager.Page(ctx, q, list.List{Scope: page.Scope("posts.explore", viewer), Viewer: viewer, WithoutMuted: true, Source: s.ranking})
 }
 

@@ -21,6 +21,7 @@ func Routes(h *HTTP) httpserver.Routes {
 }
 
 func (h *HTTP) register(r *httpserver.Router) {
+	render.DescribeCards(r)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/users/{user}/posts", Name: "list-user-posts", Access: httpserver.Open,
 		Summary: "Lists a person's posts, newest first"}, h.byUser)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/explore", Name: "explore-posts", Access: httpserver.Open,
@@ -71,7 +72,7 @@ type showingRequest struct {
 
 type savedRequest struct{ page.Query }
 
-type answer = httpserver.Answer[page.List[render.Post]]
+type answer = httpserver.Answer[page.List[render.Card]]
 
 func (h *HTTP) byUser(ctx context.Context, in *byUserRequest) (*answer, error) {
 	return ok(h.lists.ByUser(ctx, identity.From(ctx).UserID, in.User, in.Query))
@@ -107,7 +108,7 @@ func (h *HTTP) saved(ctx context.Context, in *savedRequest) (*answer, error) {
 	return ok(h.lists.Saved(ctx, identity.From(ctx).UserID, in.Query))
 }
 
-func ok(list page.List[render.Post], err error) (*answer, error) {
+func ok(list page.List[render.Card], err error) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}

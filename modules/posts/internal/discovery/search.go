@@ -28,10 +28,10 @@ type Search struct {
 }
 
 // Search lists public posts: the newest first, or, where colours are asked for, the nearest to them.
-func (s *Service) Search(ctx context.Context, viewer uuid.UUID, search Search, q page.Query) (page.List[render.Post], error) {
+func (s *Service) Search(ctx context.Context, viewer uuid.UUID, search Search, q page.Query) (page.List[render.Card], error) {
 	colors, err := s.check(search)
 	if err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	typed := wordsOf(search.Text)
 	list := list.List{Viewer: viewer}

@@ -40,10 +40,10 @@ const MostNew = 100
 
 // Page returns a page of the viewer's feed, without muted people, and where it came from. No post that was there at the
 // first page is shown twice or left out, whatever is published or deleted meanwhile.
-func (f *Feed) Page(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[render.Post], cache.Origin, error) {
+func (f *Feed) Page(ctx context.Context, viewer uuid.UUID, q page.Query) (page.List[render.Card], cache.Origin, error) {
 	r, err := f.open(ctx, viewer)
 	if err != nil {
-		return page.List[render.Post]{}, "", err
+		return page.List[render.Card]{}, "", err
 	}
 	made, err := f.pager.Page(ctx, q, list.List{
 		Scope: page.Scope("posts.feed", viewer), Viewer: viewer, WithoutMuted: true, OnlyFollowed: true, Source: r.after, OnMissing: r.forget,

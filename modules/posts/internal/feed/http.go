@@ -22,6 +22,7 @@ func Routes(h *HTTP) httpserver.Routes {
 }
 
 func (h *HTTP) register(r *httpserver.Router) {
+	render.DescribeCards(r)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed", Name: "get-feed",
 		Summary: "Lists the posts of those whom the caller follows and the caller's own, newest first"}, h.page)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/feed/new-count", Name: "count-new-posts",
@@ -45,7 +46,7 @@ func (NewCount) SchemaName() string { return "NewPostCount" }
 // pageAnswer says too where the page came from.
 type pageAnswer struct {
 	Cache string `header:"X-Cache" enum:"hit,miss,bypass" doc:"whether the feed was ready, was made for this page, or came around the cache"`
-	Body  page.List[render.Post]
+	Body  page.List[render.Card]
 }
 
 func (h *HTTP) page(ctx context.Context, in *pageRequest) (*pageAnswer, error) {

@@ -56,17 +56,17 @@ type Pager struct{ d Deps }
 func NewPager(d Deps) *Pager { return &Pager{d} }
 
 // Page returns a page of what the viewer may see now.
-func (p *Pager) Page(ctx context.Context, q page.Query, list List) (page.List[render.Post], error) {
+func (p *Pager) Page(ctx context.Context, q page.Query, list List) (page.List[render.Card], error) {
 	after := page.Newest
 	if _, err := p.d.Signer.OpenCursor(list.Scope, q.Cursor, &after); err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	rows, err := p.collect(ctx, list, after, q.Limit+1)
 	if err != nil {
-		return page.List[render.Post]{}, err
+		return page.List[render.Card]{}, err
 	}
 	return render.Page(page.Cut(p.d.Signer, list.Scope, q.Limit, rows,
-		func(r row) render.Post { return r.post }, func(r row) any { return r.position })), nil
+		func(r row) render.Card { return r.card }, func(r row) any { return r.position })), nil
 }
 
 // Count returns how many posts a list begins with that the viewer may see, up to a limit.
@@ -75,11 +75,11 @@ func (p *Pager) Count(ctx context.Context, list List, limit int) (int, error) {
 	return len(rows), err
 }
 
-// row is an entry of a list, with the post once it is known to be visible, and as it is shown once it is known to be readable.
+// row is an entry of a list, with the post once it is known to be visible, and its card once it is known to be readable.
 type row struct {
 	position page.Position
 	content  *content.Content
-	post     render.Post
+	card     render.Card
 }
 
 func (p *Pager) collect(ctx context.Context, list List, after page.Position, need int) ([]row, error) {
@@ -103,8 +103,9 @@ func (p *Pager) collect(ctx context.Context, list List, after page.Position, nee
 	})
 }
 
-// readable returns up to need of the rows that there is something to read of, with their posts as lists show them.
-func (p *Pager) readable(ctx context.Context, viewer uuid.UUID, rows []row, need int) (kept []row, err error) {
+// readable returns up to need of the rows that there is something to read of, with their cards.
+func (p *Pager) readable(ctx context.Context, viewer uuid.UUID, rows []row, need int) ([]row, error) {
+	kept := make([]row, 0, min(len(rows), need))
 	for some := range slices.Chunk(rows, need) {
 		contents := make([]*content.Content, len(some))
 		for i, r := range some {
@@ -114,9 +115,9 @@ func (p *Pager) readable(ctx context.Context, viewer uuid.UUID, rows []row, need
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range some {
-			if post, ok := cards[r.position.ID]; ok && len(kept) < need {
-				r.post = post
+		for i, r := range some {
+			if cards[i].Shown() && len(kept) < need {
+				r.card = cards[i]
 				kept = append(kept, r)
 			}
 		}

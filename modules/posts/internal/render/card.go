@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
 
 	"atrium/modules/posts/internal/content"
+	"atrium/platform/httpserver"
 	"atrium/platform/page"
 )
 
@@ -20,9 +22,32 @@ type card struct {
 	head, tail []byte
 }
 
-// Cards renders contents that the viewer may see as lists show them, by the posts' ids. A post whose author went away meanwhile is absent,
-// and so is one of which no photo can be read.
-func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*content.Content) (map[uuid.UUID]Post, error) {
+// Card is a post as lists show it to one viewer: the API's Post without palettes. It is small, since what everybody sees of the post is
+// shared. The zero Card shows none.
+type Card struct {
+	card   *card
+	viewer PostViewer
+}
+
+// SchemaName is the name of its items' schema in the OpenAPI document.
+func (Card) SchemaName() string { return "Post" }
+
+// MarshalJSON writes the Post.
+func (c Card) MarshalJSON() ([]byte, error) { return c.appendTo(nil), nil }
+
+// Shown reports whether there is a post.
+func (c Card) Shown() bool { return c.card != nil }
+
+// Post is the post as the API has it.
+func (c Card) Post() Post {
+	post := c.card.post
+	post.Viewer = c.viewer
+	return post
+}
+
+// Cards renders contents that the viewer may see as lists show them: one for each, in their order. A post whose author went away
+// meanwhile is not shown, nor is one of which no photo can be read.
+func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*content.Content) ([]Card, error) {
 	ids := make([]uuid.UUID, len(contents))
 	for i, c := range contents {
 		ids[i] = c.ID
@@ -35,8 +60,8 @@ func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*cont
 	if err != nil {
 		return nil, err
 	}
-	rendered := make(map[uuid.UUID]Post, len(cards))
-	for _, c := range contents {
+	rendered := make([]Card, len(contents))
+	for i, c := range contents {
 		found, ok := cards[c.ID]
 		// A post that was edited since it was looked at was not decided upon: it may be for others now.
 		if !ok || found.post.Visibility != c.Visibility {
@@ -47,9 +72,7 @@ func (r *Renderer) Cards(ctx context.Context, viewer uuid.UUID, contents []*cont
 				return nil, err
 			}
 		}
-		post := found.post
-		post.Viewer, post.card = PostViewer(stateOf(c.ID)), found
-		rendered[c.ID] = post
+		rendered[i] = Card{card: found, viewer: PostViewer(stateOf(c.ID))}
 	}
 	return rendered, nil
 }
@@ -113,23 +136,28 @@ func (p Post) encode() (*card, error) {
 	return &card{post: p, head: head, tail: tail}, nil
 }
 
-// appendTo appends the JSON of a post in a list.
-func (p *Post) appendTo(text []byte) []byte {
-	text = append(text, p.card.head...)
+// appendTo appends the JSON of the Post.
+func (c Card) appendTo(text []byte) []byte {
+	text = append(text, c.card.head...)
 	text = append(text, `"viewer":{"liked":`...)
-	text = strconv.AppendBool(text, p.Viewer.Liked)
+	text = strconv.AppendBool(text, c.viewer.Liked)
 	text = append(text, `,"saved":`...)
-	text = strconv.AppendBool(text, p.Viewer.Saved)
+	text = strconv.AppendBool(text, c.viewer.Saved)
 	text = append(text, '}')
-	return append(text, p.card.tail...)
+	return append(text, c.card.tail...)
 }
 
-// Page adds its JSON to a page of posts that Cards returned, so that it is not encoded again.
-func Page(list page.List[Post]) page.List[Post] {
+// DescribeCards says that the schema of a Card is a Post's. Call it before routes are registered whose answers have cards in them.
+func DescribeCards(r *httpserver.Router) {
+	r.API().OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[Card](), reflect.TypeFor[Post]())
+}
+
+// Page adds its JSON to a page of cards, so that it is not encoded again.
+func Page(list page.List[Card]) page.List[Card] {
 	return list.WithJSON(func(text []byte) []byte {
 		size := 100
-		for _, p := range list.Items {
-			size += len(p.card.head) + len(p.card.tail) + 50
+		for _, c := range list.Items {
+			size += len(c.card.head) + len(c.card.tail) + 50
 		}
 		text = append(slices.Grow(text, size), `{"items":[`...)
 		for i := range list.Items {

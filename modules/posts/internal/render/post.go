@@ -30,8 +30,6 @@ type Post struct {
 	Version       int64       `json:"version"`
 	CreatedAt     time.Time   `json:"created_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
-
-	card *card // of a post in a list: its JSON, ready to be sent
 }
 
 // PostPhoto is a photo with what is pinned on it.

@@ -83,5 +83,15 @@ func (r *Renderer) VisibleCards(ctx context.Context, viewer uuid.UUID, ids []uui
 	if err != nil {
 		return nil, err
 	}
-	return r.Cards(ctx, viewer, visible)
+	cards, err := r.Cards(ctx, viewer, visible)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[uuid.UUID]Post, len(cards))
+	for i, card := range cards {
+		if card.Shown() {
+			found[visible[i].ID] = card.Post()
+		}
+	}
+	return found, nil
 }

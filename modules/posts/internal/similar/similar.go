@@ -106,7 +106,8 @@ func (f *Finder) To(ctx context.Context, viewer, id uuid.UUID, q page.Query) (pa
 		why[s.ID] = s.Why
 	}
 	shown := page.List[Post]{Items: make([]Post, len(made.Items)), NextCursor: made.NextCursor}
-	for i, post := range made.Items {
+	for i, card := range made.Items {
+		post := card.Post()
 		shown.Items[i] = Post{Post: post, Similarity: why[post.ID]}
 	}
 	return shown, err
