@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ const (
 	localBytes = 32 * cache.MB
 	// idle is how long this process remembers a key that does nothing.
 	idle = time.Hour
+	// fraction of what a key may do at once is fetched from Redis together, where that is more than one.
+	fraction = 100
+	// allotted is how long deeds that were fetched together may be done without asking Redis again. What is left then has been counted in vain.
+	allotted = 10 * time.Second
 )
 
 // Class is a kind of deed and how often one key may do it: Rate times per Period on average, and up to Burst at once.
@@ -63,6 +68,15 @@ type Limiter struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 	answered atomic.Int64 // when Redis answered last, in Unix nanoseconds
 	local    *cache.Local[string, *rate.Limiter]
+	allotted *cache.Local[string, *allotment]
+}
+
+// allotment is what one key may still do without Redis being asked: that has counted it already.
+type allotment struct {
+	mu    sync.Mutex // held while Redis is asked: who comes meanwhile takes of what it brings
+	left  int
+	shown Decision // of the last one that is left
+	until time.Time
 }
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
@@ -75,6 +89,8 @@ func newLimiter(rdb redis.UniversalClient, log *zap.Logger, timeout, idle time.D
 		timeout: timeout,
 		idle:    idle,
 		local:   cache.NewLocal("ratelimit", localBytes, func(string, *rate.Limiter) time.Duration { return idle }),
+
+		allotted: cache.NewLocal("ratelimit.allotted", localBytes, func(string, *allotment) time.Duration { return allotted }),
 	}
 	l.breaker = circuitbreaker.NewBuilder[any]().WithFailureThreshold(1).WithDelay(pause).
 		OnOpen(func(circuitbreaker.StateChangedEvent) {
@@ -96,24 +112,61 @@ func (l *Limiter) Collector() prometheus.Collector {
 }
 
 // Allow asks whether key may do the deed n times now, and counts it if so; n = 0 only looks.
-// It never fails because of Redis; the one error is a class that allows nothing.
+// It never fails because of Redis; the one error is a class that allows nothing. Of a deed that may be done hundreds of times at once,
+// several are counted by one question, so that a key may be refused a hundredth of them too early, never too late.
 func (l *Limiter) Allow(ctx context.Context, class Class, key string, n int) (Decision, error) {
 	if class.Rate < 1 || class.Burst < 1 || class.Period <= 0 {
 		return Decision{}, fmt.Errorf("ratelimit: class %q allows nothing", class.Name)
 	}
-	if l.shared != nil && l.breaker.TryAcquirePermit() {
-		decision, err := l.askRedis(ctx, class, key, n)
-		l.record(ctx, err)
+	name := class.Name + ":" + key
+	if l.shared != nil {
+		decision, err := l.askShared(ctx, class, name, n)
 		if err == nil {
 			return decision, nil
 		}
 	}
-	return l.askLocal(class, key, n, time.Now()), nil
+	return l.askLocal(class, name, n, time.Now()), nil
+}
+
+// errAway: Redis failed a moment ago, and is left alone.
+var errAway = errors.New("ratelimit: Redis is left alone")
+
+// askShared asks Redis, or takes of what it has allowed the key already.
+func (l *Limiter) askShared(ctx context.Context, class Class, name string, n int) (Decision, error) {
+	many := class.Burst / fraction
+	if n != 1 || many < 2 {
+		return l.askRedis(ctx, class, n, func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error) {
+			return l.shared.AllowN(ctx, name, limit, n)
+		})
+	}
+	a, _ := l.allotted.Load(name, func() (*allotment, error) { return &allotment{}, nil })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left == 0 || !time.Now().Before(a.until) {
+		a.left = 0
+		var fetched int
+		shown, err := l.askRedis(ctx, class, n, func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error) {
+			result, err := l.shared.AllowAtMost(ctx, name, limit, many)
+			if err == nil {
+				fetched = result.Allowed
+			}
+			return result, err
+		})
+		if err != nil || fetched == 0 {
+			return shown, err
+		}
+		a.left, a.shown, a.until = fetched, shown, time.Now().Add(allotted)
+	}
+	a.left--
+	shown := a.shown
+	shown.Remaining += a.left
+	return shown, nil
 }
 
 // Forget makes what key did of the class count no more. Where Redis does not answer, it is forgotten when its time is over.
 func (l *Limiter) Forget(ctx context.Context, class Class, key string) {
 	l.local.Forget(class.Name + ":" + key)
+	l.allotted.Forget(class.Name + ":" + key)
 	if l.shared == nil || !l.breaker.TryAcquirePermit() {
 		return
 	}
@@ -141,11 +194,15 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, redis.ErrPoolTimeout)
 }
 
-func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) (Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+func (l *Limiter) askRedis(ctx context.Context, class Class, n int,
+	ask func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error)) (Decision, error) {
+	if !l.breaker.TryAcquirePermit() {
+		return Decision{}, errAway
+	}
+	bounded, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	limit := redis_rate.Limit{Rate: class.Rate, Period: class.Period, Burst: class.Burst}
-	result, err := l.shared.AllowN(ctx, class.Name+":"+key, limit, n)
+	result, err := ask(bounded, redis_rate.Limit{Rate: class.Rate, Period: class.Period, Burst: class.Burst})
+	l.record(ctx, err)
 	if err != nil {
 		return Decision{}, fmt.Errorf("ratelimit: ask Redis: %w", err)
 	}
@@ -164,7 +221,6 @@ func (l *Limiter) askRedis(ctx context.Context, class Class, key string, n int) 
 
 func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {
 	perSecond := float64(class.Rate) / class.Period.Seconds()
-	key = class.Name + ":" + key
 	limiter, _ := l.local.Load(key, func() (*rate.Limiter, error) {
 		return rate.NewLimiter(rate.Limit(perSecond), class.Burst), nil
 	})

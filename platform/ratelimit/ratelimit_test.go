@@ -31,11 +31,16 @@ func client(t *testing.T, url string) *redis.Client {
 // allowed counts how many of n simultaneous deeds are allowed.
 func allowed(t *testing.T, limiters []*ratelimit.Limiter, key string, n int) int32 {
 	t.Helper()
+	return allowedOf(t, fivePerHour, limiters, key, n)
+}
+
+func allowedOf(t *testing.T, class ratelimit.Class, limiters []*ratelimit.Limiter, key string, n int) int32 {
+	t.Helper()
 	var count atomic.Int32
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			decision, err := limiters[i%len(limiters)].Allow(t.Context(), fivePerHour, key, 1)
+			decision, err := limiters[i%len(limiters)].Allow(t.Context(), class, key, 1)
 			if err == nil && decision.Allowed {
 				count.Add(1)
 			}
@@ -77,6 +82,51 @@ func TestLimits(t *testing.T) {
 		_, err := ratelimit.New(nil, zap.NewNop()).Allow(t.Context(), ratelimit.Class{Name: "empty"}, "k", 1)
 		require.Error(t, err)
 	})
+}
+
+// asked counts the scripts that a client runs.
+type asked struct{ times atomic.Int32 }
+
+func (a *asked) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "evalsha" {
+			a.times.Add(1)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// What may be done hundreds of times at once costs one question for a hundredth of them, and is never allowed more often.
+func TestLimits_ManyDeedsAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	class := ratelimit.Class{Name: "many", Rate: 1000, Period: time.Hour, Burst: 1000}
+	url, key := redistest.URL(t), uuid.NewString()
+	rdb, questions := client(t, url), &asked{}
+	rdb.AddHook(questions)
+	one := ratelimit.NewPatient(rdb)
+	for left := 999; left > 899; left-- {
+		decision, err := one.Allow(t.Context(), class, key, 1)
+		require.NoError(t, err)
+		require.True(t, decision.Allowed)
+		require.Equal(t, left, decision.Remaining, "each deed is seen")
+	}
+	require.LessOrEqual(t, questions.times.Load(), int32(11), "ten by one question, and the script where Redis has not got it")
+
+	other := ratelimit.NewPatient(client(t, url))
+	more := allowedOf(t, class, []*ratelimit.Limiter{one, other}, key, 2000)
+	require.LessOrEqual(t, more, int32(901), "and what came back meanwhile")
+	require.GreaterOrEqual(t, more, int32(900-2*9), "what one instance fetched is not the other's")
+
+	one.Forget(t.Context(), class, key)
+	look, err := one.Allow(t.Context(), class, key, 0)
+	require.NoError(t, err)
+	require.Equal(t, 1000, look.Remaining)
 }
 
 func TestRedisAway(t *testing.T) {
