@@ -167,6 +167,7 @@ type serverParts struct {
 	Verifier  auth.Verifier
 	Limiter   *ratelimit.Limiter
 	Keys      *idempotency.Store
+	Cache     *cache.Cache
 	Health    *health.Registry
 	Telemetry *telemetry.Telemetry
 	On        enabled
@@ -175,7 +176,7 @@ type serverParts struct {
 
 func newServer(p serverParts) (*httpserver.Server, error) {
 	return httpserver.New(p.Config, httpserver.Deps{
-		Log: p.Log, Authenticator: p.Verifier, Limiter: p.Limiter, Idempotency: p.Keys, Health: p.Health,
+		Log: p.Log, Authenticator: p.Verifier, Limiter: p.Limiter, Idempotency: p.Keys, Cache: p.Cache, Health: p.Health,
 		Metrics: p.Telemetry.Metrics, Tracing: p.Telemetry.Tracing(), Modules: p.On, Bootstrap: p.Bootstrap,
 	})
 }

@@ -47,7 +47,7 @@ func (d *Derived[K, V]) LoadMany(ctx context.Context, keys []K, prepare func(ctx
 	var missing []K
 	pass := database.InTransaction(ctx)
 	for _, key := range keys {
-		if kept, ok := d.local.get(key); ok && !pass {
+		if kept, ok := lookUp(d.local, key); ok && !pass {
 			found[key] = as[V](kept.(*derivedValue).value)
 		} else {
 			missing = append(missing, key)

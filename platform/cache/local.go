@@ -18,7 +18,7 @@ func NewLocal[K comparable, V any](name string, bytes int, life func(key K, valu
 
 // Get returns what is kept under key.
 func (l *Local[K, V]) Get(key K) (value V, ok bool) {
-	found, ok := l.kept.get(key)
+	found, ok := lookUp(l.kept, key)
 	return as[V](found), ok
 }
 

@@ -44,8 +44,8 @@ return values`)
 
 	writeScript = redis.NewScript(`
 for i, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then
-    redis.call('SET', key, ARGV[2*i], 'PX', ARGV[2*i+1])
+  if redis.call('GET', key) == ARGV[3*i-2] then
+    redis.call('SET', key, ARGV[3*i-1], 'PX', ARGV[3*i])
   end
 end
 return 0`)
@@ -114,9 +114,10 @@ type forgotten struct {
 
 // entry is a value on its way to Redis.
 type entry struct {
-	key  string
-	text []byte
-	ttl  time.Duration
+	key   string
+	lease string // of when it was found missing
+	text  []byte
+	ttl   time.Duration
 }
 
 // client is the client of Redis, nil where there is none.
@@ -198,16 +199,16 @@ func known(value any) string {
 }
 
 // write gives Redis the entries whose lease is still valid.
-func (r *remote) write(ctx context.Context, lease string, entries []entry) {
+func (r *remote) write(ctx context.Context, entries []entry) {
 	if len(entries) == 0 || !r.usable() {
 		return
 	}
 	_, err := within(ctx, r, func(ctx context.Context) (struct{}, error) {
 		for chunk := range slices.Chunk(entries, scriptKeys) {
-			keys, args := make([]string, 0, len(chunk)), []any{lease}
+			keys, args := make([]string, 0, len(chunk)), make([]any, 0, 3*len(chunk))
 			for _, e := range chunk {
 				keys = append(keys, e.key)
-				args = append(args, e.text, e.ttl.Milliseconds())
+				args = append(args, e.lease, e.text, e.ttl.Milliseconds())
 			}
 			if err := writeScript.Run(ctx, client(r), keys, args...).Err(); err != nil {
 				return struct{}{}, err

@@ -17,15 +17,15 @@ import (
 const renewEvery = 3 * time.Second
 
 // localCopy is what a Space keeps of one value in this process.
-type localCopy struct {
-	value   any
+type localCopy[V any] struct {
+	value   V
 	since   time.Time
 	renewed bool        // past Redis, where it could have stood for a while already
 	used    atomic.Bool // since it was loaded
 }
 
 // life is how long the copy may live, where one that may come from Redis lives as long as localTTL.
-func (c *localCopy) life(localTTL time.Duration) time.Duration {
+func (c *localCopy[V]) life(localTTL time.Duration) time.Duration {
 	if c.renewed {
 		return 2 * localTTL
 	}
@@ -37,18 +37,18 @@ func (s *Space[K, V]) asCopies(values map[K]V, renewed bool) map[any]any {
 	all := make(map[any]any, len(values))
 	now := s.cache.clock.now()
 	for key, value := range values {
-		all[key] = &localCopy{value: value, since: now, renewed: renewed}
+		all[key] = &localCopy[V]{value: value, since: now, renewed: renewed}
 	}
 	return all
 }
 
 // used returns the value of a copy, and notes that it was asked for.
 func used[V any](kept any) V {
-	c := kept.(*localCopy)
+	c := kept.(*localCopy[V])
 	if !c.used.Load() { // or all cores would write to the same place
 		c.used.Store(true)
 	}
-	return as[V](c.value)
+	return c.value
 }
 
 // renewal is how the copies of a Space are renewed; without load they are not.
@@ -106,7 +106,7 @@ func (s *Space[K, V]) renew(ctx context.Context) error {
 func (s *Space[K, V]) due(local copies) (keys []any) {
 	now := s.cache.clock.now()
 	for key, kept := range local.all() {
-		if c := kept.(*localCopy); c.used.Load() && now.Sub(c.since) > c.life(s.localTTL)*7/10 {
+		if c := kept.(*localCopy[V]); c.used.Load() && now.Sub(c.since) > c.life(s.localTTL)*7/10 {
 			keys = append(keys, key)
 		}
 	}

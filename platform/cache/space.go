@@ -26,6 +26,7 @@ type Space[K comparable, V any] struct {
 	made     dependents   // what was derived from the entries
 	drops    atomic.Int64 // how often keys were forgotten here
 	renewal  renewal[K, V]
+	with     []companion // see ReadWith
 
 	localHit, localMiss, redisHit, redisMiss prometheus.Counter
 }
@@ -45,13 +46,22 @@ func NewSpace[K comparable, V any](c *Cache, name string, ttl, localTTL time.Dur
 		redisMiss: c.lookups.WithLabelValues(name, "redis", "miss"),
 	}
 	s.newLocal = func() copies {
-		return newCopies(localBytes, c.clock, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy).life(localTTL)) }, nil)
+		return newCopies(localBytes, c.clock, func(_, kept any) time.Duration { return c.localLife(kept.(*localCopy[V]).life(localTTL)) }, nil)
 	}
 	s.forgetAll()
 	c.register(name, s)
 	sizes.watch(name, localBytes, func() copies { return *s.local.Load() })
 	return s
 }
+
+// companion is a Space that is read together with another one of the same keys.
+type companion interface {
+	absent(keys []any) (names []string, drops int64)
+}
+
+// ReadWith says that who asks for keys here asks for them there next: in a batch (see InBatch) Redis is asked for both at once. Call it
+// before the cache is used.
+func (s *Space[K, V]) ReadWith(there companion) { s.with = append(s.with, there) }
 
 // Load returns the value of key, from the nearest level that has it; concurrent loads of one key are one load.
 // An error of load is returned and not cached. Inside a transaction the cache is passed by:
@@ -62,7 +72,7 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 	}
 	s.note(ctx, key)
 	local := *s.local.Load()
-	if kept, ok := local.get(key); ok {
+	if kept, ok := lookUp(local, key); ok {
 		s.localHit.Inc()
 		return used[V](kept), nil
 	}
@@ -88,7 +98,7 @@ func (s *Space[K, V]) Load(ctx context.Context, key K, load func(ctx context.Con
 		var none V
 		return none, err
 	}
-	return as[V](loaded.(*localCopy).value), nil
+	return loaded.(*localCopy[V]).value, nil
 }
 
 // LoadMany returns the values of keys in one round trip per level; load gets the keys that no level has.
@@ -105,7 +115,7 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 	found := make(map[K]V, len(keys))
 	var missing []K
 	for _, key := range keys {
-		if kept, ok := local.get(key); ok {
+		if kept, ok := lookUp(local, key); ok {
 			found[key] = used[V](kept)
 		} else {
 			missing = append(missing, key)
@@ -122,7 +132,7 @@ func (s *Space[K, V]) LoadMany(ctx context.Context, keys []K, load func(ctx cont
 		return nil, err
 	}
 	for key, kept := range loaded {
-		found[key.(K)] = as[V](kept.(*localCopy).value)
+		found[key.(K)] = kept.(*localCopy[V]).value
 	}
 	if s.drops.Load() != drops { // perhaps of some of these, while they were loaded
 		for _, key := range missing {
@@ -165,7 +175,7 @@ func (s *Space[K, V]) forgotten(keys []K) forgotten {
 func (s *Space[K, V]) fill(ctx context.Context, keys []K, load func(ctx context.Context, missing []K) (map[K]V, error)) (map[K]V, error) {
 	values := make(map[K]V, len(keys))
 	missing := keys
-	texts, lease := s.cache.remote.read(ctx, s.remoteKeys(keys))
+	texts, lease := s.read(ctx, keys)
 	if lease != "" {
 		missing = s.decode(keys, texts, values)
 	}
@@ -184,13 +194,50 @@ func (s *Space[K, V]) fill(ctx context.Context, keys []K, load func(ctx context.
 		}
 		values[key] = value
 		if text, err := json.Marshal(value); err == nil {
-			entries = append(entries, entry{s.remoteKey(key), text, jitter(s.ttl, 0.9, 1.1)})
+			entries = append(entries, entry{s.remoteKey(key), lease, text, jitter(s.ttl, 0.9, 1.1)})
 		}
 	}
 	if lease != "" {
-		s.cache.remote.write(ctx, lease, entries)
+		s.write(ctx, entries)
 	}
 	return values, nil
+}
+
+// read asks Redis for keys, and in a batch by the same command for what is read with them (see ReadWith).
+func (s *Space[K, V]) read(ctx context.Context, keys []K) (texts []string, lease string) {
+	names, b := s.remoteKeys(keys), batchOf(ctx, s.cache)
+	if b == nil {
+		return s.cache.remote.read(ctx, names)
+	}
+	if texts, lease, ok := b.take(names, s.drops.Load()); ok {
+		return texts, lease
+	}
+	asked := names
+	ahead := make([]readAhead, 0, len(names)*len(s.with))
+	for _, c := range s.with {
+		more, drops := c.absent(untyped(keys))
+		asked = append(asked, more...)
+		for range more {
+			ahead = append(ahead, readAhead{drops: drops})
+		}
+	}
+	if texts, lease = s.cache.remote.read(ctx, asked); lease == "" {
+		return nil, ""
+	}
+	for i, a := range ahead {
+		a.text, a.lease = texts[len(names)+i], lease
+		b.put(asked[len(names)+i], a)
+	}
+	return texts[:len(names)], lease
+}
+
+// write gives Redis entries, in a batch at its end.
+func (s *Space[K, V]) write(ctx context.Context, entries []entry) {
+	if b := batchOf(ctx, s.cache); b != nil {
+		b.add(ctx, entries)
+		return
+	}
+	s.cache.remote.write(ctx, entries)
 }
 
 // decode puts what Redis knew into values and returns the keys of the rest.
@@ -245,9 +292,22 @@ func (s *Space[K, V]) forgetLocal(keys []K) {
 }
 
 func (s *Space[K, V]) forgetAll() {
+	s.drops.Add(1)
 	local := s.newLocal()
 	s.local.Store(&local)
 	s.made.forgetAll()
+}
+
+// absent names in Redis those of the keys of which there is no copy in this process, and tells how often keys were forgotten before.
+func (s *Space[K, V]) absent(keys []any) (names []string, drops int64) {
+	drops = s.drops.Load()
+	local := *s.local.Load()
+	for _, key := range keys {
+		if _, ok := local.get(key); !ok {
+			names = append(names, s.remoteKey(key.(K)))
+		}
+	}
+	return names, drops
 }
 
 func (s *Space[K, V]) remoteKeys(keys []K) []string {

@@ -31,7 +31,7 @@ var (
 const writeTimeout = 30 * time.Second
 
 // bounds limits what a request may take: the size of its body, the time to send it, and the time until the answer, which
-// the context carries down to SQL.
+// the context carries down to SQL. What it asks of caches goes in one batch.
 func (s *Server) bounds(route Route) gin.HandlerFunc {
 	size := route.MaxBody
 	if size == 0 {
@@ -56,8 +56,10 @@ func (s *Server) bounds(route Route) gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), timeout)
 		defer cancel()
-		c.Request = c.Request.WithContext(ctx)
-		c.Next()
+		s.deps.Cache.InBatch(ctx, func(ctx context.Context) {
+			c.Request = c.Request.WithContext(ctx)
+			c.Next()
+		})
 	}
 }
 

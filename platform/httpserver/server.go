@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"atrium/platform/cache"
 	"atrium/platform/health"
 	"atrium/platform/idempotency"
 	"atrium/platform/ratelimit"
@@ -31,6 +32,7 @@ type Deps struct {
 	Authenticator Authenticator        // nil: nobody is signed in
 	Limiter       Limiter              // nil: no limits
 	Idempotency   *idempotency.Store   // nil: keys are checked, answers not kept
+	Cache         *cache.Cache         // nil: nothing that requests ask of caches is brought together
 	Health        *health.Registry     // nil: always ready
 	Metrics       *prometheus.Registry // nil: one of its own
 	Tracing       trace.TracerProvider // nil: no spans

@@ -36,11 +36,14 @@ type Cache struct {
 
 // NewCache returns a cache before the store.
 func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
-	return &Cache{store: store, policy: policy,
+	all := &Cache{store: store, policy: policy,
 		contents: cache.NewSpace[uuid.UUID, *Content](c, "posts.content.5", sharedTTL, localTTL, localBytes),
 		figures:  cache.NewSpace[uuid.UUID, Figures](c, "posts.figures", figuresTTL, localTTL, figuresBytes),
 		before:   cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, cache.MB),
 		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateBytes).RenewBy(1000, store.States)}
+	all.contents.ReadWith(all.figures)
+	all.contents.ReadWith(all.states)
+	return all
 }
 
 // Drop forgets posts after the transaction in ctx. Call it in whatever changes what a post says or who may see it.
