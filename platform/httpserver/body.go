@@ -36,10 +36,15 @@ type incoming struct {
 	io.ReadCloser
 	bodies  *bodies
 	control *http.ResponseController
+	lane    *admission // where the request counts as being worked on; nil: nowhere
 }
 
 // Read takes the deadline away at the end of the body, or it would end the request while the handler runs.
 func (in *incoming) Read(p []byte) (int, error) {
+	if in.lane != nil { // others need not wait for a slow client
+		in.lane.leave()
+		defer in.lane.reenter()
+	}
 	n, err := in.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) && in.bodies.remove(in) {
 		in.within(0)

@@ -15,6 +15,7 @@ type Config struct {
 	DrainDelay     time.Duration            `koanf:"drain_delay" validate:"min=0"`                                   // how long the load balancer may still send requests after the stop
 	MaxBody        int64                    `koanf:"max_body" validate:"min=1024"`                                   // bytes, of routes that do not say
 	Timeouts       map[string]time.Duration `koanf:"timeouts" validate:"required,dive,min=0"`                        // class of a route -> time to answer; "default" for the others; 0: unlimited
+	Admission      Admission                `koanf:"admission"`                                                      // how much is worked on at once, and how much may wait
 	Limits         map[string]Limit         `koanf:"limits" validate:"required,dive"`                                // class of a route -> rate limit of each person or address
 	MinAppVersion  string                   `koanf:"min_app_version" validate:"omitempty,semver"`                    // older apps are asked to upgrade; empty: none
 	StoreLinks     map[string]string        `koanf:"store_links" validate:"dive,keys,oneof=ios android,endkeys,url"` // where to upgrade

@@ -19,6 +19,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	refused  prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry) metrics {
@@ -33,8 +34,11 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "atrium_http_requests_in_flight", Help: "Requests being answered now.",
 		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "atrium_http_requests_refused_total", Help: "Requests that were told to come again, since too many waited.",
+		}),
 	}
-	registry.MustRegister(m.requests, m.seconds, m.inFlight)
+	registry.MustRegister(m.requests, m.seconds, m.inFlight, m.refused)
 	return m
 }
 

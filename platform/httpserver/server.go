@@ -58,6 +58,8 @@ type Server struct {
 	metrics     metrics
 	refusals    func(c *gin.Context) error // counts a request that reaches no handler
 	bodies      bodies
+	lane        *admission // of what is worked on here
+	outside     *admission // of what waits for others outside the database
 	draining    chan struct{}
 	leaving     atomic.Bool // the drain has begun
 	stop        sync.Once
@@ -79,6 +81,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{cfg: cfg, deps: deps, engine: gin.New(), draining: make(chan struct{}), bodies: bodies{incoming: map[*incoming]bool{}, timeout: bodyTimeout}}
 	s.refusals = s.counter(cfg.limit(Route{Method: http.MethodGet}))
 	s.metrics = newMetrics(deps.Metrics)
+	s.lane, s.outside = newAdmission(cfg.Admission, s.metrics.refused), newAdmission(cfg.Admission, s.metrics.refused)
 	for _, cidr := range cfg.TrustedProxies {
 		prefix, err := netip.ParsePrefix(cidr)
 		if err != nil {
@@ -136,6 +139,9 @@ func (s *Server) Document() ([]byte, error) {
 // guards are what a request passes on its way to a route's handler, in this order.
 func (s *Server) guards(route Route) gin.HandlersChain {
 	chain := gin.HandlersChain{s.bounds(route)}
+	if s.cfg.timeout(route.class()) > 0 {
+		chain = append(chain, s.inTurn(route))
+	}
 	if route.Access != Anonymous {
 		chain = append(chain, s.access(route))
 	}
