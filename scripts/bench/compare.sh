@@ -64,6 +64,7 @@ for pair in $(seq "$pairs"); do
 	order="old new"
 	[ $((pair % 2)) = 1 ] || order="new old"
 	for name in $order; do
+		run "$name" 2 >/dev/null # whose turn it was before is no better off
 		line=$(run "$name" "$seconds")
 		echo "$pair $name $line" >>"$shared/rounds"
 		awk -v pair="$pair" -v name="$name" '{printf "%-4s %6s %12.0f %7.1f ms %7.1f ms %8d\n", pair, name, $2, $3, $4, $7}' <<<"$line"
