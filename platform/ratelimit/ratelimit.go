@@ -77,6 +77,7 @@ type allotment struct {
 	left  int
 	shown Decision // of the last one that is left
 	until time.Time
+	asked time.Time // in vain
 }
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
@@ -144,6 +145,9 @@ func (l *Limiter) askShared(ctx context.Context, class Class, name string, n int
 	defer a.mu.Unlock()
 	if a.left == 0 || !time.Now().Before(a.until) {
 		a.left = 0
+		if time.Since(a.asked) < l.timeout { // who waited for somebody who asked in vain does not wait once more
+			return Decision{}, errAway
+		}
 		var fetched int
 		shown, err := l.askRedis(ctx, class, n, func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error) {
 			result, err := l.shared.AllowAtMost(ctx, name, limit, many)
@@ -152,6 +156,9 @@ func (l *Limiter) askShared(ctx context.Context, class Class, name string, n int
 			}
 			return result, err
 		})
+		if err != nil {
+			a.asked = time.Now()
+		}
 		if err != nil || fetched == 0 {
 			return shown, err
 		}

@@ -84,6 +84,9 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// hooked is a client that the limiter takes as it is: a copy with another timeout would be without its hooks.
+type hooked struct{ *redis.Client }
+
 // asked counts the scripts that a client runs.
 type asked struct{ times atomic.Int32 }
 
@@ -109,14 +112,14 @@ func TestLimits_ManyDeedsAreCountedTogether(t *testing.T) {
 	url, key := redistest.URL(t), uuid.NewString()
 	rdb, questions := client(t, url), &asked{}
 	rdb.AddHook(questions)
-	one := ratelimit.NewPatient(rdb)
+	one := ratelimit.NewPatient(hooked{rdb})
 	for left := 999; left > 899; left-- {
 		decision, err := one.Allow(t.Context(), class, key, 1)
 		require.NoError(t, err)
 		require.True(t, decision.Allowed)
 		require.Equal(t, left, decision.Remaining, "each deed is seen")
 	}
-	require.LessOrEqual(t, questions.times.Load(), int32(11), "ten by one question, and the script where Redis has not got it")
+	require.EqualValues(t, 10, questions.times.Load(), "ten by one question")
 
 	other := ratelimit.NewPatient(client(t, url))
 	more := allowedOf(t, class, []*ratelimit.Limiter{one, other}, key, 2000)
@@ -180,4 +183,36 @@ func TestLimiter_WhoNeverRestsDoesNotBeginAnew(t *testing.T) {
 	limiter := ratelimit.Local(300 * time.Millisecond)
 	require.EqualValues(t, 5, allowed(t, []*ratelimit.Limiter{limiter}, "busy", 20))
 	require.Never(t, func() bool { return allowed(t, []*ratelimit.Limiter{limiter}, "busy", 1) > 0 }, time.Second, 5*time.Millisecond)
+}
+
+// silent lets a client's scripts wait in vain, once it is told to.
+type silent struct {
+	asked
+	from atomic.Bool
+}
+
+func (s *silent) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if !s.from.Load() || cmd.Name() != "evalsha" {
+			return next(ctx, cmd)
+		}
+		s.times.Add(1)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+// Requests of one caller that come at once do not wait for a silent Redis one after the other.
+func TestRedisAway_NobodyWaitsForWhoAskedInVain(t *testing.T) {
+	t.Parallel()
+	rdb, redisWaits := client(t, redistest.URL(t)), &silent{}
+	rdb.AddHook(redisWaits)
+	limiter := ratelimit.New(hooked{rdb}, zap.NewNop())
+	class := ratelimit.Class{Name: "many", Rate: 1000, Period: time.Hour, Burst: 1000}
+	_, err := limiter.Allow(t.Context(), class, "another", 1) // it answered a moment ago: the machine may be busy
+	require.NoError(t, err)
+	redisWaits.from.Store(true)
+	require.EqualValues(t, 200, allowedOf(t, class, []*ratelimit.Limiter{limiter}, uuid.NewString(), 200))
+	require.Positive(t, redisWaits.times.Load())
+	require.LessOrEqual(t, redisWaits.times.Load(), int32(3))
 }
