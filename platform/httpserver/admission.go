@@ -183,6 +183,7 @@ func (s *Server) inTurn(route Route) gin.HandlerFunc {
 		defer lane.leave()
 		if sent := callOf(c).sent; sent != nil {
 			sent.lane = lane
+			defer func() { sent.lane = nil }()
 		}
 		c.Next()
 	}
