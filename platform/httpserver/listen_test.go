@@ -254,7 +254,7 @@ func TestTraces(t *testing.T) {
 // A client whose connection idles when the drain begins is served on it, and told to go on elsewhere.
 func TestFault_R5_AnIdleConnectionIsServedDuringTheDrainDelay(t *testing.T) {
 	t.Parallel()
-	server, _, registry := listening(t, func(cfg *httpserver.Config) { cfg.DrainDelay = time.Minute })
+	server, _, registry := listening(t, func(cfg *httpserver.Config) { cfg.DrainDelay = 5 * time.Second })
 	connection, err := net.Dial("tcp", server.Addr())
 	require.NoError(t, err)
 	defer func() { _ = connection.Close() }()
@@ -270,14 +270,12 @@ func TestFault_R5_AnIdleConnectionIsServedDuringTheDrainDelay(t *testing.T) {
 	}
 	require.False(t, ask().Close)
 
-	ctx, end := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Stop(ctx) }()
+	go func() { stopped <- server.Stop(context.WithoutCancel(t.Context())) }()
 	require.Eventually(t, func() bool { return registry.Report(t.Context()).Draining }, 5*time.Second, time.Millisecond)
 	require.True(t, ask().Close, "it is the last answer on this connection")
 	_, err = answers.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
-	end()
 	require.NoError(t, <-stopped)
 }
 
