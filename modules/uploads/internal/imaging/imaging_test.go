@@ -223,11 +223,11 @@ func TestMakeVariantsKillsAHangingChild(t *testing.T) {
 	script := "#!/bin/sh\necho $$ > " + hanging + "\nexec sleep 600\n"
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "vips"), []byte(script), 0o700))
 	quick := roomy
-	quick.Time = 300 * time.Millisecond
+	quick.Time = 3 * time.Second // in which the child has surely begun
 	began := time.Now()
 	_, err := NewProcessor(quick, folder).MakeVariants(t.Context(), Source{Path: "source"}, folder)
 	require.ErrorIs(t, err, ErrTooLong)
-	require.Less(t, time.Since(began), 10*time.Second)
+	require.Less(t, time.Since(began), 30*time.Second)
 	pid, err := os.ReadFile(hanging)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !running(strings.TrimSpace(string(pid))) }, 5*time.Second, 10*time.Millisecond)
