@@ -188,8 +188,8 @@ func TestFeed_RoundTripsOfAPage(t *testing.T) {
 	}{
 		{"a page that is ready", ready, 0, 2},
 		{"a page that is ready and was read before copies of permissions had to be renewed", old, 0, 2},
-		{"a page whose reader comes for the first time", first, 4, 20},
-		{"the very first page, of a new process and an empty Redis", nothing, 11, 40},
+		{"a page whose reader comes for the first time", first, 4, 10},
+		{"the very first page, of a new process and an empty Redis", nothing, 11, 22},
 	} {
 		sql, redis, all := traces.trips(c.trace)
 		t.Logf("%s: %d statements, %d round trips to Redis", c.name, sql, redis)
