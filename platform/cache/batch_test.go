@@ -3,40 +3,20 @@ package cache
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"atrium/platform/redistest"
 )
-
-// commands counts what a client of Redis sends: each script, pipeline or other command once.
-type commands struct {
-	redis.Hook
-	sent atomic.Int64
-}
-
-func (c *commands) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *commands) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if strings.HasPrefix(cmd.Name(), "eval") {
-			c.sent.Add(1)
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
 
 // pair are two Spaces of one instance; who asks for a person there asks for their town next.
 type pair struct {
 	people, towns *Space[uuid.UUID, person]
-	commands      commands
+	commands      *redistest.Commands
 }
 
 func (f *fleet) pair() *pair {
@@ -47,7 +27,7 @@ func (f *fleet) pair() *pair {
 	for _, script := range []*redis.Script{readScript, writeScript} { // or the first of all would be asked for twice
 		require.NoError(f.t, script.Load(context.Background(), rdb).Err())
 	}
-	rdb.AddHook(&p.commands)
+	p.commands = redistest.Count(rdb)
 	return p
 }
 
@@ -67,16 +47,16 @@ func TestInBatch_OneCommandReadsAndOneWrites(t *testing.T) {
 	first.people.cache.InBatch(t.Context(), func(ctx context.Context) {
 		who, town := first.read(ctx, t, key, "old")
 		require.Equal(t, []string{"old", "old"}, []string{who, town})
-		require.EqualValues(t, 1, first.commands.sent.Load(), "read")
+		require.Equal(t, 1, first.commands.Sent("evalsha"), "read")
 	})
-	require.EqualValues(t, 2, first.commands.sent.Load(), "read and written")
+	require.Equal(t, 2, first.commands.Sent("evalsha"), "read and written")
 	require.JSONEq(t, `{"name":"old"}`, f.stored(key))
 
 	second.people.cache.InBatch(t.Context(), func(ctx context.Context) {
 		who, town := second.read(ctx, t, key, "not asked for")
 		require.Equal(t, []string{"old", "old"}, []string{who, town})
 	})
-	require.EqualValues(t, 1, second.commands.sent.Load(), "nothing was left to write")
+	require.Equal(t, 1, second.commands.Sent("evalsha"), "nothing was left to write")
 }
 
 func TestInBatch_ADropComesBeforeWhatWasReadAhead(t *testing.T) {

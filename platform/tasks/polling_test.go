@@ -2,12 +2,10 @@ package tasks_test
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
@@ -16,31 +14,11 @@ import (
 	"atrium/platform/tasks"
 )
 
-// counting counts the commands that a client sends.
-type counting struct{ sent, scripts atomic.Int64 }
-
-func (c *counting) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *counting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		c.sent.Add(1)
-		if cmd.Name() == "evalsha" {
-			c.scripts.Add(1)
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (c *counting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 func TestPolling_EmptyQueuesAreAskedForTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	rdb := redistest.Open(t)
-	sent := &counting{}
-	rdb.AddHook(sent)
+	sent := redistest.Count(rdb)
 	var handlers []tasks.Handler
 	for _, module := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 		for _, queue := range []string{"critical", "default", "low"} {
@@ -53,10 +31,10 @@ func TestPolling_EmptyQueuesAreAskedForTogether(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, runner.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, runner.Stop(context.WithoutCancel(t.Context()))) })
-	window := func() (scripts int64) {
-		began, polls := sent.scripts.Load(), sent.sent.Load()
-		b.eventually(func() bool { return sent.sent.Load() > polls+100 })
-		return sent.scripts.Load() - began
+	window := func() (scripts int) {
+		began, polls := sent.Sent("evalsha"), sent.Sent()
+		b.eventually(func() bool { return sent.Sent() > polls+100 })
+		return sent.Sent("evalsha") - began
 	}
 	// At the start asynq looks once for what others left. Asked one by one, nearly all of a hundred would be scripts.
 	b.eventually(func() bool { return window() < 10 })
