@@ -73,11 +73,19 @@ type Limiter struct {
 
 // allotment is what one key may still do without Redis being asked: that has counted it already.
 type allotment struct {
-	mu    sync.Mutex // held while Redis is asked: who comes meanwhile takes of what it brings
-	left  int
-	shown Decision // of the last one that is left
-	until time.Time
-	asked time.Time // in vain
+	mu       sync.Mutex // held while Redis is asked: who comes meanwhile takes of what it brings
+	left     int
+	decision Decision // of the last one that is left
+	until    time.Time
+	failed   time.Time // when Redis was asked in vain
+}
+
+// take does one deed of what is left. The lock is held.
+func (a *allotment) take() Decision {
+	a.left--
+	decision := a.decision
+	decision.Remaining += a.left
+	return decision
 }
 
 // New makes a limiter. Without Redis (nil) it counts in this process only.
@@ -134,40 +142,39 @@ var errAway = errors.New("ratelimit: Redis is left alone")
 
 // askShared asks Redis, or takes of what it has allowed the key already.
 func (l *Limiter) askShared(ctx context.Context, class Class, name string, n int) (Decision, error) {
-	many := class.Burst / fraction
-	if n != 1 || many < 2 {
-		return l.askRedis(ctx, class, n, func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error) {
-			return l.shared.AllowN(ctx, name, limit, n)
-		})
+	if many := class.Burst / fraction; n == 1 && many > 1 {
+		return l.takeAllotted(ctx, class, name, many)
 	}
+	result, err := l.askRedis(ctx, func(ctx context.Context) (*redis_rate.Result, error) {
+		return l.shared.AllowN(ctx, name, class.limit(), n)
+	})
+	return decide(class, result, n), err
+}
+
+// takeAllotted does one deed of an allotment, which Redis fills up with many where nothing is left. Who waited for somebody that asked
+// in vain does not wait once more.
+func (l *Limiter) takeAllotted(ctx context.Context, class Class, name string, many int) (Decision, error) {
 	a, _ := l.allotted.Load(name, func() (*allotment, error) { return &allotment{}, nil })
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.left == 0 || !time.Now().Before(a.until) {
-		a.left = 0
-		if time.Since(a.asked) < l.timeout { // who waited for somebody who asked in vain does not wait once more
-			return Decision{}, errAway
-		}
-		var fetched int
-		shown, err := l.askRedis(ctx, class, n, func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error) {
-			result, err := l.shared.AllowAtMost(ctx, name, limit, many)
-			if err == nil {
-				fetched = result.Allowed
-			}
-			return result, err
-		})
-		if err != nil {
-			a.asked = time.Now()
-		}
-		if err != nil || fetched == 0 {
-			return shown, err
-		}
-		a.left, a.shown, a.until = fetched, shown, time.Now().Add(allotted)
+	if a.left > 0 && time.Now().Before(a.until) {
+		return a.take(), nil
 	}
-	a.left--
-	shown := a.shown
-	shown.Remaining += a.left
-	return shown, nil
+	if time.Since(a.failed) < l.timeout {
+		return Decision{}, errAway
+	}
+	result, err := l.askRedis(ctx, func(ctx context.Context) (*redis_rate.Result, error) {
+		return l.shared.AllowAtMost(ctx, name, class.limit(), many)
+	})
+	if err != nil {
+		a.failed = time.Now()
+		return Decision{}, err
+	}
+	a.left, a.decision, a.until = result.Allowed, decide(class, result, 1), time.Now().Add(allotted)
+	if a.left == 0 {
+		return a.decision, nil
+	}
+	return a.take(), nil
 }
 
 // Forget makes what key did of the class count no more. Where Redis does not answer, it is forgotten when its time is over.
@@ -201,17 +208,29 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, redis.ErrPoolTimeout)
 }
 
-func (l *Limiter) askRedis(ctx context.Context, class Class, n int,
-	ask func(ctx context.Context, limit redis_rate.Limit) (*redis_rate.Result, error)) (Decision, error) {
+// askRedis asks one question, unless Redis failed a moment ago.
+func (l *Limiter) askRedis(ctx context.Context, ask func(ctx context.Context) (*redis_rate.Result, error)) (*redis_rate.Result, error) {
 	if !l.breaker.TryAcquirePermit() {
-		return Decision{}, errAway
+		return nil, errAway
 	}
 	bounded, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	result, err := ask(bounded, redis_rate.Limit{Rate: class.Rate, Period: class.Period, Burst: class.Burst})
+	result, err := ask(bounded)
 	l.record(ctx, err)
 	if err != nil {
-		return Decision{}, fmt.Errorf("ratelimit: ask Redis: %w", err)
+		return nil, fmt.Errorf("ratelimit: ask Redis: %w", err)
+	}
+	return result, nil
+}
+
+func (c Class) limit() redis_rate.Limit {
+	return redis_rate.Limit{Rate: c.Rate, Period: c.Period, Burst: c.Burst}
+}
+
+// decide reads what Redis said of n deeds; without an answer it is no decision.
+func decide(class Class, result *redis_rate.Result, n int) Decision {
+	if result == nil {
+		return Decision{}
 	}
 	decision := Decision{
 		Allowed:    result.Allowed > 0 || n == 0 && result.Remaining > 0,
@@ -223,7 +242,7 @@ func (l *Limiter) askRedis(ctx context.Context, class Class, n int,
 		each := class.Period / time.Duration(class.Rate)
 		decision.RetryAfter = max(result.ResetAfter-time.Duration(class.Burst-1)*each, 0)
 	}
-	return decision, nil
+	return decision
 }
 
 func (l *Limiter) askLocal(class Class, key string, n int, now time.Time) Decision {

@@ -87,31 +87,13 @@ func TestLimits(t *testing.T) {
 // hooked is a client that the limiter takes as it is: a copy with another timeout would be without its hooks.
 type hooked struct{ *redis.Client }
 
-// asked counts the scripts that a client runs.
-type asked struct{ times atomic.Int32 }
-
-func (a *asked) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() == "evalsha" {
-			a.times.Add(1)
-		}
-		return next(ctx, cmd)
-	}
-}
-
 // What may be done hundreds of times at once costs one question for a hundredth of them, and is never allowed more often.
 func TestLimits_ManyDeedsAreCountedTogether(t *testing.T) {
 	t.Parallel()
 	class := ratelimit.Class{Name: "many", Rate: 1000, Period: time.Hour, Burst: 1000}
 	url, key := redistest.URL(t), uuid.NewString()
-	rdb, questions := client(t, url), &asked{}
-	rdb.AddHook(questions)
+	rdb := client(t, url)
+	questions := redistest.Count(rdb)
 	one := ratelimit.NewPatient(hooked{rdb})
 	for left := 999; left > 899; left-- {
 		decision, err := one.Allow(t.Context(), class, key, 1)
@@ -119,7 +101,7 @@ func TestLimits_ManyDeedsAreCountedTogether(t *testing.T) {
 		require.True(t, decision.Allowed)
 		require.Equal(t, left, decision.Remaining, "each deed is seen")
 	}
-	require.EqualValues(t, 10, questions.times.Load(), "ten by one question")
+	require.Equal(t, 10, questions.Sent("evalsha"), "ten by one question")
 
 	other := ratelimit.NewPatient(client(t, url))
 	more := allowedOf(t, class, []*ratelimit.Limiter{one, other}, key, 2000)
@@ -185,18 +167,17 @@ func TestLimiter_WhoNeverRestsDoesNotBeginAnew(t *testing.T) {
 	require.Never(t, func() bool { return allowed(t, []*ratelimit.Limiter{limiter}, "busy", 1) > 0 }, time.Second, 5*time.Millisecond)
 }
 
-// silent lets a client's scripts wait in vain, once it is told to.
-type silent struct {
-	asked
-	from atomic.Bool
+// silence lets a client's scripts wait in vain, once it is told to.
+type silence struct {
+	*redistest.Commands
+	begun atomic.Bool
 }
 
-func (s *silent) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+func (s *silence) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if !s.from.Load() || cmd.Name() != "evalsha" {
+		if !s.begun.Load() {
 			return next(ctx, cmd)
 		}
-		s.times.Add(1)
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -205,14 +186,17 @@ func (s *silent) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // Requests of one caller that come at once do not wait for a silent Redis one after the other.
 func TestRedisAway_NobodyWaitsForWhoAskedInVain(t *testing.T) {
 	t.Parallel()
-	rdb, redisWaits := client(t, redistest.URL(t)), &silent{}
-	rdb.AddHook(redisWaits)
+	rdb := client(t, redistest.URL(t))
+	redisIsSilent := &silence{Commands: redistest.Count(rdb)}
+	rdb.AddHook(redisIsSilent)
 	limiter := ratelimit.New(hooked{rdb}, zap.NewNop())
 	class := ratelimit.Class{Name: "many", Rate: 1000, Period: time.Hour, Burst: 1000}
 	_, err := limiter.Allow(t.Context(), class, "another", 1) // it answered a moment ago: the machine may be busy
 	require.NoError(t, err)
-	redisWaits.from.Store(true)
+	before := redisIsSilent.Sent("evalsha")
+	redisIsSilent.begun.Store(true)
 	require.EqualValues(t, 200, allowedOf(t, class, []*ratelimit.Limiter{limiter}, uuid.NewString(), 200))
-	require.Positive(t, redisWaits.times.Load())
-	require.LessOrEqual(t, redisWaits.times.Load(), int32(3))
+	asked := redisIsSilent.Sent("evalsha") - before
+	require.Positive(t, asked)
+	require.LessOrEqual(t, asked, 3)
 }
