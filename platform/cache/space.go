@@ -59,9 +59,9 @@ type companion interface {
 	absent(keys []any) (names []string, drops int64)
 }
 
-// ReadWith says that who asks for keys here asks for them there next: in a batch (see InBatch) Redis is asked for both at once. Call it
-// before the cache is used.
-func (s *Space[K, V]) ReadWith(there companion) { s.with = append(s.with, there) }
+// ReadWith says that who asks for keys here asks for them in other Spaces next: in a batch (see InBatch) Redis is asked for all at once.
+// Call it before the cache is used.
+func (s *Space[K, V]) ReadWith(others ...companion) { s.with = append(s.with, others...) }
 
 // Load returns the value of key, from the nearest level that has it; concurrent loads of one key are one load.
 // An error of load is returned and not cached. Inside a transaction the cache is passed by:

@@ -41,8 +41,7 @@ func NewCache(store *Store, policy *visibility.Policy, c *cache.Cache) *Cache {
 		figures:  cache.NewSpace[uuid.UUID, Figures](c, "posts.figures", figuresTTL, localTTL, figuresBytes),
 		before:   cache.NewSpace[uuid.UUID, *Content](c, "posts.content.4", sharedTTL, localTTL, cache.MB),
 		states:   cache.NewSpace[uuid.UUID, State](c, "posts.state", cache.PermissionTTL, cache.PermissionTTL, stateBytes).RenewBy(1000, store.States)}
-	all.contents.ReadWith(all.figures)
-	all.contents.ReadWith(all.states)
+	all.contents.ReadWith(all.figures, all.states)
 	return all
 }
 

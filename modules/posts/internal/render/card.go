@@ -29,7 +29,7 @@ type Card struct {
 	viewer PostViewer
 }
 
-// SchemaName is the name of its items' schema in the OpenAPI document.
+// SchemaName is that of a Post, so that a list of cards is a PostList in the OpenAPI document.
 func (Card) SchemaName() string { return "Post" }
 
 // MarshalJSON writes the Post.
