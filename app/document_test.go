@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/fx"
 
@@ -92,6 +93,36 @@ func TestDocument_OrderOfRegistrationDoesNotMatter(t *testing.T) {
 			sameDocument(t, want, string(got))
 		})
 	}
+}
+
+// What waits for a provider must not hold up what does not: it has a lane of its own. (What follows by task waits for nobody.)
+func TestDocument_WhatCallsProvidersSaysSo(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.LoadOffline(moduleNames(), "", nil)
+	require.NoError(t, err)
+	var routes []httpserver.Routes
+	_, err = assemble(cfg, fx.Invoke(func(all plug.All[httpserver.Routes]) { routes = all }))
+	require.NoError(t, err)
+	server, err := httpserver.New(cfg.HTTP, httpserver.Deps{})
+	require.NoError(t, err)
+	server.Mount(routes)
+	var outside []string
+	for _, path := range server.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+			if op == nil {
+				continue
+			}
+			if route, ok := op.Metadata["route"].(httpserver.Route); ok && route.Outside {
+				outside = append(outside, op.OperationID)
+			}
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"link-identity", "sign-in-with-google", "sign-in-with-apple", "start-google-sign-in", "complete-google-sign-in", // Google, Apple
+		"start-apple-sign-in", "complete-apple-sign-in", "complete-apple-form-sign-in", "receive-apple-notice",
+		"create-order", "settle-payment", "cancel-order", "cancel-order-for-shop", // Stripe
+		"complete-upload", // S3
+	}, outside)
 }
 
 // reserved are names that generators of clients have for themselves, or that say nothing beside six other modules.

@@ -56,7 +56,9 @@ type Route struct {
 	Roles   []string // any of them; 403 without, before anything is looked up
 	Fresh   bool     // needs a sign-in of the last 10 minutes: else 403 auth.reauth_required
 	Key     Key
-	Outside bool   // a POST that calls others outside the database: it is no single transaction, and attaches what it made (idempotency)
+	// Outside: it calls others outside the database, and waits for them in a lane of its own (admission). A POST is no single transaction
+	// then, and attaches what it made (idempotency).
+	Outside bool
 	Limit   string // class of the rate limit; empty: "read" for GET, "write" otherwise
 	MaxBody int64  // bytes; 0: 1 MB
 	// Docs completes the operation in the OpenAPI document where the types do not say it: what a raw route takes and answers.

@@ -49,7 +49,7 @@ func (h *HTTP) register(r *httpserver.Router) {
 	} {
 		route := func(method, path, name, summary string, docs func(op *huma.Operation)) httpserver.Route {
 			return httpserver.Route{Method: method, Path: path, Name: name, Summary: summary, Access: httpserver.Anonymous,
-				Limit: throttle.LimitClass, Key: httpserver.KeyIgnored, Status: http.StatusFound, Docs: docs}
+				Limit: throttle.LimitClass, Key: httpserver.KeyIgnored, Status: http.StatusFound, Outside: true, Docs: docs}
 		}
 		start := route(http.MethodGet, "/auth/"+p.name, "start-"+p.name+"-sign-in", "Starts a sign-in with "+p.title+" in a browser", authorizeDocs(p.title, p.authorize))
 		start.Limit = authorizeClass

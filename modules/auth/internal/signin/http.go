@@ -24,9 +24,9 @@ func Routes(h *HTTP) httpserver.Routes {
 
 func (h *HTTP) register(r *httpserver.Router) {
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/auth/google/token", Name: "sign-in-with-google",
-		Summary: "Signs in with an ID token of Google", Access: httpserver.Anonymous, Limit: throttle.LimitClass}, h.google)
+		Summary: "Signs in with an ID token of Google", Access: httpserver.Anonymous, Limit: throttle.LimitClass, Outside: true}, h.google)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPost, Path: "/auth/apple/token", Name: "sign-in-with-apple",
-		Summary: "Signs in with an ID token of Apple", Access: httpserver.Anonymous, Limit: throttle.LimitClass}, h.apple)
+		Summary: "Signs in with an ID token of Apple", Access: httpserver.Anonymous, Limit: throttle.LimitClass, Outside: true}, h.apple)
 }
 
 type googleRequest struct {

@@ -29,7 +29,7 @@ func Routes(h *HTTP) httpserver.Routes {
 func (h *HTTP) register(r *httpserver.Router) {
 	r.Raw(httpserver.Route{
 		Method: http.MethodPost, Path: "/webhooks/apple", Name: "receive-apple-notice", Summary: "Receives a notice of Apple about one of its accounts",
-		Access: httpserver.Anonymous, Key: httpserver.KeyIgnored, MaxBody: maxBody,
+		Access: httpserver.Anonymous, Key: httpserver.KeyIgnored, MaxBody: maxBody, Outside: true,
 		Docs: func(op *huma.Operation) {
 			op.Description = "Where Sign in with Apple sends its server-to-server notifications. A notice that is repeated does nothing; one that is not " +
 				"Apple's is 400 auth.invalid_notice."
