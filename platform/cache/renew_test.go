@@ -175,6 +175,7 @@ func TestKeepFresh_CostsReadersNothingUntilItIsStopped(t *testing.T) {
 				require.NoError(t, err)
 				background.Pause(t.Context(), time.Second)
 			}
+			background.Pause(t.Context(), renewEvery/2) // between two renewals: one that is cut off has nothing to tell
 			stop()
 			require.NoError(t, <-ended)
 			if during == nil {
