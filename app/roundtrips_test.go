@@ -105,7 +105,7 @@ func (i *installation) serveAging() *agingApp {
 	require.NoError(i.t, err)
 	app, err := assemble(cfg, serving(roleAPI), fx.Populate(&a.copies),
 		fx.Decorate(func(rdb redis.UniversalClient, box *outbox.Outbox, log *zap.Logger) *cache.Cache {
-			c := cache.New(rdb, log, cache.WithClock(func() time.Time { return begin.Add(time.Duration(a.past.Load())) }))
+			c := cache.New(rdb, log, cache.WithClock(func() time.Time { return begin.Add(time.Duration(a.past.Load())) }), cache.WithTimeout(5*time.Second))
 			c.KeepDrops(box.KeepDrop)
 			return c
 		}))

@@ -68,6 +68,9 @@ type Option func(*Cache)
 // WithClock has copies in this process age by now instead of the system's clock; Redis keeps its own time.
 func WithClock(now func() time.Time) Option { return func(c *Cache) { c.clock = now } }
 
+// WithTimeout has Redis be away once it has been silent for d, instead of 250 ms: for tests of what Redis answers, on a machine that may be busy.
+func WithTimeout(d time.Duration) Option { return func(c *Cache) { c.remote.timeout = d } }
+
 // New makes a cache. Run must run for Drops of other instances to arrive.
 // Redis must not be a cluster: several keys are asked for by one script.
 func New(rdb redis.UniversalClient, log *zap.Logger, options ...Option) *Cache {

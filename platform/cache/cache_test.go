@@ -64,8 +64,7 @@ func (f *fleet) mutedInstance(addr string) *Space[uuid.UUID, person] {
 	}
 	rdb := redis.NewClient(&opts)
 	f.t.Cleanup(func() { _ = rdb.Close() })
-	c := New(rdb, zap.NewNop())
-	c.remote.timeout = testTimeout
+	c := New(rdb, zap.NewNop(), WithTimeout(testTimeout))
 	return NewSpace[uuid.UUID, person](c, f.space, time.Minute, time.Minute, MB)
 }
 

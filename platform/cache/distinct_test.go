@@ -16,7 +16,7 @@ import (
 func TestUniques(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.Open(t)
-	u := NewDistinctCounter(New(rdb, zap.NewNop()), "test.uniques", time.Hour)
+	u := NewDistinctCounter(New(rdb, zap.NewNop(), WithTimeout(testTimeout)), "test.uniques", time.Hour)
 	drain := func() map[string]int64 {
 		t.Helper()
 		u.Flush(t.Context())

@@ -29,8 +29,7 @@ type long struct {
 }
 
 func newLong(t *testing.T, rdb redis.UniversalClient, most int) *long {
-	c := New(rdb, zap.NewNop())
-	c.remote.timeout = testTimeout
+	c := New(rdb, zap.NewNop(), WithTimeout(testTimeout))
 	return &long{t: t, lists: NewTimelines(c, "test.lists", time.Minute, most), id: uuid.New()}
 }
 

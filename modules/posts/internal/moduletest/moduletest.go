@@ -98,7 +98,7 @@ func start(b *Bundle) *Bundle {
 	fxtest.New(b.T, fx.NopLogger, postsfx.Module, plug.Collected,
 		fx.Supply(
 			posts.Config{Rooms: []string{"living", "bedroom"}, Styles: []string{"japandi", "industrial"}, UndoWindow: 10 * time.Minute, CommentWindow: 15 * time.Minute, PushUpTo: PushUpTo},
-			b.DB, outbox.New(b.DB), cache.New(b.Redis, zap.NewNop()), page.NewSigner([]byte("a key of at least thirty-two bytes")),
+			b.DB, outbox.New(b.DB), cache.New(b.Redis, zap.NewNop(), cache.WithTimeout(5*time.Second)), page.NewSigner([]byte("a key of at least thirty-two bytes")),
 		),
 		fx.Provide(
 			func() users.Directory { return b.People },
