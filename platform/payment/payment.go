@@ -3,6 +3,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -26,6 +27,8 @@ var (
 	ErrProcessing = fault.Conflict("payment.processing", "The payment is being processed.")
 	// ErrRefused means that the provider understood and said no; repeating does not help.
 	ErrRefused = fault.Conflict("payment.refused", "The payment provider refused.")
+	// ErrDisputed is wrapped by the ErrRefused of a refund: the customer's bank holds the money, until it has decided or for good.
+	ErrDisputed = errors.New("payment: the payment is disputed with the bank")
 	// ErrAmount means that this amount cannot be asked for: too little, too much, or in no unit or currency of the provider's.
 	ErrAmount = fault.Invalid("payment.amount", "This amount cannot be paid.")
 	// ErrSignature means that the webhook was not signed by the provider, or too long ago.

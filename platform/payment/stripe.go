@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -292,6 +293,9 @@ func toFault(err error) error {
 	if errors.As(err, &answer) {
 		switch answer.HTTPStatusCode {
 		case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusNotFound:
+			if answer.Code == stripe.ErrorCodeChargeDisputed {
+				err = fmt.Errorf("%w: %w", ErrDisputed, err)
+			}
 			return ErrRefused.Because(err)
 		}
 	}

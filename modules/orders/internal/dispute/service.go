@@ -113,7 +113,10 @@ func (s *Service) decide(ctx context.Context, o *order.Order, d Dispute, found p
 		return err
 	}
 	if to == order.DisputeWon {
-		return s.orderStore.Note(ctx, o, "the dispute about "+found.Amount.String()+" was won")
+		if err := s.orderStore.Note(ctx, o, "the dispute about "+found.Amount.String()+" was won"); err != nil {
+			return err
+		}
+		return s.refunds.SendWaiting(ctx, d.PaymentID)
 	}
 	s.alerts.Raise(ctx, "dispute_lost", "a dispute was lost", zap.Stringer("order_id", o.ID), zap.String("dispute_id", found.ID))
 	if err := s.orderStore.Note(ctx, o, "the dispute about "+found.Amount.String()+" was lost"); err != nil {

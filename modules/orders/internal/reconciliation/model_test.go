@@ -222,6 +222,7 @@ func (s *books) settleDisputes(open []moduletest.Placed, won bool) {
 	}, 30*time.Second, 50*time.Millisecond)
 	s.finish()
 	require.NoError(s.T, s.Reconciliation.Reconcile(s.T.Context()))
+	require.Zero(s.T, s.Number(`SELECT count(*) FROM refunds WHERE waits`), "nothing waits for what is decided")
 }
 
 // comesToAnEnd checks that the books are the provider's, that every piece that was paid for is shipped, given back or still to come, and that whoever looks

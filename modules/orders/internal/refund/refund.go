@@ -3,6 +3,7 @@ package refund
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +63,8 @@ type Refund struct {
 	ProviderRefundID *string
 	Failure          string
 	CreatedBy        *uuid.UUID
+	Waits            bool // until the bank has decided a dispute; then it is not at the provider
+	Renewed          int  // how often it was asked for anew, after the provider had refused it for good
 	CheckedAt        time.Time
 	CreatedAt        time.Time
 	SettledAt        *time.Time
@@ -72,6 +75,14 @@ const remainderCause = "payment "
 
 // remainder reports whether the whole of a payment goes back that the order does not need.
 func (r Refund) remainder() bool { return strings.HasPrefix(r.Cause, remainderCause) }
+
+// key is the idempotency key that the refund is asked for with: a provider repeats what it once answered to a key.
+func (r Refund) key() string {
+	if r.Renewed == 0 {
+		return r.ID.String()
+	}
+	return r.ID.String() + "-" + strconv.Itoa(r.Renewed)
+}
 
 // Agrees reports whether our books have a refund as the provider has it.
 func (r Refund) Agrees(found payment.Refund) bool {

@@ -25,25 +25,30 @@ func (s *Service) send(ctx context.Context, id uuid.UUID) error {
 	if err != nil || r.Status != Pending {
 		return err
 	}
-	intentID, err := s.store.Intent(ctx, r.PaymentID)
+	from, err := s.store.Source(ctx, r.PaymentID)
 	if err != nil {
 		return err
 	}
 	var sent payment.Refund
-	if time.Since(r.CreatedAt) > idempotencyKeyAge {
-		if sent, err = s.findAtProvider(ctx, id, intentID); err != nil {
+	if from.Disputed || time.Since(r.CreatedAt) > idempotencyKeyAge {
+		if sent, err = s.findAtProvider(ctx, id, from.IntentID); err != nil {
 			return errors.Join(err, s.store.MarkChecked(ctx, id))
 		}
 	}
 	if sent.ID == "" {
-		sent, err = s.provider.Refund(ctx, id.String(), intentID, money.Of(r.Amount, r.Currency), id.String())
+		if from.Disputed {
+			return s.wait(ctx, r)
+		}
+		sent, err = s.provider.Refund(ctx, r.key(), from.IntentID, money.Of(r.Amount, r.Currency), id.String())
 	}
-	if errors.Is(err, payment.ErrRefused) {
-		sent = payment.Refund{IntentID: intentID, Status: payment.RefundFailed, Failure: "refused"}
-	} else if err != nil {
+	switch {
+	case errors.Is(err, payment.ErrRefused):
+		return s.refused(ctx, r, from, err)
+	case err != nil:
 		return errors.Join(err, s.store.MarkChecked(ctx, id))
+	default:
+		return s.apply(ctx, r, sent)
 	}
-	return s.apply(ctx, r, sent)
 }
 
 // findAtProvider looks for a refund of ours among those of an intent; the zero Refund where it is not there.
@@ -107,6 +112,9 @@ func (s *Service) Settle(ctx context.Context, found payment.Refund) error {
 	}
 	err = s.recordForeignRefund(ctx, p, found)
 	if errors.Is(err, order.ErrRefundExceeds) {
+		if made, err := s.makeRoom(ctx, p, found); err != nil || made {
+			return err
+		}
 		s.alerts.Raise(ctx, "foreign_refund", "more was refunded at the provider than is left", zap.Stringer("order_id", p.OrderID), zap.String("refund_id", found.ID))
 		return nil
 	}
@@ -229,12 +237,12 @@ func (s *Service) updateOrderStatus(ctx context.Context, o *order.Order, r *Refu
 	return s.orders.Move(ctx, o, to, note)
 }
 
-// errUnderWay: what a refund that is under way has set aside cannot be told from what a dispute took.
-var errUnderWay = errors.New("refund: a refund of the disputed payment is under way")
-
 // BookLost writes down money that a lost dispute took back: as a refund that the provider made, in the transaction that holds the order's lock,
-// once for each dispute. More than is left is an alert.
+// once for each dispute. A refund that waited for the decision has failed then. More than is left is an alert.
 func (s *Service) BookLost(ctx context.Context, o *order.Order, paymentID uuid.UUID, lost payment.Dispute) error {
+	if err := s.failWaiting(ctx, o, paymentID); err != nil {
+		return err
+	}
 	left, underWay, err := s.store.Left(ctx, paymentID)
 	if err != nil {
 		return err
@@ -265,6 +273,3 @@ func (s *Service) BookLost(ctx context.Context, o *order.Order, paymentID uuid.U
 	}
 	return s.followUp(ctx, o, &r)
 }
-
-// underWayPause is how long a refund that the provider refuses takes to come back, about.
-const underWayPause = 10 * time.Second

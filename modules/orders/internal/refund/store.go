@@ -45,10 +45,40 @@ func (s *Store) Find(ctx context.Context, ours uuid.UUID, providers string) (r R
 	return r, r.ID != uuid.Nil, err
 }
 
-// Intent reads the intent that a payment was captured by.
-func (s *Store) Intent(ctx context.Context, payment uuid.UUID) (id string, err error) {
-	err = s.db.Conn(ctx).Raw(`SELECT intent_id FROM payments WHERE id = ?`, payment).Scan(&id).Error
-	return id, err
+// source is what a refund is taken from.
+type source struct {
+	IntentID string
+	Disputed bool // and not decided
+	Lost     bool // a dispute
+}
+
+// Source reads the intent that a payment was captured by, and how disputes of it stand.
+func (s *Store) Source(ctx context.Context, payment uuid.UUID) (from source, err error) {
+	err = s.db.Conn(ctx).Raw(`SELECT intent_id,
+		EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.status = 'open') AS disputed,
+		EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.status = 'lost') AS lost FROM payments p WHERE id = ?`, payment).Scan(&from).Error
+	return from, err
+}
+
+// Waiting reads the refunds of a payment that wait until a dispute is decided, the oldest first.
+func (s *Store) Waiting(ctx context.Context, payment uuid.UUID) (waiting []Refund, err error) {
+	err = s.db.Conn(ctx).Where("payment_id = ? AND status = ? AND waits", payment, Pending).Order("id").Find(&waiting).Error
+	return waiting, err
+}
+
+// SetWaits writes whether a refund waits, and how often it was renewed.
+func (s *Store) SetWaits(ctx context.Context, r *Refund) error {
+	return s.db.Conn(ctx).Exec(`UPDATE refunds SET waits = ?, renewed = ?, checked_at = now() WHERE id = ?`, r.Waits, r.Renewed, r.ID).Error
+}
+
+// Cut makes a refund smaller, by minor units that are then left to refund again.
+func (s *Store) Cut(ctx context.Context, r *Refund, by int64) error {
+	r.Amount, r.Renewed = r.Amount-by, r.Renewed+1
+	err := s.db.Conn(ctx).Exec(`UPDATE refunds SET amount = ?, renewed = ?, checked_at = now() WHERE id = ?`, r.Amount, r.Renewed, r.ID).Error
+	if err != nil {
+		return err
+	}
+	return s.db.Conn(ctx).Exec(`UPDATE payments SET refunded = refunded - ? WHERE id = ?`, by, r.PaymentID).Error
 }
 
 // Left reads what is left to refund of a payment, in minor units, and whether a refund of it is under way.
@@ -64,7 +94,7 @@ func (s *Store) Left(ctx context.Context, payment uuid.UUID) (left int64, underW
 
 // SetStatus writes how a refund stands; one that has failed gives its amount back to what is left.
 func (s *Store) SetStatus(ctx context.Context, r *Refund) error {
-	done := s.db.Conn(ctx).Exec(`UPDATE refunds SET status = ?, provider_refund_id = coalesce(provider_refund_id, ?), failure = ?,
+	done := s.db.Conn(ctx).Exec(`UPDATE refunds SET status = ?, waits = false, provider_refund_id = coalesce(provider_refund_id, ?), failure = ?,
 		settled_at = now(), checked_at = now() WHERE id = ?`, r.Status, r.ProviderRefundID, r.Failure, r.ID)
 	if done.Error != nil || r.Status != Failed {
 		return done.Error
@@ -92,7 +122,8 @@ func (s *Store) RefundedUnshipped(ctx context.Context, limit int) (ids []uuid.UU
 	return ids, err
 }
 
-// How long a refund must have been quiet to be asked about: one that is not sent yet, and one that a bank is at work on.
+// How long a refund must have been quiet to be asked about: one that is not sent yet, and one that a bank is at work on or that waits
+// for the bank's decision.
 const (
 	unsentWait     = 10 * time.Minute
 	processingWait = 6 * time.Hour
@@ -101,7 +132,7 @@ const (
 // Unsettled reads refunds that the provider was not asked about for a while, the longest first.
 func (s *Store) Unsettled(ctx context.Context, limit int) (ids []uuid.UUID, err error) {
 	err = s.db.Conn(ctx).Raw(`SELECT id FROM refunds WHERE status IN ('pending', 'processing')
-		AND checked_at < now() - make_interval(secs => CASE status WHEN 'pending' THEN ?::float8 ELSE ?::float8 END)
+		AND checked_at < now() - make_interval(secs => CASE WHEN status = 'pending' AND NOT waits THEN ?::float8 ELSE ?::float8 END)
 		ORDER BY checked_at LIMIT ?`, unsentWait.Seconds(), processingWait.Seconds(), limit).Scan(&ids).Error
 	return ids, err
 }
