@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
 
+	"atrium/platform/apptest"
 	"atrium/platform/httpserver"
 )
 
@@ -40,4 +41,16 @@ func TestNullable(t *testing.T) {
 	schema := httpserver.Nullable[string]{}.Schema(huma.NewMapRegistry("#/", huma.DefaultSchemaNamer))
 	require.Equal(t, huma.TypeString, schema.Type)
 	require.True(t, schema.Nullable)
+}
+
+// A client that means "take it away" must hear where that cannot be.
+func TestPatch_NullWhereItCannotBeIsRefused(t *testing.T) {
+	t.Parallel()
+	app := setup(t)
+	patch := func(body string) *apptest.Response {
+		return app.Do(t, apptest.Request{Method: "PATCH", Path: "/v1/lamps/" + ana.String(), Token: apptest.As(ana), Body: json.RawMessage(body), Header: map[string]string{"If-Match": "*"}})
+	}
+	problem := wantProblem(t, patch(`{"name": null}`), 422, "request.invalid")
+	require.Equal(t, []any{map[string]any{"pointer": "/body/name", "detail": "must not be null"}}, problem["errors"])
+	patch(`{"name": "Sun"}`).Want(200)
 }

@@ -167,6 +167,9 @@ func (s *Server) handleTyped(op *huma.Operation, handler func(huma.Context)) {
 	switch {
 	case op.RequestBody != nil:
 		chain = append(chain, strictBody(op.RequestBody))
+		if op.Method == http.MethodPatch {
+			chain = append(chain, refuseNulls(s.api.OpenAPI().Components.Schemas, op.RequestBody))
+		}
 	case op.Method != http.MethodGet:
 		chain = append(chain, noBody)
 	}
