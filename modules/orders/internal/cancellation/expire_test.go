@@ -96,6 +96,7 @@ func TestExpiry_ByTimeAlone(t *testing.T) {
 	s.Exec(`UPDATE orders SET reserved_until = now() - interval '1 second'`)
 	quick.Checkout(version).Want(201)
 	require.Equal(t, "expired", slow.Read(o.ID).Status)
+	require.Nil(t, slow.Read(o.ID).Payment.ClientSecret, "there is nothing to pay any more")
 	s.Level(lamp, 1, 1, 0)
 
 	s.Exec(`UPDATE orders SET reserved_until = now() - interval '1 second' WHERE status = 'pending_payment'`)

@@ -47,10 +47,10 @@ type shippingMethod struct {
 // SchemaName is its name in the OpenAPI document.
 func (shippingMethod) SchemaName() string { return "ShippingMethod" }
 
-// quoteProblem is a problem of the cart, or of the coupon that was typed.
+// quoteProblem is a problem of the cart, of the coupon that was typed, or of the total, which may be too little or too much to be paid.
 type quoteProblem struct {
-	Code      string       `json:"code" enum:"price_changed,out_of_stock,discontinued,currency_mismatch,does_not_fit,coupon_invalid,coupon_exhausted"`
-	VariantID *uuid.UUID   `json:"variant_id" doc:"null where it is the coupon's"`
+	Code      string       `json:"code" enum:"price_changed,out_of_stock,discontinued,currency_mismatch,does_not_fit,coupon_invalid,coupon_exhausted,total_not_payable"`
+	VariantID *uuid.UUID   `json:"variant_id" doc:"null where it is the coupon's or the total's"`
 	Available *int64       `json:"available,omitempty" doc:"with out_of_stock: how many there are"`
 	OldPrice  *money.Money `json:"old_price,omitempty" doc:"with price_changed: when it was put in"`
 	NewPrice  *money.Money `json:"new_price,omitempty" doc:"with price_changed: now"`
@@ -73,6 +73,9 @@ func toQuote(q Quote) quoteResponse {
 		body.Problems = append(body.Problems, quoteProblem{Code: "coupon_exhausted"})
 	default:
 		body.Problems = append(body.Problems, quoteProblem{Code: "coupon_invalid"})
+	}
+	if !q.Payable {
+		body.Problems = append(body.Problems, quoteProblem{Code: "total_not_payable"})
 	}
 	return body
 }

@@ -26,6 +26,7 @@ type Quote struct {
 	Shipping money.Money
 	Tax      *money.Money // contained in the total; nil while no address says where the goods go
 	Total    money.Money
+	Payable  bool // whether the provider can take the total
 	Problems []cart.Problem
 }
 
@@ -52,6 +53,7 @@ func (s *Service) Quote(ctx context.Context, user uuid.UUID, request QuoteReques
 		q.Shipping.Amount = s.cfg.Shipping[c.Subtotal.Currency]
 		q.Total = s.totalOf(c.Subtotal, off.Discount)
 	}
+	q.Payable = q.Total.Amount == 0 || s.provider.Accepts(q.Total) == nil
 	if known {
 		rate, taxed := s.cfg.TaxRate(to.Country)
 		if !taxed {

@@ -122,3 +122,14 @@ func TestFault_K8_WhatWidensACouponNeedsAFreshSignIn(t *testing.T) {
 	require.Equal(t, "auth.reauth_required", patch(stale, object{"active": true}).Want(403).Code())
 	patch(apptest.As(admin, identity.RoleAdmin), object{"active": true, "max_uses": nil, "ends_at": nil}).Want(200)
 }
+
+func TestFault_O17_AQuoteTellsOfATotalThatCannotBePaid(t *testing.T) {
+	t.Parallel()
+	s := moduletest.New(t)
+	b, nearly := s.NewBuyer(), object{"coupon": "nearly"}
+	s.Send(s.Admin, "POST", "/v1/admin/coupons", object{"code": "NEARLY", "amount": eur(4990)}).Want(201)
+	b.Put(s.Lamp(1), 1)
+	require.Equal(t, []any{object{"code": "total_not_payable", "variant_id": nil}}, b.Do("POST", "/v1/cart/quote", nearly).Want(200).JSON()["problems"])
+	nearly["cart_version"], nearly["address_id"] = b.Cart()["version"], b.Address
+	require.Equal(t, "payment.amount", b.Do("POST", "/v1/checkout", nearly).Want(422).Code())
+}

@@ -144,7 +144,7 @@ func (itemResponse) SchemaName() string { return "OrderItem" }
 // PaymentResponse is an order's payment as the API shows it.
 type PaymentResponse struct {
 	Provider      string    `json:"provider" example:"stripe"`
-	IntentID      *string   `json:"intent_id" doc:"null until the provider has answered"`
+	IntentID      *string   `json:"intent_id" doc:"null until the provider has answered, and where the order does not wait for its payment"`
 	ClientSecret  *string   `json:"client_secret" doc:"null until the provider has answered"`
 	ReservedUntil time.Time `json:"reserved_until" doc:"until when the stock is kept for the payment"`
 }
@@ -171,7 +171,7 @@ func toResponse(o *Order, owner bool) Response {
 		Items:   make([]itemResponse, len(o.Items)), History: make([]entryResponse, len(o.History)),
 		Version: o.Version, CreatedAt: o.CreatedAt,
 	}
-	if owner {
+	if owner && o.Status == PendingPayment {
 		body.Payment.ClientSecret = o.Payment.ClientSecret
 	}
 	for i, item := range o.Items {

@@ -16,7 +16,9 @@ func TestFault_O4_ARefundByHandThatComesFirstIsBooked(t *testing.T) {
 		"before all pieces": func(s *moduletest.Bundle, _ *moduletest.Buyer, o moduletest.Placed) {
 			s.Refund(o, object{"lines": []object{{"item_id": o.Items[0].ID, "quantity": 2}}})
 		},
-		"before the whole amount": func(s *moduletest.Bundle, _ *moduletest.Buyer, o moduletest.Placed) { s.Refund(o, object{"amount": o.Total}) },
+		"before the whole amount": func(s *moduletest.Bundle, _ *moduletest.Buyer, o moduletest.Placed) {
+			s.Refund(o, object{"amount": o.Total})
+		},
 		"before a cancelled order's money": func(_ *moduletest.Bundle, b *moduletest.Buyer, o moduletest.Placed) {
 			b.Do("POST", "/v1/orders/"+o.ID+"/cancel", nil).Want(200)
 		},
