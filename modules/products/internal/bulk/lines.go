@@ -48,7 +48,7 @@ func (l *lines) goOn(from Position) error {
 }
 
 // next returns the next line, whose bytes are good until the call after, and its number, from 1. One longer than maxLine is errTooLong, and
-// the one after it can be read.
+// the one after it can be read; one with a quote that nothing closes is errUnclosed, and the last.
 func (l *lines) next() (text []byte, line int, err error) {
 	line = l.line + 1
 	var state quoting
@@ -72,6 +72,8 @@ func (l *lines) next() (text []byte, line int, err error) {
 		switch {
 		case end && size == 0:
 			return nil, line, io.EOF
+		case end && state == inside:
+			return nil, line, errUnclosed
 		case !end && (err != nil || state == inside): // the line goes on
 		case size > maxLine:
 			return nil, line, errTooLong

@@ -19,6 +19,8 @@ var (
 	errRow     = fault.Invalid("products.import_row", "The line cannot be read.")
 	errCharset = errRow.Saying("The line is not in the charset of the file, which is UTF-8 unless the Content-Type says otherwise.")
 	errTooLong = errRow.Saying("The line is longer than 256 kB.")
+	// errUnclosed takes all that follows with it: where the line was meant to end cannot be known.
+	errUnclosed = errRow.Saying("A quote that is opened in this line is never closed. Nothing behind it was read.")
 )
 
 // Line is one line of a file: what it says, or why it cannot be read.
@@ -151,7 +153,7 @@ func (t *table) next() (Line, error) {
 		text, line, err := t.lines.next()
 		r := Line{Number: line}
 		switch {
-		case errors.Is(err, errTooLong):
+		case errors.Is(err, errTooLong), errors.Is(err, errUnclosed):
 			r.Err = err
 			return r, nil
 		case err != nil:

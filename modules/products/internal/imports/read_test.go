@@ -99,6 +99,16 @@ func TestFault_I6_ALineIsBounded(t *testing.T) {
 	require.Equal(t, []float64{1, 3}, lines(report))
 }
 
+// Where the line was meant to end cannot be known: what follows is lost, and the report says so.
+func TestFault_I6_AQuoteThatIsNeverClosedIsTold(t *testing.T) {
+	t.Parallel()
+	s := setup(t, dbtest.Clone)
+	report := s.importing("", "text/csv", header+row("A-1", "Fine")+row("A-2", `"open`)+row("A-3", "Fine"))
+	require.Equal(t, [5]int{2, 1, 0, 0, 1}, counts(report), "%v", report)
+	require.Equal(t, []float64{3}, lines(report))
+	require.Equal(t, "A quote that is opened in this line is never closed. Nothing behind it was read.", report["problems"].([]any)[0].(object)["detail"])
+}
+
 func TestFault_I4_CellsAreHarmlessInASpreadsheet(t *testing.T) {
 	t.Parallel()
 	s := setup(t, dbtest.Clone)
