@@ -333,6 +333,11 @@ func TestFault_V4_V11_OneWhoBlocksMeAnswersAsMissing(t *testing.T) {
 		require.Equal(t, missing.Code(), blocker.Code(), name)
 	}
 	require.EqualValues(t, 1, b.db.Number(t, "SELECT count(*) FROM user_blocks WHERE blocker_id = ? AND blocked_id = ?", ana, ben), "blocking back takes effect")
+	blocks := func() []any {
+		return b.Do(t, apptest.Request{Method: http.MethodGet, Path: "/v1/me/blocks", Token: apptest.As(ana)}).Want(200).JSON()["items"].([]any)
+	}
+	require.Empty(t, blocks(), "nor does the list tell that he is there")
 	require.NoError(t, b.graph.Unblock(t.Context(), ben, ana))
 	require.True(t, b.relation(t, ben, ana).Blocked, "and outlives the other's block")
+	require.Len(t, blocks(), 1)
 }

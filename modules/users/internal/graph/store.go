@@ -125,7 +125,7 @@ type member struct {
 }
 
 // list reads the people who stand in a relation to its owner, the newest first, from after on (nil: from the start). Whoever is gone
-// is left out, and, except in the list of blocks, whoever blocks the viewer or is blocked by them.
+// is left out, and so is whoever blocks the viewer or, except in the list of blocks, is blocked by them.
 func (s store) list(ctx context.Context, k relation.Kind, owner, viewer uuid.UUID, after *position, limit int) (rows []member, err error) {
 	columns := "u.*, e.created_at AS since"
 	if k.Expires {
@@ -137,9 +137,9 @@ func (s store) list(ctx context.Context, k relation.Kind, owner, viewer uuid.UUI
 	if k.Expires {
 		query = query.Where("(e.expires_at IS NULL OR e.expires_at > now())")
 	}
+	query = query.Where(`NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = u.id AND b.blocked_id = ?)`, viewer)
 	if k != relation.Blocks {
-		query = query.Where(`NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = u.id AND b.blocked_id = ?
-			OR b.blocker_id = ? AND b.blocked_id = u.id)`, viewer, viewer)
+		query = query.Where(`NOT EXISTS (SELECT 1 FROM user_blocks b WHERE b.blocker_id = ? AND b.blocked_id = u.id)`, viewer)
 	}
 	if after != nil {
 		query = query.Where(fmt.Sprintf("(e.created_at, e.%s) < (?, ?)", k.Member), after.At, after.ID)

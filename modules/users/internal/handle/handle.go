@@ -67,10 +67,18 @@ func plain(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.'
 }
 
-// bare returns a handle as it is compared with reserved words: without dots and underscores, and with 1, l and i as one.
+// bare returns a handle as it is compared with reserved words: without dots and underscores, and with 1, l and i as one where it is long.
+// Of short words that are alike many are names: Ali is not "all", and Mali not "mail".
 func bare(handle string) string {
-	return strings.NewReplacer("i", "l", ".", "", "_", "").Replace(text.HandleSkeleton(handle))
+	word := strings.NewReplacer(".", "", "_", "").Replace(text.CaseFold(handle))
+	if len(word) < longWord {
+		return text.HandleSkeleton(word)
+	}
+	return strings.ReplaceAll(text.HandleSkeleton(word), "i", "l")
 }
+
+// longWord is the length from which i and l are one in a reserved word, in letters as they are typed.
+const longWord = 5
 
 var reserved = func() map[string]bool {
 	words := map[string]bool{}

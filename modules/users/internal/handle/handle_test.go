@@ -10,14 +10,14 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"ana.garcia": "ana.garcia", "@Ana_Garcia": "ana_garcia", "ＡＮＡ": "ana", " ana ": "ana", "a.b": "a.b",
+		"ana.garcia": "ana.garcia", "@Ana_Garcia": "ana_garcia", "ＡＮＡ": "ana", " ana ": "ana", "a.b": "a.b", "ali": "ali", "Mali": "mali",
 	} {
 		got, err := Parse(typed)
 		require.NoError(t, err, typed)
 		require.Equal(t, want, got)
 	}
 	for _, typed := range []string{
-		"", "ab", strings.Repeat("a", 31), "ana garcia", "аna", "ana!", ".ana", "ana.", "a..b", "admin", "ADM1N", "a.d.m.i.n", "Atr1um", "ａｄｍｉｎ", "ana\u200b",
+		"", "ab", strings.Repeat("a", 31), "ana garcia", "аna", "ana!", ".ana", "ana.", "a..b", "admin", "ADM1N", "admln", "a1l", "he1p", "a.d.m.i.n", "Atr1um", "ａｄｍｉｎ", "ana\u200b",
 	} {
 		_, err := Parse(typed)
 		require.ErrorIs(t, err, ErrInvalid, typed)
