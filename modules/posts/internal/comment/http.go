@@ -29,6 +29,8 @@ func (h *HTTP) register(r *httpserver.Router) {
 		Summary: "Creates a comment on a post, or a reply to a comment"}, h.create)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/posts/{id}/comments", Name: "list-comments", Access: httpserver.Open,
 		Summary: "Lists the comments on a post, oldest first"}, h.list)
+	httpserver.Handle(r, httpserver.Route{Method: http.MethodGet, Path: "/comments/{id}", Name: "get-comment", Access: httpserver.Open,
+		Summary: "Returns a comment on a post that the caller may see"}, h.read)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodPatch, Path: "/comments/{id}", Name: "edit-comment",
 		Summary: "Changes one of the caller's comments while it is young"}, h.edit)
 	httpserver.Handle(r, httpserver.Route{Method: http.MethodDelete, Path: "/comments/{id}", Name: "delete-comment",
@@ -115,6 +117,22 @@ func (h *HTTP) list(ctx context.Context, in *listRequest) (*httpserver.Answer[pa
 		return nil, err
 	}
 	return httpserver.OK(list), nil
+}
+
+func (h *HTTP) read(ctx context.Context, in *commentRequest) (*httpserver.Answer[Shown], error) {
+	id, err := httpserver.PathID(in.ID, posts.ErrCommentNotFound)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.comments.Read(ctx, identity.From(ctx).UserID, id)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := h.comments.Show(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return httpserver.OK(shown), nil
 }
 
 func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[Shown], error) {

@@ -168,6 +168,26 @@ func (s *Service) List(ctx context.Context, viewer, post uuid.UUID, q page.Query
 		func(c Comment) any { return c.spot() }), nil
 }
 
+// Read returns a comment below a post that the viewer may see, as the list has it: its place where it is hidden and others have replied to
+// it. posts.ErrCommentNotFound otherwise.
+func (s *Service) Read(ctx context.Context, viewer, id uuid.UUID) (Comment, error) {
+	c, err := s.store.Find(ctx, id)
+	if err != nil {
+		return Comment{}, err
+	}
+	if _, err := s.contents.Find(ctx, viewer, c.PostID); err != nil {
+		return Comment{}, hide(err)
+	}
+	met, err := s.withoutBlocked(ctx, viewer, []Comment{c})
+	if err != nil {
+		return Comment{}, err
+	}
+	if len(met) == 0 {
+		return Comment{}, posts.ErrCommentNotFound
+	}
+	return met[0], nil
+}
+
 // leading returns the pinned comment, if there is one that the viewer meets, or its place.
 func (s *Service) leading(ctx context.Context, viewer, post uuid.UUID) ([]Comment, error) {
 	rows, err := s.store.Pinned(ctx, post)

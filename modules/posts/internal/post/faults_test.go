@@ -76,6 +76,24 @@ func TestFault_H7_AnEditOfAPostThatChangesNothingKeepsItsVersionAndTellsNobody(t
 	same := b.Send(ana, http.MethodPatch, "/comments/"+comment, object{"text": " typo "}).Want(http.StatusOK).JSON()
 	require.Nil(t, same["edited_at"])
 	require.Empty(t, taskstest.Events[posts.CommentEdited](t, b.DB))
-	require.NotNil(t, b.Send(ana, http.MethodPatch, "/comments/"+comment, object{"text": "no typo"}).Want(http.StatusOK).JSON()["edited_at"])
+	edited := b.Send(ana, http.MethodPatch, "/comments/"+comment, object{"text": "no typo"}).Want(http.StatusOK).JSON()
+	require.NotNil(t, edited["edited_at"])
+	require.Equal(t, edited, b.Get(ana, "/comments/"+comment).Want(http.StatusOK).JSON())
 	require.Len(t, taskstest.Events[posts.CommentEdited](t, b.DB), 1)
+}
+
+func TestComment_OfOneWhomTheViewerShouldNotMeetIsMissing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ana, ben, cleo := b.People.Add("ana"), b.People.Add("ben"), b.People.Add("cleo")
+	post := b.Publish(ana, "hi")
+	alone, answered := b.Comment(ben, post, "alone", nil), b.Comment(ben, post, "answered", nil)
+	b.Comment(ana, post, "a reply", &answered)
+	require.Equal(t, "alone", b.Get(cleo, "/comments/"+alone).Want(http.StatusOK).JSON()["text"])
+	b.People.Block(cleo, ben)
+	require.Equal(t, "posts.comment_not_found", b.Get(cleo, "/comments/"+alone).Want(http.StatusNotFound).Code())
+	place := b.Get(cleo, "/comments/"+answered).Want(http.StatusOK).JSON()
+	require.Equal(t, []any{nil, nil}, []any{place["author"], place["text"]}, "as in the list")
+	b.Send(ben, http.MethodDelete, "/comments/"+alone, nil).Want(http.StatusNoContent)
+	b.Get(ana, "/comments/"+alone).Want(http.StatusNotFound)
 }

@@ -30,6 +30,7 @@ func everyRoute(post, comment string) []apptest.Request {
 		{Method: http.MethodGet, Path: "/posts/" + post + "/similar"},
 		{Method: http.MethodGet, Path: "/posts/" + post + "/comments"},
 		{Method: http.MethodPost, Path: "/posts/" + post + "/comments", Body: object{"text": "x"}},
+		{Method: http.MethodGet, Path: "/comments/" + comment},
 		{Method: http.MethodPatch, Path: "/comments/" + comment, Body: object{"text": "x"}},
 		{Method: http.MethodDelete, Path: "/comments/" + comment},
 		{Method: http.MethodPut, Path: "/comments/" + comment + "/pin"},
@@ -40,7 +41,7 @@ func everyRoute(post, comment string) []apptest.Request {
 // mine reports whether only the author, or the writer, may do it, however visible the post is.
 func mine(r apptest.Request) bool {
 	comment := r.Path[:10] == "/comments/"
-	return comment || r.Method == http.MethodPatch || strings.HasSuffix(r.Path, "/history") || r.Method == http.MethodPost && r.Body == nil ||
+	return comment && r.Method != http.MethodGet || r.Method == http.MethodPatch || strings.HasSuffix(r.Path, "/history") || r.Method == http.MethodPost && r.Body == nil ||
 		r.Method == http.MethodDelete && len(r.Path) == len("/posts/")+36
 }
 
