@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -199,7 +198,8 @@ func (f failure) Error() string { return "a handler failed" }
 func init() {
 	gin.SetMode(gin.ReleaseMode)
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
-		return prepare(humagin.Unwrap(ctx), requestError(status, errs))
+		c := humagin.Unwrap(ctx)
+		return prepare(c, requestError(status, callOf(c).body, errs))
 	}
 	huma.NewError = func(status int, text string, errs ...error) huma.StatusError {
 		hidden := errors.Join(append(errs, errors.New(text))...).Error()
@@ -209,9 +209,9 @@ func init() {
 	huma.DefaultArrayNullable = false // a list is never null
 }
 
-// requestError turns what huma found into an error of ours.
-func requestError(status int, errs []error) error {
-	var fields []fault.Field
+// requestError turns what huma found in a body into an error of ours.
+func requestError(status int, body []byte, errs []error) error {
+	var found []*huma.ErrorDetail
 	for _, err := range errs {
 		var f *fault.Error
 		var detail *huma.ErrorDetail
@@ -222,7 +222,7 @@ func requestError(status int, errs []error) error {
 			if strings.HasPrefix(detail.Location, "path.") {
 				return errNotFound
 			}
-			fields = append(fields, fieldOf(detail))
+			found = append(found, detail)
 		default:
 			var own failure
 			if errors.As(err, &own) {
@@ -232,9 +232,8 @@ func requestError(status int, errs []error) error {
 		}
 	}
 	switch {
-	case len(fields) > 0:
-		slices.SortStableFunc(fields, func(a, b fault.Field) int { return strings.Compare(a.Pointer, b.Pointer) })
-		return fault.Invalid(errInvalid.Code, errInvalid.Message, fields[:min(len(fields), maxFields)]...)
+	case len(found) > 0:
+		return fault.Invalid(errInvalid.Code, errInvalid.Message, fieldsOf(found, body)...)
 	case status == http.StatusBadRequest:
 		return errMalformed.Saying("This route needs a JSON body.")
 	default:

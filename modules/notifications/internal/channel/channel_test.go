@@ -116,6 +116,9 @@ func TestSettings(t *testing.T) {
 	change("", silent).Want(http.StatusPreconditionRequired)
 	change(`"1"`, map[string]channels{"order.paid": {}}).Want(http.StatusUnprocessableEntity)
 	change(`"1"`, map[string]channels{"post.burned": {}}).Want(http.StatusUnprocessableEntity)
+	half := b.App.Do(t, apptest.Request{Token: apptest.As(b.Ana), Method: http.MethodPatch, Path: "/v1/me/notification-settings",
+		Header: map[string]string{"If-Match": "*"}, Body: map[string]any{"types": map[string]any{"post.liked": map[string]bool{"push": true}}}})
+	require.Equal(t, "/body/types/post.liked/mail", half.Want(http.StatusUnprocessableEntity).JSON()["errors"].([]any)[0].(map[string]any)["pointer"])
 	changed := change(`"1"`, silent).Want(http.StatusOK)
 	require.Equal(t, `"2"`, changed.Header.Get("ETag"))
 	stale := change(`"1"`, silent).Want(http.StatusPreconditionFailed)
