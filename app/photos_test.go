@@ -259,8 +259,11 @@ func watchProcess(t testing.TB, pid int) (most func() (memory int64, children in
 			case <-tick.C:
 				family := below(pid)
 				children = max(children, len(family))
-				sum := resident(pid)
+				sum, own := resident(pid), arguments(pid)
 				for _, child := range family {
+					if arguments(child) == own {
+						continue // between fork and exec it is its parent, whose memory would count twice
+					}
 					sum += resident(child)
 				}
 				memory = max(memory, sum)
@@ -286,6 +289,12 @@ func below(pid int) []int {
 		}
 	}
 	return all
+}
+
+// arguments are those that a process was started with; "" if it is gone.
+func arguments(pid int) string {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return string(content)
 }
 
 // resident is how much memory a process has, in bytes; 0 if it is gone.

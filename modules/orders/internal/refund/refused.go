@@ -96,14 +96,24 @@ func (s *Service) cut(ctx context.Context, r Refund, foreign []payment.Refund) (
 		if err != nil {
 			return err
 		}
-		missing := -left
+		missing, unknown := -left, 0
 		for _, found := range foreign {
-			missing += found.Amount.Amount
+			_, known, err := s.Find(ctx, found) // by now: another of ours may have given way to it
+			if err != nil {
+				return err
+			}
+			if !known {
+				missing, unknown = missing+found.Amount.Amount, unknown+1
+			}
 		}
-		if len(foreign) == 0 || missing <= 0 {
+		switch {
+		case len(foreign) == 0 || unknown > 0 && missing <= 0:
 			return nil
+		case unknown == 0: // there may be room now
+			done, missing = true, 0
+		default:
+			done = true
 		}
-		done = true
 		return s.giveWay(ctx, o, now, missing, foreign)
 	})
 	return done && err == nil, err
@@ -112,9 +122,12 @@ func (s *Service) cut(ctx context.Context, r Refund, foreign []payment.Refund) (
 // giveWay makes a refund smaller by what foreign ones are missing, and books these; one of which nothing is left has failed.
 func (s *Service) giveWay(ctx context.Context, o *order.Order, r Refund, missing int64, foreign []payment.Refund) error {
 	before, err := r.Amount, error(nil)
-	if missing >= before {
+	if missing >= before { // what it had set aside may not be enough: the others give way, or the next comparison books what is missing
 		err = s.apply(ctx, r, payment.Refund{Status: payment.RefundFailed, Failure: "refunded at the provider before"})
-	} else if err = s.store.Cut(ctx, &r, missing); err == nil {
+		if missing > before {
+			return err
+		}
+	} else if err = s.store.Cut(ctx, &r, missing); err == nil && missing > 0 {
 		err = s.orderStore.Note(ctx, o, "a refund of "+o.Money(before).String()+" is now one of "+o.Money(r.Amount).String()+": the rest was refunded at the provider")
 	}
 	for i := 0; i < len(foreign) && err == nil; i++ {
