@@ -85,7 +85,7 @@ func (s *Service) foreignRefunds(ctx context.Context, intentID string) (foreign 
 }
 
 // cut writes foreign refunds into our books, which one of ours, that is not at the provider, leaves no room for, and has ours ask for what
-// is left. It reports whether it did.
+// is left. Where all of them are in our books by now, ours asks once more. It reports whether that was the end of it.
 func (s *Service) cut(ctx context.Context, r Refund, foreign []payment.Refund) (done bool, err error) {
 	_, err = s.orders.Change(ctx, r.OrderID, func(ctx context.Context, o *order.Order) error {
 		now, err := s.store.ByID(ctx, r.ID)
@@ -110,10 +110,9 @@ func (s *Service) cut(ctx context.Context, r Refund, foreign []payment.Refund) (
 		case len(foreign) == 0 || unknown > 0 && missing <= 0:
 			return nil
 		case unknown == 0: // there may be room now
-			done, missing = true, 0
-		default:
-			done = true
+			missing = 0
 		}
+		done = true
 		return s.giveWay(ctx, o, now, missing, foreign)
 	})
 	return done && err == nil, err
@@ -139,15 +138,17 @@ func (s *Service) giveWay(ctx context.Context, o *order.Order, r Refund, missing
 	return s.outbox.Enqueue(ctx, SendRefund{RefundID: r.ID}, outbox.Urgent())
 }
 
-// makeRoom is what to do with a foreign refund that is more than our own leave. One that waits is cut; one that is on its way to the
-// provider is waited for. It reports whether there is room now.
-func (s *Service) makeRoom(ctx context.Context, p order.Payment, found payment.Refund) (made bool, err error) {
+// makeRoom books a foreign refund that is more than our own leave, and reports whether it could. Ours that wait are cut, one after the
+// other, until there is room; one that is on its way to the provider is waited for.
+func (s *Service) makeRoom(ctx context.Context, p order.Payment, found payment.Refund) (booked bool, err error) {
 	waiting, err := s.store.Waiting(ctx, p.ID)
-	for i := 0; i < len(waiting) && err == nil && !made; i++ {
-		made, err = s.cut(ctx, waiting[i], []payment.Refund{found})
+	for i := 0; i < len(waiting) && err == nil && !booked; i++ {
+		if _, err = s.cut(ctx, waiting[i], []payment.Refund{found}); err == nil {
+			_, booked, err = s.Find(ctx, found)
+		}
 	}
-	if err != nil || made {
-		return made, err
+	if err != nil || booked {
+		return booked, err
 	}
 	if _, underWay, err := s.store.Left(ctx, p.ID); err != nil || underWay {
 		return false, errors.Join(err, tasks.RetryAfter(errUnderWay, underWayPause))

@@ -48,6 +48,22 @@ func TestFault_O4_ARefundByHandThatComesFirstIsBooked(t *testing.T) {
 			})
 		}
 	}
+	t.Run("before two of ours, of which it swallows one whole", func(t *testing.T) {
+		t.Parallel()
+		s := moduletest.New(t)
+		b := s.NewBuyer()
+		o := b.Order(s.Lamp(5), 2)
+		b.Pay(o)
+		s.SendEventsTo("")
+		s.Refund(o, object{"amount": money.Of(5000, "EUR")})
+		s.Refund(o, object{"amount": money.Of(5000, "EUR")})
+		s.ByHand(o.Payment.IntentID, "refund", object{"amount": 6000})
+		s.Eventually("nothing is left", func() bool { return b.Read(o.ID).Status == "refunded" })
+		require.EqualValues(t, 10000, s.Number(`SELECT sum(amount) FROM refunds WHERE status = 'succeeded'`))
+		require.EqualValues(t, 4000, s.Number(`SELECT amount FROM refunds WHERE status = 'succeeded' AND cause NOT LIKE 'provider %'`))
+		require.NoError(t, s.Reconciliation.Reconcile(t.Context()))
+		require.Zero(t, s.Drift())
+	})
 	t.Run("of all there is", func(t *testing.T) {
 		t.Parallel()
 		s := moduletest.New(t)

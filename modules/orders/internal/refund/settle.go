@@ -112,7 +112,7 @@ func (s *Service) Settle(ctx context.Context, found payment.Refund) error {
 	}
 	err = s.recordForeignRefund(ctx, p, found)
 	if errors.Is(err, order.ErrRefundExceeds) {
-		if made, err := s.makeRoom(ctx, p, found); err != nil || made {
+		if booked, err := s.makeRoom(ctx, p, found); err != nil || booked {
 			return err
 		}
 		s.alerts.Raise(ctx, "foreign_refund", "more was refunded at the provider than is left", zap.Stringer("order_id", p.OrderID), zap.String("refund_id", found.ID))
