@@ -144,8 +144,8 @@ func (itemResponse) SchemaName() string { return "OrderItem" }
 // PaymentResponse is an order's payment as the API shows it.
 type PaymentResponse struct {
 	Provider      string    `json:"provider" example:"stripe"`
-	IntentID      *string   `json:"intent_id" doc:"null until the provider has answered, and where the order does not wait for its payment"`
-	ClientSecret  *string   `json:"client_secret" doc:"null until the provider has answered"`
+	IntentID      *string   `json:"intent_id" doc:"null until the provider has answered"`
+	ClientSecret  *string   `json:"client_secret" doc:"null until the provider has answered, and where the order does not wait for its payment"`
 	ReservedUntil time.Time `json:"reserved_until" doc:"until when the stock is kept for the payment"`
 }
 
