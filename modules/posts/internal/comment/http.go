@@ -125,14 +125,7 @@ func (h *HTTP) read(ctx context.Context, in *commentRequest) (*httpserver.Answer
 		return nil, err
 	}
 	c, err := h.comments.Read(ctx, identity.From(ctx).UserID, id)
-	if err != nil {
-		return nil, err
-	}
-	shown, err := h.comments.Show(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return httpserver.OK(shown), nil
+	return h.answer(ctx, c, err)
 }
 
 func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[Shown], error) {
@@ -141,6 +134,11 @@ func (h *HTTP) edit(ctx context.Context, in *editRequest) (*httpserver.Answer[Sh
 		return nil, err
 	}
 	c, err := h.comments.Edit(ctx, identity.From(ctx).UserID, id, in.Body.Text)
+	return h.answer(ctx, c, err)
+}
+
+// answer shows a comment, or passes on why there is none.
+func (h *HTTP) answer(ctx context.Context, c Comment, err error) (*httpserver.Answer[Shown], error) {
 	if err != nil {
 		return nil, err
 	}
